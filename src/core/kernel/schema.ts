@@ -1,0 +1,82 @@
+import { Type } from 'typebox'
+import type { Static, TObject, TSchema } from 'typebox'
+import type { Problem } from './fault.ts'
+
+export { Type }
+export type { Static, TObject, TSchema }
+
+/** A value that may be null. */
+export function Nullable<T extends TSchema>(schema: T) {
+  return Type.Union([schema, Type.Null()])
+}
+
+/** One of several words. */
+export function OneOf<const T extends readonly string[]>(words: T, options: { description?: string; default?: T[number] } = {}) {
+  return Type.Unsafe<T[number]>({ type: 'string', enum: [...words], ...options })
+}
+
+/** An object without further members: what is not named is refused on the way in and left out on the way out. */
+export function Closed<T extends Parameters<typeof Type.Object>[0]>(properties: T, options: { description?: string } = {}) {
+  return Type.Object(properties, { additionalProperties: false, ...options })
+}
+
+/** A moment, as RFC 3339 in UTC with milliseconds. */
+export const Time = Type.Unsafe<string>({ type: 'string', format: 'date-time' })
+
+/** The members that every list takes. */
+export const listMembers = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'How many at most; 50 when left out.' })),
+  cursor: Type.Optional(Type.String({ maxLength: 2000, description: 'The `next` of the page before.' })),
+}
+
+/** The output of a list of `item`. */
+export function PageOf<T extends TSchema>(item: T) {
+  return Closed({ items: Type.Array(item), next: Nullable(Type.String()) })
+}
+
+export type Validate = (value: unknown) => readonly Problem[]
+
+type AjvError = { instancePath: string; keyword: string; params: Record<string, unknown>; message?: string }
+type AjvInstance = { compile(schema: unknown): { (value: unknown): boolean; errors?: AjvError[] | null } }
+
+let ajv: Promise<AjvInstance> | undefined
+const compiled = new WeakMap<object, Validate>()
+
+/**
+ * The check of a schema, compiled when first asked for (loading the compiler costs some 100 ms and 8 MiB, which a server that only starts must not pay).
+ * It gives every problem with its JSON pointer; an empty list means valid.
+ */
+export async function validator(schema: object): Promise<Validate> {
+  const known = compiled.get(schema)
+  if (known) return known
+  ajv ??= loadAjv()
+  const check = (await ajv).compile(schema)
+  const validate: Validate = (value) => (check(value) ? [] : (check.errors ?? []).map(problem))
+  compiled.set(schema, validate)
+  return validate
+}
+
+async function loadAjv(): Promise<AjvInstance> {
+  const { Ajv2020 } = await import('ajv/dist/2020.js')
+  const instance = new Ajv2020({ allErrors: true, strict: false, ownProperties: true, formats: { 'date-time': true } })
+  return instance as unknown as AjvInstance // its own types differ only in what is not used here
+}
+
+// allErrors on hostile input must stay bounded: operations refuse what is too large or too deep before a schema sees it.
+function problem(error: AjvError): Problem {
+  const { params } = error
+  switch (error.keyword) {
+    case 'required':
+      return { path: `${error.instancePath}/${params.missingProperty}`, code: 'required', message: 'is required' }
+    case 'additionalProperties':
+      return { path: `${error.instancePath}/${params.additionalProperty}`, code: 'unknown', message: 'is not known here' }
+    case 'type':
+      return { path: error.instancePath, code: 'type', message: `must be of type ${params.type}` }
+    case 'enum':
+      return { path: error.instancePath, code: 'enum', message: `must be one of ${(params.allowedValues as unknown[]).join(', ')}` }
+    case 'pattern':
+      return { path: error.instancePath, code: 'pattern', message: `must match ${params.pattern}` }
+    default:
+      return { path: error.instancePath, code: error.keyword, message: error.message ?? 'is not valid' }
+  }
+}
