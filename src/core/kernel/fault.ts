@@ -11,18 +11,42 @@ export const faults = {
   malformed_request: { status: 400, retry: false, message: 'The request cannot be read: {why}. Correct it and send it again.' },
   unauthenticated: { status: 401, retry: false, message: 'Sign in first: send "Authorization: Bearer <token or API key>" or a session cookie.' },
   invalid_credential: { status: 401, retry: false, message: 'The name, password, token or key is wrong or has expired. Sign in again.' },
-  forbidden: { status: 403, retry: false, message: 'You may not do this: {operation} needs {need} on {subject}. Ask its owner or an administrator for it.' },
+  forbidden: {
+    status: 403,
+    retry: false,
+    message: 'You may not do this: {operation} needs {need} on {subject}. Ask its owner or an administrator for it.',
+  },
   account_inactive: { status: 403, retry: false, message: 'This account is not active. Ask an administrator to enable it.' },
-  network_refused: { status: 403, retry: false, message: 'This account may not be used from your address. Ask an administrator about its allowed networks.' },
-  cross_site: { status: 403, retry: false, message: 'This request comes from another site, so the session cookie does not count. Open Capstan itself and repeat it there.' },
+  network_refused: {
+    status: 403,
+    retry: false,
+    message: 'This account may not be used from your address. Ask an administrator about its allowed networks.',
+  },
+  cross_site: {
+    status: 403,
+    retry: false,
+    message: 'This request comes from another site, so the session cookie does not count. Open Capstan itself and repeat it there.',
+  },
   registration_closed: { status: 403, retry: false, message: 'Sign-ups are closed here. Ask an administrator for an account.' },
-  egress_refused: { status: 403, retry: false, message: 'The address {address} may not be called from here. An operator can allow it with CAPSTAN_EGRESS_ALLOW.' },
-  not_found: { status: 404, retry: false, message: 'There is no {kind} "{reference}" that you may see. Check the spelling, or ask for access to it.' },
+  egress_refused: {
+    status: 403,
+    retry: false,
+    message: 'The address {address} may not be called from here. An operator can allow it with CAPSTAN_EGRESS_ALLOW.',
+  },
+  not_found: {
+    status: 404,
+    retry: false,
+    message: 'There is no {kind} "{reference}" that you may see. Check the spelling, or ask for access to it.',
+  },
   operation_not_found: { status: 404, retry: false, message: 'There is no operation "{operation}". GET /api/v1/openapi.json lists them all.' },
   route_not_found: { status: 404, retry: false, message: 'Nothing answers at this address. GET / says what does.' },
   method_not_allowed: { status: 405, retry: false, message: 'This address does not take {method}. Use {allowed}.' },
   name_taken: { status: 409, retry: false, message: 'The {kind} "{name}" exists already. Choose another name, or use the existing one.' },
-  type_conflict: { status: 409, retry: false, message: '"{name}" is a {existing} already and cannot become a {wanted}. Delete it first, or choose another name.' },
+  type_conflict: {
+    status: 409,
+    retry: false,
+    message: '"{name}" is a {existing} already and cannot become a {wanted}. Delete it first, or choose another name.',
+  },
   state_conflict: { status: 409, retry: false, message: '{what} is {state}, so this cannot be done. {next}' },
   in_use: { status: 409, retry: false, message: '{what} is still used by {by}. Remove that first.' },
   payload_too_large: { status: 413, retry: false, message: 'The body is larger than {limit} bytes. Send less at once.' },
@@ -33,16 +57,32 @@ export const faults = {
   dockerfile_not_found: { status: 422, retry: false, message: 'There is no code/Dockerfile in this commit. Add one, or run an existing image.' },
   idempotency_key_reuse: { status: 422, retry: false, message: 'This Idempotency-Key was used for another request. Use a new key for each request.' },
   rate_limited: { status: 429, retry: true, message: 'Too many requests. Wait {seconds} s, then go on more slowly.' },
-  quota_exceeded: { status: 429, retry: true, message: '{scope} holds {limit} already. Wait until some have ended, or ask an administrator for more.' },
+  quota_exceeded: {
+    status: 429,
+    retry: true,
+    message: '{scope} holds {limit} already. Wait until some have ended, or ask an administrator for more.',
+  },
   unsupported: { status: 501, retry: false, message: '{what} is not supported: {why}.' },
-  git_unavailable: { status: 502, retry: true, message: 'The repository "{repository}" cannot be read just now. Try again in a minute; an operator finds the cause in the log.' },
+  git_unavailable: {
+    status: 502,
+    retry: true,
+    message: 'The repository "{repository}" cannot be read just now. Try again in a minute; an operator finds the cause in the log.',
+  },
   overloaded: { status: 503, retry: true, message: 'Too much at once: {what}. Try again in {seconds} s.' },
   store_unavailable: { status: 503, retry: true, message: 'The store cannot be written just now, so nothing was changed. Try again in {seconds} s.' },
   runtime_unavailable: { status: 503, retry: true, message: 'The runtime "{runtime}" cannot be used: {why}.' },
   shutting_down: { status: 503, retry: true, message: 'The server is stopping. Try again in a few seconds.' },
-  git_timeout: { status: 504, retry: true, message: 'Reading from "{repository}" took longer than {seconds} s. Try again, or make what is read smaller.' },
+  git_timeout: {
+    status: 504,
+    retry: true,
+    message: 'Reading from "{repository}" took longer than {seconds} s. Try again, or make what is read smaller.',
+  },
   deadline_exceeded: { status: 504, retry: true, message: '{operation} was not finished within its time of {seconds} s.' },
-  internal: { status: 500, retry: false, message: 'Something went wrong here, not with you. An operator finds the cause in the log under {request_id}.' },
+  internal: {
+    status: 500,
+    retry: false,
+    message: 'Something went wrong here, not with you. An operator finds the cause in the log under {request_id}.',
+  },
 } as const satisfies Record<string, FaultRow>
 
 export type FaultRow = { readonly status: number; readonly retry: boolean; readonly message: string }
@@ -116,5 +156,7 @@ function fill(template: string, params: Readonly<Record<string, unknown>>): stri
 
 // Names come from users: control and direction characters in a message could rewrite a terminal or a log line.
 function printable(value: unknown): string {
-  return String(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}').slice(0, 300)
+  return String(value)
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
+    .slice(0, 300)
 }

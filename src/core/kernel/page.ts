@@ -27,7 +27,8 @@ function encodeCursor(position: readonly (string | number)[]): string {
 function decodeCursor(cursor: string): readonly (string | number)[] {
   try {
     const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-    if (Array.isArray(position) && position.length > 0 && position.every((part) => typeof part === 'string' || typeof part === 'number')) return position
+    if (Array.isArray(position) && position.length > 0 && position.every((part) => typeof part === 'string' || typeof part === 'number'))
+      return position
   } catch {}
   throw fault('invalid_input', { operation: 'the list', count: 1, first: '/cursor is not a cursor that a list of this server gave' })
 }

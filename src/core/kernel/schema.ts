@@ -80,3 +80,46 @@ function problem(error: AjvError): Problem {
       return { path: error.instancePath, code: error.keyword, message: error.message ?? 'is not valid' }
   }
 }
+
+export type Project = (value: unknown) => unknown
+const projections = new WeakMap<object, Project>()
+
+/** Copies a value by a schema's allow-list: members that the schema does not name are left out. Made once per schema. */
+export function projector(schema: object): Project {
+  let project = projections.get(schema)
+  if (!project) {
+    project = makeProjector(schema as SchemaNode)
+    projections.set(schema, project)
+  }
+  return project
+}
+
+type SchemaNode = {
+  type?: string
+  properties?: Record<string, SchemaNode>
+  additionalProperties?: boolean | SchemaNode
+  items?: SchemaNode
+  anyOf?: SchemaNode[]
+}
+
+const keep: Project = (value) => value
+
+function makeProjector(schema: SchemaNode): Project {
+  if (schema.anyOf) {
+    const object = schema.anyOf.find((variant) => variant.properties || variant.items)
+    const project = object ? makeProjector(object) : keep
+    return (value) => (typeof value === 'object' && value !== null ? project(value) : value)
+  }
+  if (schema.items) {
+    const project = makeProjector(schema.items)
+    return project === keep ? keep : (value) => (Array.isArray(value) ? value.map(project) : value)
+  }
+  if (!schema.properties || schema.additionalProperties !== false) return keep
+  const members = Object.entries(schema.properties).map(([name, member]) => [name, makeProjector(member)] as const)
+  return (value) => {
+    const source = value as Record<string, unknown>
+    const copy: Record<string, unknown> = {}
+    for (const [name, project] of members) if (source[name] !== undefined) copy[name] = project(source[name])
+    return copy
+  }
+}

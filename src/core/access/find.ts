@@ -1,0 +1,128 @@
+import { fault } from '../kernel/fault.ts'
+import { isKind, kindOf } from '../resource/kind.ts'
+import { isSignedIn, viewerOf } from '../identity/principal.ts'
+import { atLeast, highest } from './level.ts'
+import { parseReference } from './reference.ts'
+import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'
+import type { Ctx } from '../operation/context.ts'
+import type { Found, RowOf } from '../operation/operation.ts'
+import type { Level } from './level.ts'
+import type { Reference } from './reference.ts'
+
+export type Need = { readonly kind: string; readonly need: Level; readonly extra?: string; readonly member?: string }
+
+type Holding = {
+  readonly row: UserRow | RunRow | ScheduleRow | ResourceRow
+  readonly level: Level
+  readonly extras: readonly string[]
+  readonly name: string
+}
+
+/**
+ * The thing that a reference names, if the caller holds what is needed on it. Looking it up is the authorisation: there is no other way to a row.
+ *
+ * Errors: `not_found` when there is none or the caller may not know of it (which of the two, only the fault's private context says);
+ * `forbidden` when the caller may see it but holds too little; `unauthenticated` instead of `forbidden` for callers without credentials.
+ */
+export async function find<Kind extends string>(
+  ctx: Ctx,
+  need: Need & { readonly kind: Kind },
+  reference: string,
+  operation = 'this',
+): Promise<Found<Kind>> {
+  const parsed = parseReference(reference, [need.kind])
+  const holding = await hold(ctx, parsed)
+  const member = need.member ?? need.kind
+  if (!holding || holding.level === 'none') {
+    const absence = holding ? 'hidden' : 'missing'
+    const context = { absence, kind: need.kind, reference, member, ...(holding ? { path: holding.name } : {}) } as const
+    throw fault('not_found', { kind: title(need.kind), reference }, { private: context })
+  }
+  if (!atLeast(holding.level, need.need) || (need.extra && !hasExtra(holding, need.extra))) {
+    if (!isSignedIn(ctx.principal)) throw fault('unauthenticated', {}, { private: { kind: need.kind, reference, member } })
+    const wanted = need.extra && atLeast(holding.level, need.need) ? need.extra : need.need
+    throw fault(
+      'forbidden',
+      { operation, need: wanted, subject: `${need.kind}:${holding.name}` },
+      { private: { kind: need.kind, reference, member } },
+    )
+  }
+  // The finder of a kind gives rows of that kind: `hold` is chosen by it.
+  return { kind: need.kind, row: holding.row as RowOf<Kind>, level: holding.level, extras: holding.extras }
+}
+
+/** As `find`, but null where `find` would say `not_found`. */
+export async function findOrNull<Kind extends string>(
+  ctx: Ctx,
+  need: Need & { readonly kind: Kind },
+  reference: string,
+): Promise<Found<Kind> | null> {
+  const holding = await hold(ctx, parseReference(reference, [need.kind]))
+  if (!holding || holding.level === 'none') return null
+  return find(ctx, need, reference)
+}
+
+/** What the caller holds on a resource that a core function has in hand already. */
+export async function holds(ctx: Ctx, resource: ResourceRow): Promise<Level> {
+  const { level } = await ctx.db.resources.access(resource, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(resource.kind).ownerIsAdmin })
+  return level
+}
+
+function hasExtra(holding: Holding, extra: string): boolean {
+  return holding.level === 'admin' || holding.extras.includes(extra)
+}
+
+async function hold(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  if (reference.kind === 'user') return holdUser(ctx, reference)
+  if (reference.kind === 'run') return holdRun(ctx, reference)
+  if (reference.kind === 'schedule') return holdSchedule(ctx, reference)
+  return holdResource(ctx, reference)
+}
+
+// A user holds `admin` on itself, administrators on everybody; nobody else knows of a user.
+async function holdUser(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  const { users } = ctx.db
+  const row = reference.id ? await users.byId(reference.id) : await users.byLogin(reference.name ?? '')
+  if (!row) return null
+  const self = row.id === ctx.principal.id && isSignedIn(ctx.principal)
+  return { row, level: self || ctx.principal.administrator ? 'admin' : 'none', extras: [], name: row.name }
+}
+
+// Who started a run may do to it what somebody with `execute` on its resource may.
+async function holdRun(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  const row = reference.id ? await ctx.db.runs.byId(reference.id) : null
+  if (!row) return null
+  const own: Level = row.started_by === ctx.principal.id && isSignedIn(ctx.principal) ? 'execute' : 'none'
+  return { row, ...(await holdThrough(ctx, row.resource_id, own)), name: row.id }
+}
+
+async function holdSchedule(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  const row = reference.id ? await ctx.db.schedules.byId(reference.id) : null
+  if (!row || row.deleted_at !== null) return null
+  return { row, ...(await holdThrough(ctx, row.resource_id, 'none')), name: row.name }
+}
+
+async function holdThrough(ctx: Ctx, resourceId: string | null, own: Level): Promise<{ level: Level; extras: readonly string[] }> {
+  if (ctx.principal.administrator) return { level: 'admin', extras: [] }
+  const resource = resourceId ? await ctx.db.resources.byId(resourceId) : null
+  if (!resource) return { level: own, extras: [] }
+  const access = await ctx.db.resources.access(resource, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(resource.kind).ownerIsAdmin })
+  return { level: highest([access.level, own]), extras: access.extras }
+}
+
+async function holdResource(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  const { resources } = ctx.db
+  const row = reference.id ? await resources.byId(reference.id) : await resources.byName(reference.kind, reference.name ?? '')
+  if (!row || row.deleted_at !== null || row.kind !== reference.kind) return null
+  const access = await resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(row.kind).ownerIsAdmin })
+  return { row, level: access.level, extras: access.extras, name: row.name }
+}
+
+function title(kind: string): string {
+  return isKind(kind) ? kindOf(kind).title : kind
+}
+
+/** The word for what a broken rule of uniqueness was about. */
+export function missingKind(key: string): string {
+  return key.startsWith('users.') ? 'user' : key.split('.')[0] || 'thing'
+}

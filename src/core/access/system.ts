@@ -1,0 +1,24 @@
+import { systemResourceId } from '../identity/builtin.ts'
+import { viewerOf } from '../identity/principal.ts'
+import type { Ctx } from '../operation/context.ts'
+
+/** Rights that are about no single thing: granted as extras on `system:system`, to users, groups or everyone. Administrators hold all of them. */
+export const systemPermissions = {
+  'repository.create': 'make repositories at the top level, or in groups that one may write',
+  'repository.fork': 'fork repositories that one may read',
+  'group.create': 'make groups of users',
+  'namespace.create': 'claim namespaces ahead of a first deploy',
+} as const
+export type SystemPermission = keyof typeof systemPermissions
+
+/** What everyone who is signed in holds at first start; an administrator can take it back. */
+export const defaultSystemPermissions: readonly SystemPermission[] = ['repository.create', 'repository.fork']
+
+/** Whether the caller holds a system permission. */
+export async function holdsSystem(ctx: Ctx, permission: string): Promise<boolean> {
+  if (ctx.principal.administrator) return true
+  const row = await ctx.db.resources.byId(systemResourceId)
+  if (!row) return false
+  const { extras } = await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: false })
+  return extras.includes(permission)
+}

@@ -1,0 +1,192 @@
+import { find, missingKind } from '../access/find.ts'
+import { auditRow } from '../audit/audit.ts'
+import { deeperThan } from '../kernel/json.ts'
+import { fault, isFault, problemsFault } from '../kernel/fault.ts'
+import { projector, validator } from '../kernel/schema.ts'
+import { isSignedIn } from '../identity/principal.ts'
+import { holdsSystem } from '../access/system.ts'
+import { everyoneName } from '../identity/builtin.ts'
+import { DuplicateKey, StoreUnavailable } from '../../ports/store/store.ts'
+import type { AuditRow } from '../../ports/store/rows.ts'
+import type { Tables } from '../../ports/store/tables.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { ChangeEvent, Ctx, Origin, WriteCtx } from './context.ts'
+import type { AnyOperation, Found } from './operation.ts'
+import type { Services } from './services.ts'
+
+/** Who calls, from where, and until when. */
+export type Call = { readonly principal: Principal; readonly origin: Origin; readonly signal?: AbortSignal; readonly deadlineMs?: number }
+
+const defaultDeadlineMs = 30_000
+const deepestInput = 64
+
+/**
+ * Runs one operation: who may call it at all, the shape of the input, its subjects in their order, then the operation itself, with its audit line in the
+ * commit of the change. The only way to call an operation.
+ *
+ * Errors: faults of the table. Anything else that is thrown inside is logged and becomes `internal`.
+ */
+export async function invoke<Output = unknown>(services: Services, call: Call, name: string, input: unknown): Promise<Output> {
+  const operation = services.registry.get(name)
+  if (!operation) throw fault('operation_not_found', { operation: name })
+  const state: Invocation = { services, call, operation, input, events: [], audited: false }
+  try {
+    if (services.stopping.aborted && operation.effect !== 'read') throw fault('shutting_down', {}, { retryAfterMs: 5000 })
+    const ctx = contextOf(state, services.store.reader, signalOf(state))
+    await mayCall(ctx, operation)
+    await checkShape(operation, input)
+    const output = await perform(ctx, state)
+    for (const event of state.events) services.events.publish(event)
+    return projector(operation.output)(output) as Output
+  } catch (error) {
+    throw settle(state, error)
+  }
+}
+
+type Invocation = {
+  readonly services: Services
+  readonly call: Call
+  readonly operation: AnyOperation
+  readonly input: unknown
+  readonly events: ChangeEvent[]
+  audited: boolean
+}
+
+async function perform(ctx: Ctx, state: Invocation): Promise<unknown> {
+  const { operation, input, services } = state
+  if (operation.effect === 'write') {
+    return services.store.write(async (tables) => {
+      const inside = insideOf(ctx, tables)
+      const output = await operation.run(inside, input, await findAll(inside, operation, input))
+      await inside.db.audit.append([lineOf(ctx, state, output)])
+      return output
+    })
+  }
+  const output = await operation.run(ctx, input, await findAll(ctx, operation, input))
+  // A read that reveals something, or an act that found nothing to commit, still leaves its line.
+  if (operation.audit !== 'none' && !state.audited) await services.store.write((tables) => tables.audit.append([lineOf(ctx, state, output)]))
+  return output
+}
+
+function contextOf(state: Invocation, db: Tables, signal: AbortSignal): Ctx {
+  const { services, call } = state
+  const ctx: Ctx = {
+    principal: call.principal,
+    origin: call.origin,
+    clock: services.clock,
+    ids: services.ids,
+    log: services.log,
+    signal,
+    db,
+    services,
+    invoke: (name, input) => invoke(services, { ...call, signal }, name, input),
+    write: (work) =>
+      services.store.write(async (tables) => {
+        const result = await work(insideOf(ctx, tables))
+        if (state.operation.audit !== 'none' && !state.audited) {
+          await tables.audit.append([lineOf(ctx, state, result)])
+          state.audited = true
+        }
+        return result
+      }),
+    emit: (event) => state.events.push(event),
+  }
+  auditLines.set(ctx, (output) => {
+    state.audited = true
+    return lineOf(ctx, state, output)
+  })
+  return ctx
+}
+
+function insideOf(ctx: Ctx, tables: Tables): WriteCtx {
+  const refuse = () => Promise.reject(new Error('An operation inside a transaction calls core functions, not other operations'))
+  return { ...ctx, db: tables, writing: true, invoke: refuse, write: refuse }
+}
+
+const auditLines = new WeakMap<Ctx, (output: unknown) => AuditRow>()
+
+/** The audit line of the operation that runs, for an act of the engine that carries it in its own commit. Asking for it is a promise to store it. */
+export function auditLineOf(ctx: Ctx, output: unknown): AuditRow {
+  const line = auditLines.get(ctx)
+  if (!line) throw new Error('This context belongs to no operation')
+  return line(output)
+}
+
+function lineOf(ctx: Ctx, state: Invocation, output: unknown): AuditRow {
+  return auditRow(ctx, state.operation, state.input, output, 'succeeded')
+}
+
+async function mayCall(ctx: Ctx, operation: AnyOperation): Promise<void> {
+  const { access } = operation
+  if (access === 'anyone') return
+  if (!isSignedIn(ctx.principal)) throw fault('unauthenticated')
+  if (access === 'signed-in' || ctx.principal.administrator) return
+  if (typeof access === 'object' && (await holdsSystem(ctx, access.system))) return
+  const need = typeof access === 'object' ? `the system permission ${access.system}` : 'an administrator'
+  throw fault('forbidden', { operation: operation.name, need, subject: 'this server' })
+}
+
+async function checkShape(operation: AnyOperation, input: unknown): Promise<void> {
+  if (deeperThan(input, deepestInput)) {
+    throw problemsFault('invalid_input', operation.name, [{ path: '', code: 'depth', message: `must not nest deeper than ${deepestInput} levels` }])
+  }
+  const problems = (await validator(operation.input))(input)
+  if (problems.length > 0) throw problemsFault('invalid_input', operation.name, problems)
+}
+
+async function findAll(ctx: Ctx, operation: AnyOperation, input: unknown): Promise<Record<string, Found>> {
+  const found: Record<string, Found> = {}
+  for (const [name, rule] of Object.entries(operation.subjects)) {
+    const reference = rule.reference(input)
+    if (reference === undefined) continue
+    found[name] = await find(ctx, rule, reference, operation.name)
+  }
+  return found
+}
+
+function signalOf(state: Invocation): AbortSignal {
+  const { call, services, operation } = state
+  const signals = [services.stopping]
+  if (call.signal) signals.push(call.signal)
+  if (call.deadlineMs !== undefined) signals.push(AbortSignal.timeout(call.deadlineMs))
+  else if (operation.effect === 'act') signals.push(AbortSignal.timeout(defaultDeadlineMs))
+  return signals.length === 1 ? services.stopping : AbortSignal.any(signals)
+}
+
+// What leaves here is a fault of the table, whatever was thrown; refusals are noted for the audit trail, never waited for.
+function settle(state: Invocation, error: unknown): unknown {
+  const { services, call, operation } = state
+  if (isFault(error)) {
+    if (isRefusal(error.code)) {
+      services.refusals.note({
+        principal: call.principal,
+        origin: call.origin,
+        operation: operation.name,
+        reference: error.context.reference ?? '',
+        code: error.code,
+      })
+    }
+    return error
+  }
+  if (error instanceof DuplicateKey) return fault('name_taken', { kind: missingKind(error.key), name: '' }, { cause: error })
+  if (error instanceof StoreUnavailable) {
+    services.log.error('store.unavailable', { operation: operation.name, error })
+    return fault('store_unavailable', { seconds: 5 }, { cause: error, retryAfterMs: 5000 })
+  }
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return fault('deadline_exceeded', { operation: operation.name, seconds: (call.deadlineMs ?? defaultDeadlineMs) / 1000 }, { cause: error })
+  }
+  services.log.error('operation.failed', {
+    operation: operation.name,
+    request: call.origin.requestId,
+    by: call.principal.name || everyoneName,
+    error,
+  })
+  return fault('internal', { request_id: call.origin.requestId }, { cause: error })
+}
+
+function isRefusal(code: string): boolean {
+  return (
+    code === 'forbidden' || code === 'unauthenticated' || code === 'invalid_credential' || code === 'account_inactive' || code === 'network_refused'
+  )
+}

@@ -1,0 +1,30 @@
+import { problemsFault, fault } from '../kernel/fault.ts'
+import { validator } from '../kernel/schema.ts'
+import { isSignedIn } from '../identity/principal.ts'
+import { find } from '../access/find.ts'
+import type { TSchema } from '../kernel/schema.ts'
+import type { Ctx } from './context.ts'
+import type { Found, SubjectRule } from './operation.ts'
+
+/** Something to follow: the same checks as an operation of effect `read`, then items until the signal is aborted. */
+export type AnyStream = {
+  readonly name: string
+  readonly summary: string
+  readonly input: TSchema
+  readonly access: 'anyone' | 'signed-in'
+  readonly subjects: Readonly<Record<string, SubjectRule<unknown>>>
+  readonly run: (ctx: Ctx, input: unknown, found: Readonly<Record<string, Found>>) => AsyncIterable<unknown>
+}
+
+/** Checks the caller, the input and the subjects, and gives the items. */
+export async function openStream(ctx: Ctx, stream: AnyStream, input: unknown): Promise<AsyncIterable<unknown>> {
+  if (stream.access === 'signed-in' && !isSignedIn(ctx.principal)) throw fault('unauthenticated')
+  const problems = (await validator(stream.input))(input)
+  if (problems.length > 0) throw problemsFault('invalid_input', stream.name, problems)
+  const found: Record<string, Found> = {}
+  for (const [name, rule] of Object.entries(stream.subjects)) {
+    const reference = rule.reference(input)
+    if (reference !== undefined) found[name] = await find(ctx, rule, reference, stream.name)
+  }
+  return stream.run(ctx, input, found)
+}

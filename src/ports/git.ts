@@ -1,0 +1,99 @@
+/**
+ * Git storage: bare repositories named by id, never by a name of a user. Everything is read from git objects, not from a checkout; links are never
+ * followed; no hook, filter or submodule of a repository is ever run; every child process gets argument vectors, protected configuration and a scrubbed environment.
+ */
+export type Git = {
+  /** Makes an empty bare repository. One that exists already is no error. */
+  create(id: string): Promise<void>
+  /** Makes `id` a full copy of `source` (all refs), sharing nothing with it. Leaves nothing behind when it fails. */
+  fork(id: string, source: string): Promise<void>
+  /** Moves the storage out of the way (`kept aside`), from where `purge` removes it. Harmless when it is gone. */
+  setAside(id: string): Promise<void>
+  purge(id: string): Promise<void>
+  exists(id: string): Promise<boolean>
+  /** Ids of all storage that is there, set-aside ones left out. */
+  list(): Promise<string[]>
+  /** Bytes on disk. */
+  size(id: string): Promise<number>
+
+  /** Branches and tags by full name, with the object each points at. */
+  refs(id: string): Promise<ReadonlyMap<string, string>>
+  /** The full name that HEAD points at, whether or not it exists. */
+  head(id: string): Promise<string>
+  setHead(id: string, ref: string): Promise<void>
+  /** Compares and sets refs in one transaction; `from` null: must not exist, `to` null: delete. */
+  updateRefs(id: string, updates: readonly RefUpdate[]): Promise<'done' | 'conflict'>
+
+  /** The commit that a full ref name or 40-hex id means just now; null when there is none. A push that finished before the call is always seen. */
+  resolve(id: string, revision: string): Promise<string | null>
+  /** What is at `path` of a commit (or tree): null when nothing is. `path` has `/` as separator and no empty, `.` or `..` part. '' is the root tree. */
+  entry(id: string, treeish: string, path: string): Promise<GitEntry | null>
+  /** The entries of a tree by object id. */
+  tree(id: string, tree: string): Promise<GitEntry[]>
+  /** A blob whole; null when it is larger than `limit` bytes. */
+  blob(id: string, oid: string, options: { limit: number }): Promise<Buffer | null>
+  /** Writes the regular files, folders and links of a tree below an existing empty folder; links as links, submodules as empty folders. Nothing is written outside of it. */
+  checkout(id: string, tree: string, folder: string, options: { limitBytes: number; limitFiles: number; signal: AbortSignal }): Promise<void>
+  /** Commits reachable from `revision`, newest first. */
+  log(id: string, revision: string, options: { limit: number; skip: number }): Promise<GitCommit[]>
+
+  /** One request of the smart protocol. Bounded in number: `GitBusy` when the queue is full. */
+  serve(request: GitServeRequest): Promise<GitServeAnswer>
+  close(): Promise<void>
+}
+
+export type RefUpdate = { readonly ref: string; readonly from: string | null; readonly to: string | null }
+
+export type GitEntry = {
+  readonly name: string
+  readonly mode: string
+  readonly type: 'blob' | 'tree' | 'commit' | 'link'
+  readonly oid: string
+  readonly size: number | null
+}
+
+export type GitCommit = {
+  readonly id: string
+  readonly parents: readonly string[]
+  readonly author: GitSignature
+  readonly committer: GitSignature
+  readonly message: string
+}
+export type GitSignature = { readonly name: string; readonly email: string; readonly at: number; readonly zone: string }
+
+export type GitService = 'upload-pack' | 'receive-pack'
+
+export type GitServeRequest = {
+  readonly id: string
+  readonly service: GitService
+  /** `advertise` answers GET info/refs; `exchange` answers the POST. */
+  readonly phase: 'advertise' | 'exchange'
+  /** The Git-Protocol header, as sent: passed on only when well-formed. */
+  readonly protocol: string | null
+  /** The decoded request body; null when advertising. */
+  readonly body: AsyncIterable<Uint8Array> | null
+  readonly signal: AbortSignal
+  /** For receive-pack: called with the commands of the push once they are read and before git gets any of it. Throwing refuses the push. */
+  readonly onCommands?: (commands: readonly RefUpdate[], options: readonly string[]) => Promise<void>
+  /** For receive-pack: called with what really changed, after git has synced it and before the client hears of it. The report is held back until it resolves. */
+  readonly onChanged?: (changes: readonly RefUpdate[]) => Promise<void>
+}
+
+/** The answer's body, streamed with back-pressure; ending it early ends the git process. */
+export type GitServeAnswer = { readonly contentType: string; readonly body: AsyncIterable<Uint8Array> }
+
+/** Too many git processes run already. */
+export class GitBusy extends Error {
+  override readonly name = 'GitBusy'
+}
+/** The storage cannot be read or written. `detail` is for the log only. */
+export class GitUnavailable extends Error {
+  override readonly name = 'GitUnavailable'
+}
+export class GitTimeout extends Error {
+  override readonly name = 'GitTimeout'
+}
+/** What the client sent is not the git protocol. */
+export class GitProtocolError extends Error {
+  override readonly name = 'GitProtocolError'
+}

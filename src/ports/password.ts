@@ -1,0 +1,6 @@
+/** Slow, salted one-way hashes of passwords, computed off the main thread, at most two at once. */
+export type PasswordHasher = {
+  hash(password: string): Promise<string>
+  /** Constant in time for a given hash; false for a hash that it does not understand. */
+  verify(password: string, hash: string): Promise<boolean>
+}

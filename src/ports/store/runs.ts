@@ -1,0 +1,165 @@
+import type { JsonObject } from '../../core/kernel/json.ts'
+import type { Page, PageRequest } from '../../core/kernel/page.ts'
+import type { RunState, StepState } from '../../core/run/state.ts'
+import type { AuditRow, RunRow, ScheduleRow, ServerRow, StepRow } from './rows.ts'
+import type { Viewer } from './tables.ts'
+
+/**
+ * The engine's acts: complete descriptions of a change, without a closure, so that an adapter may put many into one transaction (and PostgreSQL many
+ * into one statement). Each resolves after it is durable. Order between acts of one run is kept.
+ */
+export type EngineActs = {
+  /** Accepts a run whole (name check, queue bound, idempotency record, cron slot, audit line, first steps and their places) or not at all. */
+  accept(act: AcceptAct): Promise<AcceptResult>
+  /** Records what happened to steps of one run and what follows from it, in one commit. With a stale fence nothing is changed. */
+  advance(act: AdvanceAct): Promise<AdvanceResult>
+}
+
+/** A counted limit that a step holds while it is starting or running: `namespace:weather`, `target:local`, `cpu:local`. */
+export type Place = { readonly gauge: string; readonly amount: number; readonly limit: number }
+
+export type AcceptAct = {
+  readonly run: RunRow
+  readonly steps: readonly StepRow[]
+  /** Steps (by key) that shall start at once if their places are free; else they stay queued. */
+  readonly starts: readonly StepStart[]
+  /** Refuse when another active run has the same kind, namespace and name. Ended ones of that name leave the lists. */
+  readonly unique: boolean
+  /** Refuse when `limit` runs of this kind and namespace are queued or waiting already. */
+  readonly queueLimit: number | null
+  readonly idempotency: IdempotencyRecord | null
+  /** The occurrence of a schedule that this run is: one run per slot, for ever. */
+  readonly slot: { readonly schedule_id: string; readonly at: number } | null
+  readonly audit: readonly AuditRow[]
+}
+
+export type StepStart = { readonly key: string; readonly places: readonly Place[] }
+
+export type AcceptResult =
+  | {
+      readonly outcome: 'accepted'
+      readonly started: readonly string[] /** the gauge that refused, by step */
+      readonly refused: readonly Refusal[]
+      readonly replaced: string | null
+    }
+  | { readonly outcome: 'name_taken'; readonly id: string }
+  | { readonly outcome: 'queue_full' }
+  | { readonly outcome: 'slot_taken' }
+  | { readonly outcome: 'replayed'; readonly record: IdempotencyRecord }
+
+export type Refusal = { readonly key: string; readonly gauge: string }
+
+export type IdempotencyRecord = {
+  readonly identity: string
+  readonly route: string
+  readonly key: string
+  /** SHA-256 of the request's parameters. */
+  readonly fingerprint: string
+  /** What the first answer was about: `{ run, replaced }` or `{ conflict }`. */
+  readonly outcome: JsonObject
+  readonly at: number
+}
+
+export type StepChange = {
+  readonly key: string
+  readonly attempt: number
+  readonly patch: Partial<Omit<StepRow, 'run_id' | 'key' | 'node' | 'kind' | 'position'>>
+}
+
+export type AdvanceAct = {
+  readonly run_id: string
+  readonly owner: string
+  readonly fence: number
+  /** A change of state that the transition table does not allow, or of another attempt, is dropped. Leaving `starting` or `running` gives back the places held. */
+  readonly steps: readonly StepChange[]
+  readonly create: readonly StepRow[]
+  readonly starts: readonly StepStart[]
+  readonly run: Partial<Pick<RunRow, 'state' | 'reason' | 'message' | 'output' | 'active' | 'started_at' | 'finished_at' | 'cancel' | 'spec'>> | null
+  /** Child runs, accepted in the same commit. */
+  readonly children: readonly AcceptAct[]
+  readonly audit: readonly AuditRow[]
+}
+
+export type AdvanceResult = {
+  /** Another server works on this run now: forget it. */
+  readonly fenced: boolean
+  readonly started: readonly string[]
+  readonly refused: readonly Refusal[]
+  readonly children: readonly AcceptResult[]
+}
+
+export type RunTables = {
+  readonly runs: RunTable
+  readonly steps: StepTable
+  readonly schedules: ScheduleTable
+  readonly servers: ServerTable
+  readonly idempotency: IdempotencyTable
+}
+
+export type RunFilter = {
+  readonly kinds?: readonly string[]
+  readonly namespace?: string
+  readonly name?: string
+  readonly states?: readonly RunState[]
+  readonly parentId?: string
+  readonly resourceId?: string
+  readonly startedBy?: string
+  readonly listed?: boolean
+  readonly active?: boolean
+}
+
+export type RunTable = {
+  byId(id: string): Promise<RunRow | null>
+  byIds(ids: readonly string[]): Promise<RunRow[]>
+  activeNamed(kind: string, namespace: string, name: string): Promise<RunRow | null>
+  /** The newest of the name that is still listed, active or ended. */
+  listedNamed(kind: string, namespace: string, name: string): Promise<RunRow | null>
+  childrenOf(id: string): Promise<RunRow[]>
+  /** Without the viewer nothing is left out. `newest`: by creation, latest first; `name`: by namespace, then name. */
+  page(filter: RunFilter, viewer: Viewer | null, order: 'newest' | 'name', page: PageRequest): Promise<Page<RunRow>>
+  /** All active runs of a server, for recovery. */
+  activeOf(owner: string): Promise<RunRow[]>
+  counts(): Promise<{ kind: string; state: RunState; count: number }[]>
+  patch(id: string, patch: Partial<Pick<RunRow, 'listed' | 'cancel' | 'deleted_at' | 'message' | 'reason'>>): Promise<void>
+  /** Deletes ended runs (with their steps) of a kind that ended before `before`, or are beyond the newest `keep`; at most `limit` at a time. Gives their ids. */
+  prune(kind: string, options: { before: number; keep: number; limit: number }): Promise<string[]>
+}
+
+export type StepTable = {
+  one(runId: string, key: string): Promise<StepRow | null>
+  /** In order of position. */
+  ofRun(runId: string): Promise<StepRow[]>
+  ofRuns(runIds: readonly string[]): Promise<StepRow[]>
+  countActive(states: readonly StepState[]): Promise<number>
+}
+
+export type ScheduleTable = {
+  insert(row: Omit<ScheduleRow, 'version'>): Promise<ScheduleRow>
+  byId(id: string): Promise<ScheduleRow | null>
+  byName(kind: string, namespace: string, name: string): Promise<ScheduleRow | null>
+  update(id: string, patch: Partial<Omit<ScheduleRow, 'id' | 'kind' | 'version'>>): Promise<void>
+  /** Moves on from a slot; false when another server was faster. */
+  advance(id: string, from: number, patch: { last_slot: number; next_at: number | null }): Promise<boolean>
+  due(now: number, limit: number): Promise<ScheduleRow[]>
+  nextAt(): Promise<number | null>
+  page(filter: { kind?: string; namespace?: string }, viewer: Viewer | null, page: PageRequest): Promise<Page<ScheduleRow>>
+}
+
+export type ServerTable = {
+  /** Announces a server, or renews its lease. */
+  beat(row: ServerRow): Promise<void>
+  all(): Promise<ServerRow[]>
+  remove(id: string): Promise<void>
+  /** Makes `to` the owner of the active runs of `from`, with a higher fence, so that late writes of `from` change nothing. Gives the runs. */
+  takeOver(from: string, to: string): Promise<RunRow[]>
+  /** Owners of active runs that no server row with a lease after `now` stands for. */
+  orphans(now: number): Promise<string[]>
+  /** Counts all gauges anew from the steps that hold them. Only while no other server is alive. */
+  recount(): Promise<void>
+}
+
+export type IdempotencyTable = {
+  get(identity: string, route: string, key: string): Promise<IdempotencyRecord | null>
+  put(record: IdempotencyRecord): Promise<IdempotencyRecord>
+  prune(before: number): Promise<number>
+}

@@ -1,0 +1,160 @@
+import type { Level } from '../../core/access/level.ts'
+import type { Page, PageRequest } from '../../core/kernel/page.ts'
+import type { JsonObject } from '../../core/kernel/json.ts'
+import type { ApiKeyRow, AuditRow, GrantRow, PushRow, ResourceRow, SecretRow, SessionRow, SigningKeyRow, SubjectKind, UserRow } from './rows.ts'
+import type { RunTables } from './runs.ts'
+
+/** Everything that a transaction or a read can reach. One member per aggregate. */
+export type Tables = RunTables & {
+  readonly users: UserTable
+  readonly sessions: SessionTable
+  readonly apiKeys: ApiKeyTable
+  readonly signingKeys: SigningKeyTable
+  readonly resources: ResourceTable
+  readonly members: MemberTable
+  readonly grants: GrantTable
+  readonly audit: AuditTable
+  readonly secrets: SecretTable
+  readonly pushes: PushTable
+  readonly settings: SettingTable
+}
+
+/** Who looks: decides what a list holds. `userId` of anonymous callers is everyone's. */
+export type Viewer = { readonly userId: string; readonly administrator: boolean }
+
+export type UserTable = {
+  /** Takes the next serial. A name or address that is taken: `DuplicateKey` with `users.name` or `users.email`. */
+  insert(row: Omit<UserRow, 'serial'> & { serial?: number }): Promise<UserRow>
+  byId(id: string): Promise<UserRow | null>
+  bySerial(serial: number): Promise<UserRow | null>
+  /** By name, ignoring case. */
+  byName(name: string): Promise<UserRow | null>
+  /** By name or e-mail address, ignoring case. */
+  byLogin(login: string): Promise<UserRow | null>
+  byIds(ids: readonly string[]): Promise<UserRow[]>
+  update(id: string, patch: Partial<Omit<UserRow, 'id' | 'serial'>>): Promise<void>
+  remove(id: string): Promise<void>
+  page(filter: { kinds?: readonly UserRow['kind'][]; only?: string }, page: PageRequest): Promise<Page<UserRow>>
+  administrators(): Promise<number>
+}
+
+export type SessionTable = {
+  insert(row: SessionRow): Promise<void>
+  byId(id: string): Promise<SessionRow | null>
+  end(id: string, at: number): Promise<void>
+  endAll(userId: string, at: number): Promise<void>
+  prune(before: number): Promise<number>
+}
+
+export type ApiKeyTable = {
+  insert(row: ApiKeyRow): Promise<void>
+  byId(id: string): Promise<ApiKeyRow | null>
+  byHash(secretHash: string): Promise<ApiKeyRow | null>
+  ofUser(userId: string): Promise<ApiKeyRow[]>
+  touch(id: string, at: number): Promise<void>
+  remove(id: string): Promise<void>
+}
+
+export type SigningKeyTable = {
+  insert(row: SigningKeyRow): Promise<void>
+  ofUser(userId: string): Promise<SigningKeyRow[]>
+  remove(id: string): Promise<void>
+}
+
+export type ResourceFilter = {
+  readonly kind: string
+  readonly parentId?: string | null
+  /** Only names below this prefix. */
+  readonly prefix?: string
+  /** Only names that contain this, ignoring case. */
+  readonly search?: string
+  readonly ownerId?: string
+}
+
+export type ResourceTable = {
+  /** Takes the kind's next serial. A taken name: `DuplicateKey` with `resources.name`. */
+  insert(row: Omit<ResourceRow, 'serial' | 'version' | 'deleted_at'>): Promise<ResourceRow>
+  byId(id: string): Promise<ResourceRow | null>
+  byName(kind: string, name: string): Promise<ResourceRow | null>
+  bySerial(kind: string, serial: number): Promise<ResourceRow | null>
+  byIds(ids: readonly string[]): Promise<ResourceRow[]>
+  /** Changes a resource and counts its version up. */
+  update(
+    id: string,
+    patch: Partial<Pick<ResourceRow, 'name' | 'owner_id' | 'parent_id' | 'private' | 'active' | 'state' | 'spec' | 'updated_at'>>,
+  ): Promise<void>
+  /** Gives every name below `from/` the prefix `to/` instead. */
+  movePrefix(kind: string, from: string, to: string, at: number): Promise<void>
+  /** Frees the name; the row stays for the audit trail and for set-aside storage. */
+  markDeleted(id: string, at: number): Promise<void>
+  deletedBefore(kind: string, before: number, limit: number): Promise<ResourceRow[]>
+  remove(id: string): Promise<void>
+  /** What the viewer holds on one resource, with no row read twice: design §9 "what a subject may do is one query". */
+  access(resource: ResourceRow, viewer: Viewer, options: { ownerIsAdmin: boolean }): Promise<{ level: Level; extras: string[] }>
+  /** A page by name of what the viewer may see at `need` or more: one statement with the permission join in it. */
+  page(filter: ResourceFilter, viewer: Viewer, options: { need: Level; ownerIsAdmin: boolean }, page: PageRequest): Promise<Page<ResourceRow>>
+  /** Which of `ids` the viewer holds `need` on. */
+  visible(ids: readonly string[], viewer: Viewer, options: { need: Level; ownerIsAdmin: boolean }): Promise<Set<string>>
+  countChildren(id: string): Promise<number>
+}
+
+export type MemberTable = {
+  add(groupId: string, userId: string, at: number): Promise<boolean>
+  remove(groupId: string, userId: string): Promise<boolean>
+  ofGroup(groupId: string): Promise<UserRow[]>
+  groupsOf(userId: string): Promise<ResourceRow[]>
+}
+
+export type GrantTable = {
+  set(row: GrantRow): Promise<void>
+  remove(resourceId: string, subjectId: string): Promise<boolean>
+  one(resourceId: string, subjectId: string): Promise<GrantRow | null>
+  ofResource(resourceId: string): Promise<GrantRow[]>
+  ofSubject(subjectId: string): Promise<GrantRow[]>
+  /** Copies all grants of one resource to another (creation inside a group, apply to children). */
+  copy(fromResourceId: string, toResourceId: string, at: number): Promise<void>
+  removeSubject(subjectId: string): Promise<void>
+  removeResource(resourceId: string): Promise<void>
+}
+
+export type AuditFilter = {
+  readonly actorId?: string
+  readonly actor?: string
+  readonly subject?: string
+  readonly subjectId?: string
+  readonly since?: number
+  readonly operation?: string
+}
+
+export type AuditTable = {
+  append(rows: readonly AuditRow[]): Promise<void>
+  page(filter: AuditFilter, page: PageRequest): Promise<Page<AuditRow>>
+  /** Intents without an outcome. */
+  openIntents(): Promise<AuditRow[]>
+}
+
+export type SecretTable = {
+  set(row: SecretRow): Promise<void>
+  get(scope: string, name: string, key: string): Promise<SecretRow | null>
+  remove(scope: string, name: string, key: string | null): Promise<number>
+  page(filter: { scope?: string; scopes?: readonly string[] }, page: PageRequest): Promise<Page<Omit<SecretRow, 'sealed'>>>
+  ofScopes(scopes: readonly string[]): Promise<SecretRow[]>
+}
+
+export type PushTable = {
+  open(row: PushRow): Promise<void>
+  close(id: string, state: 'done' | 'failed', changes: PushRow['changes']): Promise<void>
+  openOnes(): Promise<PushRow[]>
+  page(repositoryId: string, page: PageRequest): Promise<Page<PushRow>>
+}
+
+/** Small facts about this installation, and documents that have no table of their own. */
+export type SettingTable = {
+  get(key: string): Promise<JsonObject | null>
+  set(key: string, value: JsonObject): Promise<void>
+  /** Sets it unless it is there; tells what is there afterwards. */
+  setOnce(key: string, value: JsonObject): Promise<JsonObject>
+  remove(key: string): Promise<void>
+}
+
+export type { SubjectKind }

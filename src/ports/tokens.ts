@@ -1,0 +1,9 @@
+/** Signed, short texts that say which session somebody has: JWTs with HS256 and a key of this installation. */
+export type Tokens = {
+  /** A token with these claims, `iat` and `exp` (seconds) included. */
+  sign(claims: TokenClaims): string
+  /** The claims of a token that we signed and that has not expired (tolerance 0), else null. The token's own `alg` never chooses. */
+  verify(token: string): TokenClaims | null
+}
+
+export type TokenClaims = { readonly sub: string; readonly sid: string; readonly email?: string; readonly iat: number; readonly exp: number; readonly [claim: string]: unknown }
