@@ -8,9 +8,8 @@ export type RunLog = {
   read(log: LogName, options: { offset: number; limit: number }): Promise<Uint8Array>
   /** Calls back (at most every 50 ms) after the log grew in this process or another one of the same data folder. */
   watch(log: LogName, listener: () => void): () => void
-  /** Marks it as complete: followers stop there. */
+  /** Nothing more will be appended for now: frees what was held open and tells followers. Whether a log is complete, its step's state says. */
   finish(log: LogName): Promise<void>
-  finished(log: LogName): Promise<boolean>
   /** Removes all logs of a run. */
   remove(runId: string): Promise<void>
   close(): Promise<void>

@@ -2,9 +2,9 @@ import { problemsFault, fault } from '../kernel/fault.ts'
 import { validator } from '../kernel/schema.ts'
 import { isSignedIn } from '../identity/principal.ts'
 import { find } from '../access/find.ts'
-import type { TSchema } from '../kernel/schema.ts'
+import type { Static, TSchema } from '../kernel/schema.ts'
 import type { Ctx } from './context.ts'
-import type { Found, SubjectRule } from './operation.ts'
+import type { Found, FoundAll, SubjectRule } from './operation.ts'
 
 /** Something to follow: the same checks as an operation of effect `read`, then items until the signal is aborted. */
 export type AnyStream = {
@@ -14,6 +14,19 @@ export type AnyStream = {
   readonly access: 'anyone' | 'signed-in'
   readonly subjects: Readonly<Record<string, SubjectRule<unknown>>>
   readonly run: (ctx: Ctx, input: unknown, found: Readonly<Record<string, Found>>) => AsyncIterable<unknown>
+}
+
+/** Declares a stream, with the types of its own input inside. */
+export function defineStream<I extends TSchema, const S extends Readonly<Record<string, SubjectRule<Static<I>>>>>(stream: {
+  readonly name: string
+  readonly summary: string
+  readonly input: I
+  readonly access: 'anyone' | 'signed-in'
+  readonly subjects: S
+  readonly run: (ctx: Ctx, input: Static<I>, found: FoundAll<S>) => AsyncIterable<unknown>
+}): AnyStream {
+  // As in defineOperation: the input is checked against the schema before `run` sees it.
+  return stream as unknown as AnyStream
 }
 
 /** Checks the caller, the input and the subjects, and gives the items. */

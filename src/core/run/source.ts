@@ -1,0 +1,28 @@
+import type { FlowNode } from '../flow/graph.ts'
+import type { Json } from '../kernel/json.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { Services } from '../operation/services.ts'
+import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+import type { Place } from '../../ports/store/runs.ts'
+import type { Work } from '../../ports/runtime.ts'
+import type { RunDraft } from './draft.ts'
+
+/**
+ * What the engine asks of a kind of run: how its steps become work, and how its child runs are made. One per kind, named in `core/run/sources.ts`; the
+ * engine knows nothing else of tasks, pipelines or workflows.
+ */
+export type RunSource = {
+  /** The kind of run that it serves. */
+  readonly kind: string
+  /** The runtime for a step, and what it counts against. Called once when the step is made; cheap and without waiting. */
+  place(services: Services, run: RunRow, node: FlowNode): StepPlacement
+  /** The complete work of one attempt, secrets opened: called right before each start. A `Fault` fails the step with its message. */
+  work(services: Services, run: RunRow, step: StepRow, node: FlowNode & { kind: 'work' }, input: Json): Promise<PreparedWork>
+  /** The child run of a `run` node. */
+  child?(services: Services, run: RunRow, node: FlowNode & { kind: 'run' }, input: Json, starter: Principal): Promise<RunDraft>
+}
+
+export type StepPlacement = { readonly runtime: string; readonly places: readonly Place[] }
+
+/** Work and the values that must not appear in its log. */
+export type PreparedWork = { readonly work: Omit<Work, 'name' | 'labels' | 'outputLimit'>; readonly labels: Readonly<Record<string, string>>; readonly secrets: readonly string[] }
