@@ -97,3 +97,7 @@ export class GitTimeout extends Error {
 export class GitProtocolError extends Error {
   override readonly name = 'GitProtocolError'
 }
+/** What was asked for is there but may not be used: larger than the caller's limit, or with names that would lead outside of a folder. */
+export class GitContentRefused extends Error {
+  override readonly name = 'GitContentRefused'
+}

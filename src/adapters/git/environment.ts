@@ -14,6 +14,8 @@ export type GitHost = {
   /** The git program, and where it and its helpers are looked for. */
   readonly program: string
   readonly searchPath: string
+  /** Every process that runs just now, so that closing leaves none. */
+  readonly children: Set<{ end(): Promise<unknown> }>
 }
 
 export const defaultSearchPath = '/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin'
@@ -106,5 +108,7 @@ export function gitEnvironment(host: GitHost, directory: string, extra: Readonly
 
 /** The Git-Protocol header as the variable that git reads, or nothing when the header is not of the published form. */
 export function protocolVariable(header: string | null): Record<string, string> {
-  return header !== null && header.length <= 200 && /^version=[012](?::[a-z0-9-]+(?:=[A-Za-z0-9._-]+)?)*$/.test(header) ? { GIT_PROTOCOL: header } : {}
+  return header !== null && header.length <= 200 && /^version=[012](?::[a-z0-9-]+(?:=[A-Za-z0-9._-]+)?)*$/.test(header)
+    ? { GIT_PROTOCOL: header }
+    : {}
 }

@@ -20,7 +20,6 @@ export function isOid(text: string): boolean {
  */
 export function isRefName(text: string): boolean {
   if (!text.startsWith('refs/') || text.length > 1000 || !text.isWellFormed()) return false
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
   if (/[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{/.test(text) || text.endsWith('.')) return false
   const parts = text.split('/')
   return parts.length >= 3 && parts.every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock') && Buffer.byteLength(part) <= 250)

@@ -68,7 +68,10 @@ export function startGit(host: GitHost, args: readonly string[], options: StartO
   let ending: Promise<GitExit> | undefined
   const end = () => {
     ending ??= (async () => {
-      if (over) return exited
+      if (over) {
+        child.stdout.destroy()
+        return exited
+      }
       signalGroup(child.pid, 'SIGTERM')
       const timer = host.clock.after(graceMs, () => signalGroup(child.pid, 'SIGKILL'))
       const exit = await exited
@@ -80,7 +83,10 @@ export function startGit(host: GitHost, args: readonly string[], options: StartO
     })()
     return ending
   }
-  return { stdin: child.stdin, stdout: child.stdout, exited, end }
+  const git: GitProcess = { stdin: child.stdin, stdout: child.stdout, exited, end }
+  host.children.add(git)
+  void exited.then(() => host.children.delete(git))
+  return git
 }
 
 function signalGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {

@@ -32,7 +32,7 @@ export function createRefReader(): RefReader {
       if (version === null) return new Map()
       const known = cache.get(directory)
       if (known?.version === version) return known.refs
-      const refs = parsePacked(await readFile(path, 'utf8').catch(absent))
+      const refs = parsePacked((await readFile(path, 'utf8').catch(absent)) ?? '')
       // Replaced while it was read: read the new one.
       if ((await versionOf(path)) !== version) continue
       cache.delete(directory)
@@ -47,7 +47,7 @@ export function createRefReader(): RefReader {
       if (!isRefName(ref)) return null
       try {
         const text = await readFile(`${directory}/${ref}`, 'utf8').catch(absent)
-        if (text !== '') {
+        if (text !== null) {
           const oid = text.trimEnd()
           if (!isOid(oid)) throw new GitUnavailable(`the ref ${ref} is not an object id`)
           return oid
@@ -83,8 +83,8 @@ async function versionOf(path: string): Promise<string | null> {
 }
 
 // ENOTDIR and EISDIR: `refs/heads/a` is asked for and `refs/heads/a/b` exists, or the other way round.
-function absent(error: unknown): string {
-  if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'].includes(codeOf(error) ?? '')) return ''
+function absent(error: unknown): null {
+  if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'].includes(codeOf(error) ?? '')) return null
   throw error
 }
 

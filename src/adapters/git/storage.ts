@@ -92,7 +92,11 @@ export async function repositorySize(host: GitHost, id: string): Promise<number>
       const path = `${folder}/${item.name}`
       if (item.isDirectory()) pending.push(path)
       // A file may go while we count: a push that ended cleans up behind itself.
-      else size += await lstat(path).then((stat) => stat.size, () => 0)
+      else
+        size += await lstat(path).then(
+          (stat) => stat.size,
+          () => 0,
+        )
     }
   }
   return size

@@ -1,0 +1,161 @@
+import { mkdirSync, realpathSync } from 'node:fs'
+import type { Clock } from '../../core/kernel/clock.ts'
+import type { Git } from '../../ports/git.ts'
+import { GitUnavailable } from '../../ports/git.ts'
+import type { CatFile } from './cat-file.ts'
+import { createCatFilePool } from './cat-file-pool.ts'
+import { checkoutTree } from './checkout.ts'
+import { defaultSearchPath } from './environment.ts'
+import type { GitHost, GitLog } from './environment.ts'
+import { forkRepository } from './fork.ts'
+import { createGate } from './gate.ts'
+import { isOid, isRefName } from './names.ts'
+import { described, findEntry, readCommit, readTree } from './objects.ts'
+import { runGit, unavailable } from './process.ts'
+import { createRefReader } from './refs.ts'
+import { createServing } from './serve.ts'
+import {
+  createRepository,
+  listRepositories,
+  purgeRepository,
+  repositoryExists,
+  repositoryPath,
+  repositorySize,
+  setRepositoryAside,
+} from './storage.ts'
+import { createRefWriter } from './update-refs.ts'
+import { createWriters } from './writers.ts'
+
+export type GitOptions = {
+  /** The folder of all repositories. Made when it is missing. */
+  readonly root: string
+  readonly log: GitLog
+  readonly clock: Clock
+  /** Exchanges with clients that may run at once, and that may wait for a place. */
+  readonly maxServing?: number
+  readonly queue?: number
+  /** Budget of one read. */
+  readonly timeoutMs?: number
+  /** An exchange in which nothing moves for so long is ended. */
+  readonly stallMs?: number
+  /** Readers (processes) kept open at most, and how long one that nobody uses is kept. */
+  readonly maxReaders?: number
+  readonly idleMs?: number
+  /** `shared` when several servers use one storage: see sweep.ts. */
+  readonly storage?: 'alone' | 'shared'
+  readonly program?: string
+  readonly searchPath?: string
+}
+
+const forkMs = 60 * 60 * 1000
+const longestLog = 10_000
+
+/** Git storage below `root`, by the `git` binary. */
+export function createGit(options: GitOptions): Git {
+  mkdirSync(`${options.root}/.home`, { recursive: true, mode: 0o700 })
+  const host: GitHost = {
+    root: realpathSync(options.root),
+    log: options.log,
+    clock: options.clock,
+    timeoutMs: options.timeoutMs ?? 15_000,
+    program: options.program ?? 'git',
+    searchPath: options.searchPath ?? defaultSearchPath,
+    children: new Set(),
+  }
+  const at = (id: string) => repositoryPath(host, id)
+  const refs = createRefReader()
+  const writers = createWriters(host, options.storage ?? 'alone')
+  const refWriter = createRefWriter(host, refs, writers)
+  const pool = createCatFilePool(host, { largest: options.maxReaders ?? 16, idleMs: options.idleMs ?? 30_000 })
+  const gate = createGate(host.clock, { places: options.maxServing ?? 32, queue: options.queue ?? 128, waitMs: 60_000 })
+  const read = <T>(id: string, work: (reader: CatFile) => Promise<T>) => pool.use(at(id), work)
+
+  /** The object that a revision names, not yet peeled. */
+  async function named(id: string, revision: string): Promise<string | null> {
+    if (isOid(revision)) return revision
+    const ref = revision === 'HEAD' ? await refs.head(at(id)) : revision
+    return isRefName(ref) ? refs.read(at(id), ref) : null
+  }
+
+  const git: Git = {
+    create: (id) => createRepository(host, id),
+    async fork(id, source) {
+      at(id)
+      if (!(await repositoryExists(host, source))) throw new GitUnavailable(`there is no storage of ${source}`)
+      if (await repositoryExists(host, id)) throw new GitUnavailable(`there is storage of ${id} already`)
+      const leave = await gate.enter(new AbortController().signal)
+      try {
+        const placed = await forkRepository(host, id, { directory: at(source), head: await refs.head(at(source)) }, { timeoutMs: forkMs })
+        if (placed === 'taken') throw new GitUnavailable(`there is storage of ${id} already`)
+      } finally {
+        leave()
+      }
+    },
+    async setAside(id) {
+      await setRepositoryAside(host, id)
+      await Promise.all([pool.drop(at(id)), serving.stop(id)])
+      refs.forget(at(id))
+    },
+    purge: (id) => purgeRepository(host, id),
+    exists: (id) => repositoryExists(host, id),
+    list: () => listRepositories(host),
+    size: (id) => repositorySize(host, id),
+
+    async refs(id) {
+      const args = [`--git-dir=${at(id)}`, 'for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads/', 'refs/tags/']
+      const { exit, stdout } = await runGit(host, args, { directory: at(id) })
+      if (exit.code !== 0) throw unavailable('for-each-ref', exit)
+      const lines = stdout
+        .toString('utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+      return new Map(lines.map((line) => [line.slice(41), line.slice(0, 40)]))
+    },
+    head: (id) => refs.head(at(id)),
+    setHead: (id, ref) => refWriter.setHead(at(id), ref),
+    updateRefs: (id, updates) => refWriter.update(at(id), updates),
+
+    async resolve(id, revision) {
+      const oid = await named(id, revision)
+      if (oid === null) return null
+      return read(id, async (reader) => {
+        const commit = await reader.info(oid, '^{commit}')
+        // A ref that points at nothing is damage; an id that nothing has is only a wrong guess.
+        if (commit === null && !isOid(revision) && (await reader.info(oid)) === null)
+          throw new GitUnavailable(`${revision} points at the object ${oid}, which is missing`)
+        return commit?.oid ?? null
+      })
+    },
+    async entry(id, treeish, path) {
+      const oid = await named(id, treeish)
+      return oid === null ? null : read(id, (reader) => findEntry(reader, oid, path))
+    },
+    tree: (id, tree) => read(id, async (reader) => Promise.all((await readTree(reader, tree)).map((entry) => described(reader, entry)))),
+    blob: (id, oid, { limit }) =>
+      read(id, async (reader) => {
+        const header = await reader.info(oid)
+        if (header?.type === 'blob' && header.size > limit) return null
+        const bytes = await reader.whole(oid, { type: 'blob', limit })
+        if (bytes === null) throw new GitUnavailable(`the blob ${oid} is missing`)
+        return bytes
+      }),
+    checkout: (id, tree, folder, limits) => checkoutTree(host, at(id), tree, folder, limits),
+    async log(id, revision, { limit, skip }) {
+      const commit = await git.resolve(id, revision)
+      if (commit === null) return []
+      const bounds = [`--max-count=${Math.max(0, Math.min(Math.trunc(limit), longestLog))}`, `--skip=${Math.max(0, Math.trunc(skip))}`]
+      const { exit, stdout } = await runGit(host, [`--git-dir=${at(id)}`, 'rev-list', ...bounds, commit, '--'], { directory: at(id) })
+      if (exit.code !== 0) throw unavailable('rev-list', exit)
+      const ids = stdout.toString('latin1').split('\n').filter(isOid)
+      return read(id, (reader) => Promise.all(ids.map((oid) => readCommit(reader, oid))))
+    },
+
+    serve: (request) => serving.serve(request),
+    async close() {
+      await Promise.all([serving.stop(null), pool.close()])
+      await Promise.all([...host.children].map((child) => child.end()))
+    },
+  }
+  const serving = createServing({ host, gate, refs, writers, git, stallMs: options.stallMs ?? 10 * 60 * 1000 })
+  return git
+}
