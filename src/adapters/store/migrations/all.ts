@@ -1,0 +1,5 @@
+import { first } from './0001-first.ts'
+import type { Migration } from './migration.ts'
+
+/** All migrations in order. A new one is a new file and a line here. */
+export const migrations: readonly Migration[] = [first]

@@ -1,0 +1,29 @@
+import type { IdempotencyRecord, IdempotencyTable } from '../../../ports/store/runs.ts'
+import { codec } from './codec.ts'
+import type { Sql } from './sql.ts'
+
+export const idempotency = codec<IdempotencyRecord>('idempotency', {
+  identity: 'text',
+  route: 'text',
+  key: 'text',
+  fingerprint: 'text',
+  outcome: 'json',
+  at: 'time',
+})
+
+const putText = `${idempotency.insert()} on conflict (identity, route, key) do nothing`
+
+export function idempotencyTable(sql: Sql): IdempotencyTable {
+  const get = async (identity: string, route: string, key: string) => {
+    const raw = await sql.one(`select ${idempotency.list} from idempotency where identity = ? and route = ? and key = ?`, [identity, route, key])
+    return raw === null ? null : idempotency.decode(raw)
+  }
+  return {
+    get,
+    async put(record) {
+      if ((await sql.run(putText, idempotency.values(record))) > 0) return record
+      return (await get(record.identity, record.route, record.key)) ?? record
+    },
+    prune: (before) => sql.run('delete from idempotency where at < ?', [before]),
+  }
+}

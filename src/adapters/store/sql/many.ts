@@ -1,0 +1,51 @@
+import type { Codec, Kind } from './codec.ts'
+import type { Sql, Value } from './sql.ts'
+
+// A statement's values travel as one text; pieces keep it, and what an engine holds of it at once, bounded.
+const piece = 500
+
+/**
+ * Inserts rows of one table, by one statement for many where a round trip is what costs (PostgreSQL). `conflict` is the rest of the statement; `further`
+ * are columns that no row shows, with one value for all rows.
+ */
+export async function insertMany<Row extends object>(
+  sql: Sql,
+  codec: Codec<Row>,
+  rows: readonly Row[],
+  options: { conflict?: string; further?: Readonly<Record<string, number>> } = {},
+): Promise<void> {
+  const { conflict = '', further = {} } = options
+  if (rows.length === 0) return
+  if (!sql.dialect.recordset || rows.length === 1) {
+    const text = codec.insert(Object.keys(further)) + conflict
+    for (const row of rows) await sql.run(text, [...codec.values(row), ...Object.values(further)])
+    return
+  }
+  const text = recordsetInsert(codec, Object.keys(further)) + conflict
+  for (let at = 0; at < rows.length; at += piece) {
+    const records = rows.slice(at, at + piece).map((row) => ({ ...record(codec, row), ...further }))
+    await sql.run(text, [JSON.stringify(records)])
+  }
+}
+
+/** The columns of a row by name, encoded: what `recordset` reads. */
+export function record<Row extends object>(codec: Codec<Row>, row: Row): Record<string, Value> {
+  const values = codec.values(row)
+  return Object.fromEntries(codec.columns.map((column, index) => [column, values[index] ?? null]))
+}
+
+/** `json_to_recordset(?) as r(…)` of a table's columns. */
+export function recordset<Row extends object>(codec: Codec<Row>, further: readonly string[] = []): string {
+  const typed = [...codec.columns.map((column) => `"${column}" ${columnType(codec.kinds[column])}`), ...further.map((column) => `${column} smallint`)]
+  return `json_to_recordset(cast(? as json)) as r(${typed.join(', ')})`
+}
+
+function recordsetInsert<Row extends object>(codec: Codec<Row>, further: readonly string[]): string {
+  const columns = [...codec.columns.map((column) => `"${column}"`), ...further].join(', ')
+  return `insert into ${codec.table} (${columns}) select ${columns} from ${recordset(codec, further)}`
+}
+
+function columnType(kind: Kind): string {
+  if (kind === 'int' || kind === 'time') return 'bigint'
+  return kind === 'bool' || kind === 'level' ? 'smallint' : 'text'
+}

@@ -1,0 +1,136 @@
+import type { RunState } from '../../../core/run/state.ts'
+import type { RunRow } from '../../../ports/store/rows.ts'
+import type { RunFilter, RunTable } from '../../../ports/store/runs.ts'
+import { codec } from './codec.ts'
+import { readPage } from './page.ts'
+import type { Order } from './page.ts'
+import { seesThrough } from './permission.ts'
+import { among, equal } from './sql.ts'
+import type { Part, Sql } from './sql.ts'
+
+export const runs = codec<RunRow>('run', {
+  id: 'text',
+  kind: 'text',
+  name: 'text',
+  namespace: 'text',
+  resource_id: 'text',
+  state: 'text',
+  reason: 'text',
+  message: 'text',
+  parent_id: 'text',
+  parent_step: 'text',
+  retry_of: 'text',
+  started_by: 'text',
+  started_by_name: 'text',
+  spec: 'json',
+  graph: 'json',
+  input: 'json',
+  output: 'json',
+  active: 'bool',
+  listed: 'bool',
+  cancel: 'json',
+  owner: 'text',
+  fence: 'int',
+  version: 'int',
+  created_at: 'time',
+  started_at: 'time',
+  finished_at: 'time',
+  deleted_at: 'time',
+})
+
+/** The condition of the partial index on runs and steps that have not ended: a statement must repeat it for SQLite to use the index. */
+export const live = `state in ('queued', 'starting', 'running', 'waiting')`
+
+const orders: Record<'newest' | 'name', { order: Order; position: (row: RunRow) => (string | number)[] }> = {
+  newest: {
+    order: {
+      by: [
+        { column: 'n.created_at', kind: 'number' },
+        { column: 'n.id', kind: 'text' },
+      ],
+      direction: 'desc',
+    },
+    position: (row) => [row.created_at, row.id],
+  },
+  name: {
+    order: {
+      by: [
+        { column: 'n.namespace', kind: 'text' },
+        { column: 'n.name', kind: 'text' },
+        { column: 'n.id', kind: 'text' },
+      ],
+      direction: 'asc',
+    },
+    position: (row) => [row.namespace, row.name, row.id],
+  },
+}
+
+export function runTable(sql: Sql): RunTable {
+  const one = async (condition: string, values: (string | number)[]) => {
+    const raw = await sql.one(`select ${runs.list} from run where ${condition}`, values)
+    return raw === null ? null : runs.decode(raw)
+  }
+  return {
+    byId: (id) => one('id = ?', [id]),
+    async byIds(ids) {
+      const raws = await sql.all(`select ${runs.list} from run where id in (${sql.dialect.texts}) order by created_at, id`, [JSON.stringify(ids)])
+      return raws.map(runs.decode)
+    },
+    activeNamed: (kind, namespace, name) =>
+      one('kind = ? and namespace = ? and name = ? and active = 1 order by created_at desc, id desc limit 1', [kind, namespace, name]),
+    listedNamed: (kind, namespace, name) =>
+      one('kind = ? and namespace = ? and name = ? and listed = 1 order by created_at desc, id desc limit 1', [kind, namespace, name]),
+    async childrenOf(id) {
+      return (await sql.all(`select ${runs.list} from run where parent_id = ? order by created_at, id`, [id])).map(runs.decode)
+    },
+    page: (filter, viewer, order, page) =>
+      readPage(sql, {
+        codec: runs,
+        alias: 'n',
+        conditions: [...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by')],
+        order: orders[order].order,
+        page,
+        position: orders[order].position,
+      }),
+    async activeOf(owner) {
+      return (await sql.all(`select ${runs.list} from run where owner = ? and active = 1 order by created_at, id`, [owner])).map(runs.decode)
+    },
+    async counts() {
+      const raws = await sql.all('select kind, state, count(*) as count from run group by kind, state order by kind, state')
+      // The column holds states only: the engine's acts are its only writers.
+      return raws.map((raw) => ({ kind: String(raw.kind), state: String(raw.state) as RunState, count: Number(raw.count) }))
+    },
+    async patch(id, patch) {
+      const { text, values } = runs.assign(patch)
+      if (text !== '') await sql.run(`update run set ${text}, version = version + 1 where id = ?`, [...values, id])
+    },
+    async prune(kind, { before, keep, limit }) {
+      const ended = `kind = ? and active = 0 and finished_at is not null`
+      const old = await sql.all(`select id from run where ${ended} and finished_at < ? order by finished_at limit ?`, [kind, before, limit])
+      const many = await sql.all(`select id from run where ${ended} order by finished_at desc, id desc limit ? offset ?`, [kind, limit, keep])
+      const ids = [...new Set([...old, ...many].map((raw) => String(raw.id)))].slice(0, limit)
+      if (ids.length === 0) return []
+      await sql.run(`delete from step where run_id in (${sql.dialect.texts})`, [JSON.stringify(ids)])
+      await sql.run(`delete from run where id in (${sql.dialect.texts})`, [JSON.stringify(ids)])
+      return ids
+    },
+  }
+}
+
+function filtered(sql: Sql, filter: RunFilter): (Part | null)[] {
+  return [
+    among(sql, 'n.kind', filter.kinds),
+    equal('n.namespace', filter.namespace),
+    equal('n.name', filter.name),
+    among(sql, 'n.state', filter.states),
+    equal('n.parent_id', filter.parentId),
+    equal('n.resource_id', filter.resourceId),
+    equal('n.started_by', filter.startedBy),
+    equal('n.listed', flag(filter.listed)),
+    equal('n.active', flag(filter.active)),
+  ]
+}
+
+function flag(value: boolean | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value)
+}

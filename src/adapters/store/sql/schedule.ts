@@ -1,0 +1,87 @@
+import type { ScheduleRow } from '../../../ports/store/rows.ts'
+import type { ScheduleTable } from '../../../ports/store/runs.ts'
+import { codec } from './codec.ts'
+import { readPage } from './page.ts'
+import type { Order } from './page.ts'
+import { seesThrough } from './permission.ts'
+import { equal } from './sql.ts'
+import type { Sql } from './sql.ts'
+
+const schedules = codec<ScheduleRow>('schedule', {
+  id: 'text',
+  kind: 'text',
+  name: 'text',
+  namespace: 'text',
+  resource_id: 'text',
+  expression: 'text',
+  zone: 'text',
+  suspended: 'bool',
+  spec: 'json',
+  created_by: 'text',
+  next_at: 'time',
+  last_slot: 'time',
+  version: 'int',
+  created_at: 'time',
+  updated_at: 'time',
+  deleted_at: 'time',
+})
+
+const insertText = schedules.insert()
+
+// The condition of the partial index, to the letter.
+const waiting = 'deleted_at is null and suspended = 0 and next_at is not null'
+
+const byName: Order = {
+  by: [
+    { column: 's.namespace', kind: 'text' },
+    { column: 's.name', kind: 'text' },
+    { column: 's.id', kind: 'text' },
+  ],
+  direction: 'asc',
+}
+
+export function scheduleTable(sql: Sql): ScheduleTable {
+  const one = async (condition: string, values: string[]) => {
+    const raw = await sql.one(`select ${schedules.list} from schedule where ${condition}`, values)
+    return raw === null ? null : schedules.decode(raw)
+  }
+  return {
+    async insert(row) {
+      const full: ScheduleRow = { ...row, version: 1 }
+      await sql.run(insertText, schedules.values(full))
+      return full
+    },
+    byId: (id) => one('id = ?', [id]),
+    byName: (kind, namespace, name) => one('kind = ? and namespace = ? and name = ? and deleted_at is null', [kind, namespace, name]),
+    async update(id, patch) {
+      const { text, values } = schedules.assign(patch)
+      if (text !== '') await sql.run(`update schedule set ${text}, version = version + 1 where id = ?`, [...values, id])
+    },
+    async advance(id, from, patch) {
+      const text = 'update schedule set last_slot = ?, next_at = ? where id = ? and next_at = ? and deleted_at is null'
+      return (await sql.run(text, [patch.last_slot, patch.next_at, id, from])) > 0
+    },
+    async due(now, limit) {
+      const text = `select ${schedules.list} from schedule where ${waiting} and next_at <= ? order by next_at, id limit ?`
+      return (await sql.all(text, [now, limit])).map(schedules.decode)
+    },
+    async nextAt() {
+      const raw = await sql.one(`select min(next_at) as next_at from schedule where ${waiting}`)
+      return raw === null || raw.next_at === null ? null : Number(raw.next_at)
+    },
+    page: (filter, viewer, page) =>
+      readPage(sql, {
+        codec: schedules,
+        alias: 's',
+        conditions: [
+          equal('s.kind', filter.kind),
+          equal('s.namespace', filter.namespace),
+          { text: 's.deleted_at is null', values: [] },
+          seesThrough(viewer, 's.resource_id', 's.created_by'),
+        ],
+        order: byName,
+        page,
+        position: (row) => [row.namespace, row.name, row.id],
+      }),
+  }
+}

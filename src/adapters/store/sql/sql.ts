@@ -1,0 +1,63 @@
+/** What can be bound to a `?`: booleans are 0 and 1, documents are text, times are epoch milliseconds. */
+export type Value = string | number | null
+
+/** A row as the engine gives it: members are column names. */
+export type Raw = Record<string, unknown>
+
+/**
+ * The whole of what the statements need of an engine. Placeholders are `?` everywhere. Errors come out translated: `DuplicateKey`,
+ * `StoreUnavailable`, or what the engine threw when the statement itself is wrong.
+ */
+export type Sql = {
+  readonly dialect: Dialect
+  all(text: string, values?: readonly Value[]): Promise<Raw[]>
+  one(text: string, values?: readonly Value[]): Promise<Raw | null>
+  /** Gives how many rows were changed. */
+  run(text: string, values?: readonly Value[]): Promise<number>
+}
+
+/** Where the two engines speak differently: pieces of text, nothing else. */
+export type Dialect = {
+  readonly name: 'sqlite' | 'postgres'
+  /** A subquery that gives the members of one bound JSON list of texts. */
+  readonly texts: string
+  /** Locks what a select in a writing transaction found. SQLite has one writer, so nothing is to be locked. */
+  readonly forUpdate: '' | ' for update'
+  /** Many rows go in by one statement (one round trip) rather than by one statement each. */
+  readonly recordset: boolean
+}
+
+export const sqliteDialect: Dialect = { name: 'sqlite', texts: 'select value from json_each(?)', forUpdate: '', recordset: false }
+
+export const postgresDialect: Dialect = {
+  name: 'postgres',
+  texts: 'select json_array_elements_text(cast(? as json))',
+  forUpdate: ' for update',
+  recordset: true,
+}
+
+/** The value as both engines can keep it: PostgreSQL has no NUL in texts, so neither has SQLite, or a row could not move from one to the other. */
+export function storable(value: Value): Value {
+  return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\u{fffd}') : value
+}
+
+/** A piece of a statement with the values of its placeholders. */
+export type Part = { readonly text: string; readonly values: readonly Value[] }
+
+/** `where …` of all parts that are there, or nothing. */
+export function where(parts: readonly (Part | null)[]): Part {
+  const present = parts.filter((part) => part !== null)
+  if (present.length === 0) return { text: '', values: [] }
+  return { text: ` where ${present.map((part) => part.text).join(' and ')}`, values: present.flatMap((part) => part.values) }
+}
+
+/** `column = ?`, or nothing when there is nothing to compare with. */
+export function equal(column: string, value: Value | undefined): Part | null {
+  if (value === undefined) return null
+  return value === null ? { text: `${column} is null`, values: [] } : { text: `${column} = ?`, values: [value] }
+}
+
+/** `column in (…)`, or nothing without a list. */
+export function among(sql: Sql, column: string, values: readonly string[] | undefined): Part | null {
+  return values === undefined ? null : { text: `${column} in (${sql.dialect.texts})`, values: [JSON.stringify(values)] }
+}

@@ -1,0 +1,49 @@
+import type { StepRow } from '../../../ports/store/rows.ts'
+import type { StepTable } from '../../../ports/store/runs.ts'
+import { codec } from './codec.ts'
+import { live } from './run.ts'
+import type { Sql } from './sql.ts'
+
+export const steps = codec<StepRow>('step', {
+  run_id: 'text',
+  key: 'text',
+  node: 'text',
+  kind: 'text',
+  position: 'int',
+  state: 'text',
+  reason: 'text',
+  message: 'text',
+  attempt: 'int',
+  max_attempts: 'int',
+  exit_code: 'int',
+  runtime: 'text',
+  handle: 'json',
+  held: 'json',
+  due_at: 'time',
+  child_id: 'text',
+  output: 'json',
+  attempts: 'json',
+  created_at: 'time',
+  started_at: 'time',
+  finished_at: 'time',
+})
+
+export function stepTable(sql: Sql): StepTable {
+  return {
+    async one(runId, key) {
+      const raw = await sql.one(`select ${steps.list} from step where run_id = ? and key = ?`, [runId, key])
+      return raw === null ? null : steps.decode(raw)
+    },
+    async ofRun(runId) {
+      return (await sql.all(`select ${steps.list} from step where run_id = ? order by position, key`, [runId])).map(steps.decode)
+    },
+    async ofRuns(runIds) {
+      const text = `select ${steps.list} from step where run_id in (${sql.dialect.texts}) order by run_id, position, key`
+      return (await sql.all(text, [JSON.stringify(runIds)])).map(steps.decode)
+    },
+    async countActive(states) {
+      const text = `select count(*) as count from step where ${live} and state in (${sql.dialect.texts})`
+      return Number((await sql.one(text, [JSON.stringify(states)]))?.count)
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import type { Tables } from '../../../ports/store/tables.ts'
+import { apiKeyTable } from './api-key.ts'
+import { auditTable } from './audit.ts'
+import { grantTable } from './grant.ts'
+import { idempotencyTable } from './idempotency.ts'
+import { memberTable } from './member.ts'
+import { pushTable } from './push.ts'
+import { resourceTable } from './resource.ts'
+import { runTable } from './run.ts'
+import { scheduleTable } from './schedule.ts'
+import { secretTable } from './secret.ts'
+import { serverTable } from './server.ts'
+import { sessionTable } from './session.ts'
+import { settingTable } from './setting.ts'
+import { signingKeyTable } from './signing-key.ts'
+import type { Sql } from './sql.ts'
+import { stepTable } from './step.ts'
+import { userTable } from './user.ts'
+
+/** All tables over one executor: a connection, a transaction, or a pool. */
+export function tablesOver(sql: Sql): Tables {
+  return {
+    users: userTable(sql),
+    sessions: sessionTable(sql),
+    apiKeys: apiKeyTable(sql),
+    signingKeys: signingKeyTable(sql),
+    resources: resourceTable(sql),
+    members: memberTable(sql),
+    grants: grantTable(sql),
+    audit: auditTable(sql),
+    secrets: secretTable(sql),
+    pushes: pushTable(sql),
+    settings: settingTable(sql),
+    runs: runTable(sql),
+    steps: stepTable(sql),
+    schedules: scheduleTable(sql),
+    servers: serverTable(sql),
+    idempotency: idempotencyTable(sql),
+  }
+}

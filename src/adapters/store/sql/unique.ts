@@ -1,0 +1,25 @@
+import { DuplicateKey } from '../../../ports/store/store.ts'
+
+// The port speaks of tables by the names of its members.
+const members: Readonly<Record<string, string>> = {
+  user_account: 'users',
+  session: 'sessions',
+  api_key: 'apiKeys',
+  signing_key: 'signingKeys',
+  resource: 'resources',
+  group_member: 'members',
+  grant_entry: 'grants',
+  audit_event: 'audit',
+  secret: 'secrets',
+  push: 'pushes',
+  run: 'runs',
+  step: 'steps',
+  schedule: 'schedules',
+  server: 'servers',
+}
+
+/** The error for a broken uniqueness in a table and its column, both as the engine calls them. */
+export function duplicateKey(table: string, column: string, cause: unknown): DuplicateKey {
+  const shown = column === 'name_key' ? 'name' : column === 'email_key' ? 'email' : column
+  return new DuplicateKey(`${members[table] ?? table}.${shown}`, { cause })
+}
