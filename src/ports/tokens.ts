@@ -6,4 +6,14 @@ export type Tokens = {
   verify(token: string): TokenClaims | null
 }
 
-export type TokenClaims = { readonly sub: string; readonly sid: string; readonly email?: string; readonly iat: number; readonly exp: number; readonly [claim: string]: unknown }
+/**
+ * What a token says. `sid` is its session; a token in the form of an API that has no such claim is found by its own hash instead (`sessionIdOf`).
+ * The session's row decides about everything: no other claim is ever trusted.
+ */
+export type TokenClaims = {
+  readonly sub: string
+  readonly sid?: string
+  readonly iat: number
+  readonly exp: number
+  readonly [claim: string]: unknown
+}
