@@ -14,7 +14,7 @@ test('a hash says how it was made, is salted, and only its own password fits', a
 })
 
 test('a hash of the reference implementation is understood', async () => {
-  const published = '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphArZZWb2GRPPc'
+  const published = '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc'
   expect(await passwords.verify('password', published)).toBe(true)
   expect(await passwords.verify('passwort', published)).toBe(false)
 })
