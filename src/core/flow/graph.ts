@@ -83,16 +83,26 @@ export type ScopeNode = FlowNodeBase & { readonly kind: 'scope'; readonly body: 
  * Waits for the answer of a person. When nobody answers in time it fails, or goes on with `default` and `timed_out: true` as its output. The step's state
  * stays `timed_out`, and a default that says `approved: true` is refused: nobody's silence is a consent.
  */
-export type QuestionNode = FlowNodeBase & { readonly kind: 'question'; readonly ask: Json; readonly input?: Template; readonly timeout_ms: number | null } & (
-    | { readonly on_timeout: 'fail' }
-    | { readonly on_timeout: 'continue'; readonly default: JsonObject }
-  )
+export type QuestionNode = FlowNodeBase & {
+  readonly kind: 'question'
+  readonly ask: Json
+  readonly input?: Template
+  readonly timeout_ms: number | null
+} & ({ readonly on_timeout: 'fail' } | { readonly on_timeout: 'continue'; readonly default: JsonObject })
 
 /** Waits until a moment (ms since 1970, or RFC 3339 text) or for a time (ms). */
-export type TimerNode = FlowNodeBase & { readonly kind: 'timer' } & ({ readonly until: Expression | number } | { readonly delay: Expression | number })
+export type TimerNode = FlowNodeBase & { readonly kind: 'timer' } & (
+    | { readonly until: Expression | number }
+    | { readonly delay: Expression | number }
+  )
 
 /** `success`: taken if the source succeeded. `failure`: if it failed. `finished`: however it ended, skipped included. `if` must hold as well. */
 export type FlowEdge = { readonly from: string; readonly to: string; readonly on: 'success' | 'failure' | 'finished'; readonly if?: Expression }
+
+/** What the engine records as the output of a question that nobody answered in time (its state is `timed_out`); null when that is a failure. */
+export function timeoutAnswer(node: QuestionNode): JsonObject | null {
+  return node.on_timeout === 'continue' ? { ...node.default, timed_out: true } : null
+}
 
 /** Bounds that every graph keeps; `check.ts` refuses what is beyond. */
 export const flowLimits = {
