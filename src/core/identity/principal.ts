@@ -2,7 +2,7 @@ import { everyoneId, everyoneName, systemActorId } from './builtin.ts'
 import type { Viewer } from '../../ports/store/tables.ts'
 
 /** How a caller proved who it is. */
-export type CredentialKind = 'none' | 'cookie' | 'bearer' | 'api-key' | 'password' | 'header-peer' | 'header-signature' | 'system'
+export type CredentialKind = 'none' | 'cookie' | 'bearer' | 'api-key' | 'password' | 'header-peer' | 'header-signature' | 'run' | 'system'
 
 /** Anyone who can act, made from a credential by `identify`. */
 export type Principal = {

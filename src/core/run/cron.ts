@@ -26,11 +26,17 @@ export type Schedule = {
 export function parseCron(expression: string, zone = 'UTC'): Schedule {
   const text = expression.trim()
   const fields = macros[text.toLowerCase()] ?? text
-  const refuse = (why: string) => fault('invalid_input', { operation: 'the schedule', count: 1, first: why }, { details: { problems: [{ path: '/schedule', code: 'schedule', message: why }] } })
+  const refuse = (why: string) =>
+    fault(
+      'invalid_input',
+      { operation: 'the schedule', count: 1, first: why },
+      { details: { problems: [{ path: '/schedule', code: 'schedule', message: why }] } },
+    )
   if (!/^[0-9A-Za-z*,/\-\s]{1,128}$/.test(fields) || fields.split(/\s+/).length !== 5) {
     throw refuse('it must have five fields (minute hour day month weekday) or be one of @hourly @daily @weekly @monthly @yearly')
   }
-  if (/\/0+(?!\d)/.test(fields) || /[lw]/i.test(fields.replace(/jul|wed/gi, ''))) throw refuse('a step must be a number from 1 on, and L and W are not known')
+  if (/\/0+(?!\d)/.test(fields) || /[lw]/i.test(fields.replace(/jul|wed/gi, '')))
+    throw refuse('a step must be a number from 1 on, and L and W are not known')
   let cron: Cron
   try {
     cron = new Cron(fields, { timezone: zone, paused: true, legacyMode: true })

@@ -1,8 +1,27 @@
+import { fault } from '../kernel/fault.ts'
+import { sleep } from '../kernel/clock.ts'
+import { keptRows } from '../flow/kept.ts'
+import { auditLineOf } from '../operation/invoke.ts'
+import { StoreUnavailable } from '../../ports/store/store.ts'
+import { ActiveRun } from './active-run.ts'
+import { Lease } from './lease.ts'
+import { newRun, workNameOf } from './rows.ts'
+import { isEnd } from './state.ts'
+import { WaitingRoom } from './waiting.ts'
 import type { Ctx } from '../operation/context.ts'
+import type { FlowGraph, FlowNode } from '../flow/graph.ts'
 import type { Json } from '../kernel/json.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { Services } from '../operation/services.ts'
+import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+import type { AcceptAct, AcceptResult, AdvanceAct, AdvanceResult } from '../../ports/store/runs.ts'
 import type { Accepted, AcceptOptions, RunDraft } from './draft.ts'
+import type { RunHost } from './host.ts'
+import type { ServerIdentity } from './lease.ts'
+import type { RunParent } from './rows.ts'
+import type { RunSource } from './source.ts'
 
-/** STUB INTERFACE */
+/** What operations ask of the run engine. */
 export type Engine = {
   /**
    * Makes a run durable and begins with it. Resolves after the commit; nothing has been started before.
@@ -20,4 +39,343 @@ export type Engine = {
   answer(ctx: Ctx, runId: string, key: string, answer: Json): Promise<void>
 }
 
-export type CancelOrder = { readonly cleanup: boolean; readonly reason: string; /** Also marks it as deleted: it leaves the lists at once. */ readonly delete?: boolean }
+export type CancelOrder = {
+  readonly cleanup: boolean
+  readonly reason: string
+  /** Also marks it as deleted: it leaves the lists at once, also when it had ended. */
+  readonly delete?: boolean
+}
+
+const retryStoreMs = 500
+const lookAgainMs = 1000
+
+/**
+ * Carries out runs. It owns those that it accepted and those that it took over; each is an `ActiveRun` in memory whose truth is its rows.
+ *
+ * Life: made → `start` (announces the server, takes over what nobody owns, removes what no run owns) → accepting → `close` (lets go of everything; the work
+ * itself goes on and is found again).
+ */
+export class RunEngine implements Engine, RunHost {
+  readonly waiting: WaitingRoom
+  readonly #services: () => Services
+  readonly #sources: ReadonlyMap<string, RunSource>
+  readonly #server: ServerIdentity
+  readonly #runs = new Map<string, ActiveRun>()
+  readonly #lease: Lease
+  readonly #closing = new AbortController()
+  readonly #freeing = new Set<Promise<void>>()
+  #unsubscribe: (() => void)[] = []
+  #lookAgain: { cancel(): void } | null = null
+
+  constructor(options: { services: () => Services; sources: readonly RunSource[]; server: ServerIdentity }) {
+    this.#services = options.services
+    this.#sources = new Map(options.sources.map((source) => [source.kind, source]))
+    this.#server = options.server
+    this.waiting = new WaitingRoom({ onError: (error) => this.services.log.error('run.waiting_failed', { error }) })
+    const { store, clock, log } = options.services()
+    this.#lease = new Lease({ store, clock, log, server: options.server, adopt: (runs) => this.#takeOver(runs) })
+  }
+
+  get services(): Services {
+    return this.#services()
+  }
+
+  /** Runs that this server carries out now. */
+  get size(): number {
+    return this.#runs.size
+  }
+
+  async start(): Promise<void> {
+    const { bus } = this.services.store
+    this.#unsubscribe = [bus.subscribe('run.order', (id) => void this.#order(id)), bus.subscribe('run.capacity', () => this.waiting.freed())]
+    await this.#lease.start()
+    await this.#removeLeftovers()
+    if (this.#server.shared) this.#lookForPlaces()
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('The server stops'))
+    this.#lookAgain?.cancel()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    await Promise.all([...this.#runs.values()].map((run) => run.drop()))
+    this.#runs.clear()
+    await Promise.all(this.#freeing)
+    await this.#lease.close()
+  }
+
+  async accept(ctx: Ctx, draft: RunDraft, options: AcceptOptions = {}): Promise<Accepted> {
+    return this.#accept(ctx, draft, options, [])
+  }
+
+  async cancel(ctx: Ctx, runId: string, order: CancelOrder): Promise<boolean> {
+    const { delete: remove = false, ...stop } = order
+    const active = await ctx.write(async ({ db, clock }) => {
+      const row = await db.runs.byId(runId)
+      if (!row) throw fault('not_found', { kind: 'run', reference: runId }, { private: { kind: 'run', absence: 'missing' } })
+      const gone = remove ? { listed: false, deleted_at: clock.now() } : {}
+      const stopping = row.active && !row.cancel ? { cancel: stop } : {}
+      await db.runs.patch(runId, { ...gone, ...stopping })
+      return row.active
+    })
+    if (active) await this.#order(runId)
+    if (active && !this.#runs.has(runId)) ctx.services.store.bus.publish('run.order', runId)
+    return active
+  }
+
+  async retry(ctx: Ctx, runId: string, { from }: { from?: string }): Promise<Accepted> {
+    const old = await ctx.db.runs.byId(runId)
+    if (!old?.graph) throw fault('not_found', { kind: 'run', reference: runId }, { private: { kind: 'run', absence: 'missing' } })
+    const graph = old.graph as unknown as FlowGraph // written by us from a checked graph
+    const id = ctx.ids.opaque()
+    const steps = from === undefined ? [] : await ctx.db.steps.ofRun(runId)
+    if (from !== undefined && !steps.some((step) => step.key === from)) {
+      throw fault('not_found', { kind: 'step', reference: from }, { private: { kind: 'step', absence: 'missing' } })
+    }
+    const earlier = from === undefined ? [] : rowsToKeep(graph, steps, from, id)
+    const { kind, name, namespace, resource_id: resourceId, spec, input } = old
+    const unique = old.parent_id === null && (kind === 'task' || kind === 'pipeline')
+    const draft = { id, kind, name, namespace, resourceId, spec, graph, input, unique }
+    return this.#accept(ctx, draft, { retryOf: runId, audit: [auditLineOf(ctx, { id })] }, earlier)
+  }
+
+  async answer(ctx: Ctx, runId: string, key: string, answer: Json): Promise<void> {
+    const step = await ctx.db.steps.one(runId, key)
+    if (step?.kind !== 'question') throw fault('not_found', { kind: 'question', reference: key }, { private: { kind: 'step', absence: 'missing' } })
+    const run = this.#runs.get(runId)
+    if (step.state !== 'waiting' || !run) {
+      throw fault('state_conflict', { what: `The question "${key}"`, state: step.state, next: 'It takes one answer, while it waits.' })
+    }
+    await ctx.write(async () => {})
+    run.answer(key, answer)
+  }
+
+  // RunHost ------------------------------------------------------------------------------------------------------------
+
+  source(kind: string): RunSource {
+    const source = this.#sources.get(kind)
+    if (!source) throw fault('unsupported', { what: `A run of kind ${kind}`, why: 'this server knows no such kind' })
+    return source
+  }
+
+  nodeOf(run: RunRow, key: string): FlowNode | null {
+    let graph = run.graph as unknown as FlowGraph // written by us from a checked graph
+    const parts = key.split('/')
+    for (let part = 0; ; part += 2) {
+      const node = graph.nodes.find((candidate) => candidate.id === parts[part])
+      if (!node || part === parts.length - 1) return node ?? null
+      if (node.kind !== 'loop' && node.kind !== 'scope') return null
+      graph = node.body
+    }
+  }
+
+  async prepare(
+    draft: RunDraft,
+    starter: Principal,
+    options: { parent: RunParent | null; retryOf: string | null; earlier: readonly StepRow[] },
+  ): Promise<{ run: ActiveRun; act: AcceptAct }> {
+    const { clock, ids } = this.services
+    const row = newRun({ clock, ids }, draft, starter, { owner: this.#server.id, parent: options.parent, retryOf: options.retryOf })
+    const run = new ActiveRun(this, row)
+    const { steps, starts } = await run.begin(options.earlier)
+    // A copy: the live rows change as soon as the act is on its way.
+    const act = {
+      run: { ...row },
+      steps: steps.map((step) => ({ ...step })),
+      starts,
+      unique: draft.unique,
+      queueLimit: null,
+      idempotency: null,
+      slot: null,
+      audit: [],
+    }
+    return { run, act }
+  }
+
+  async persist(act: AdvanceAct): Promise<AdvanceResult> {
+    for (;;) {
+      try {
+        return await this.services.store.engine.advance(act)
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error
+        this.services.log.error('run.not_recorded', { run: act.run_id, error })
+        await sleep(this.services.clock, retryStoreMs, this.#closing.signal)
+      }
+    }
+  }
+
+  adopt(run: ActiveRun): void {
+    this.#runs.set(run.row.id, run)
+    this.changed(run.row)
+  }
+
+  forget(run: ActiveRun): void {
+    this.#runs.delete(run.row.id)
+  }
+
+  finished(run: ActiveRun, exitCode: number | null): void {
+    this.forget(run)
+    const { row } = run
+    if (row.parent_id && row.parent_step) this.#runs.get(row.parent_id)?.childEnded(row.parent_step, row, exitCode)
+    this.waiting.freed()
+    if (this.#server.shared) this.services.store.bus.publish('run.capacity', '')
+  }
+
+  changed(row: RunRow): void {
+    this.services.events.publish({
+      kind: 'run',
+      id: row.id,
+      name: row.name,
+      state: row.state,
+      resource_id: row.resource_id,
+      user_id: row.started_by,
+      data: { kind: row.kind },
+    })
+  }
+
+  workEnded(step: StepRow): void {
+    const runtime = this.services.runtimes.get(step.runtime)
+    if (!runtime) return
+    const freeing = runtime.remove(workNameOf(step)).catch((error: unknown) => this.services.log.warn('run.not_removed', { run: step.run_id, error }))
+    this.#freeing.add(freeing)
+    void freeing.finally(() => this.#freeing.delete(freeing))
+  }
+
+  cancelChild(id: string, reason: string): void {
+    void this.services.store
+      .write(async ({ runs }) => {
+        const row = await runs.byId(id)
+        if (row?.active && !row.cancel) await runs.patch(id, { cancel: { cleanup: false, reason } })
+      })
+      .then(
+        () => this.#order(id),
+        (error: unknown) => this.services.log.error('run.child_not_cancelled', { run: id, error }),
+      )
+  }
+
+  watchChild(id: string): void {
+    if (this.#runs.has(id)) return
+    void (async () => {
+      const row = await this.services.store.reader.runs.byId(id)
+      if (!row || !isEnd(row.state) || !row.parent_id || !row.parent_step) return
+      const last = (await this.services.store.reader.steps.ofRun(id)).at(-1)
+      this.#runs.get(row.parent_id)?.childEnded(row.parent_step, row, last?.exit_code ?? null)
+    })()
+  }
+
+  // --------------------------------------------------------------------------------------------------------------------
+
+  async #accept(ctx: Ctx, draft: RunDraft, options: AcceptOptions, earlier: readonly StepRow[]): Promise<Accepted> {
+    if (this.#closing.signal.aborted) throw fault('shutting_down', {}, { retryAfterMs: 5000 })
+    const prepared = await this.prepare(draft, ctx.principal, { parent: null, retryOf: options.retryOf ?? null, earlier })
+    const { run } = prepared
+    const { idempotency, slot } = options
+    const act: AcceptAct = {
+      ...prepared.act,
+      queueLimit: options.queueLimit ?? null,
+      idempotency: idempotency
+        ? { ...idempotency, identity: ctx.principal.id, outcome: { run: run.row.id, replaced: false }, at: ctx.clock.now() }
+        : null,
+      slot: slot ? { schedule_id: slot.scheduleId, at: slot.at } : null,
+      audit: options.audit ?? [],
+    }
+    const result = await this.services.store.engine.accept(act)
+    if (result.outcome !== 'accepted') return this.#notAccepted(ctx, draft, options, result)
+    this.adopt(run)
+    run.opened(result.started)
+    return { run: { ...run.row }, replaced: result.replaced !== null, replayed: false }
+  }
+
+  async #notAccepted(ctx: Ctx, draft: RunDraft, options: AcceptOptions, result: Exclude<AcceptResult, { outcome: 'accepted' }>): Promise<Accepted> {
+    const taken = (id: string) => fault('name_taken', { kind: draft.kind, name: draft.name }, { details: { existing_id: id } })
+    switch (result.outcome) {
+      case 'name_taken':
+        throw taken(result.id)
+      case 'slot_taken':
+        throw fault('state_conflict', { what: 'This occurrence', state: 'started already', next: 'Nothing is left to do.' })
+      case 'queue_full':
+        throw fault('quota_exceeded', { scope: `The namespace "${draft.namespace}"`, limit: options.queueLimit }, { retryAfterMs: 10_000 })
+      case 'replayed': {
+        const { record } = result
+        if (record.fingerprint !== options.idempotency?.fingerprint) throw fault('idempotency_key_reuse')
+        if (typeof record.outcome.conflict === 'string') throw taken(record.outcome.conflict)
+        const row = await ctx.db.runs.byId(String(record.outcome.run))
+        if (!row) throw fault('not_found', { kind: 'run', reference: String(record.outcome.run) }, { private: { kind: 'run', absence: 'missing' } })
+        return { run: row, replaced: record.outcome.replaced === true, replayed: true }
+      }
+    }
+  }
+
+  // Hands a stored order to the run, if this server carries it out.
+  async #order(id: string): Promise<void> {
+    const run = this.#runs.get(id)
+    const stored = run && (await this.services.store.reader.runs.byId(id))
+    if (!stored?.cancel) return
+    const { cleanup, reason } = stored.cancel
+    run?.cancel({ cleanup: cleanup === true, reason: typeof reason === 'string' ? reason : 'cancelled' })
+  }
+
+  async #takeOver(rows: readonly RunRow[]): Promise<void> {
+    const { reader } = this.services.store
+    const steps = new Map<string, StepRow[]>(rows.map((row) => [row.id, []]))
+    for (let at = 0; at < rows.length; at += 500) {
+      for (const step of await reader.steps.ofRuns(rows.slice(at, at + 500).map((row) => row.id))) steps.get(step.run_id)?.push(step)
+    }
+    const taken: [ActiveRun, StepRow[]][] = []
+    for (const row of rows) {
+      // One record that cannot be read must not keep the others from going on: it is put aside and named.
+      try {
+        const run = new ActiveRun(this, row)
+        this.#runs.set(row.id, run)
+        taken.push([run, steps.get(row.id) ?? []])
+      } catch (error) {
+        this.services.log.error('run.quarantined', { run: row.id, error })
+      }
+    }
+    // All are known before the first goes on: a parent finds its children.
+    for (const [run, rowsOfRun] of taken) run.recover(rowsOfRun)
+  }
+
+  // What runs or lies about without a run that owns it: its end was recorded, and the server was killed before it was removed.
+  async #removeLeftovers(): Promise<void> {
+    for (const runtime of this.services.runtimes.values()) {
+      const names = await runtime.list().catch(() => [])
+      const ids = [...new Set(names.map((name) => name.slice(0, 36)))]
+      const active = new Set<string>()
+      for (let at = 0; at < ids.length; at += 500) {
+        for (const row of await this.services.store.reader.runs.byIds(ids.slice(at, at + 500))) if (row.active) active.add(row.id)
+      }
+      for (const name of names) if (!active.has(name.slice(0, 36))) await this.#removeLeftover(runtime.name, name)
+    }
+  }
+
+  async #removeLeftover(runtimeName: string, name: string): Promise<void> {
+    const runtime = this.services.runtimes.get(runtimeName)
+    try {
+      const recovered = await runtime?.recover(name)
+      if (recovered?.found === 'running') await runtime?.stop(recovered.handle, { graceMs: 0 })
+      await runtime?.remove(name)
+    } catch (error) {
+      this.services.log.warn('run.leftover_not_removed', { name, error })
+    }
+  }
+
+  #lookForPlaces(): void {
+    this.#lookAgain = this.services.clock.after(lookAgainMs, () => {
+      this.waiting.freed()
+      this.#lookForPlaces()
+    })
+  }
+}
+
+// The rows of an ended run that count as done when it begins again at `from`, as rows of the new run.
+function rowsToKeep(graph: FlowGraph, steps: readonly StepRow[], from: string, id: string): StepRow[] {
+  const old = new Map(steps.map((step) => [step.key, step]))
+  const kept = keptRows(graph, steps, from)
+  if (!kept) throw fault('not_found', { kind: 'step', reference: from }, { private: { kind: 'step', absence: 'missing' } })
+  return kept.flatMap((row, position) => {
+    const step = old.get(row.key)
+    if (!step) return []
+    const finished = isEnd(row.state) ? step.finished_at : null
+    return [{ ...step, run_id: id, state: row.state, output: row.output ?? null, finished_at: finished, position, held: [], handle: null }]
+  })
+}

@@ -102,7 +102,11 @@ const retry = defineOperation({
 const answer = defineOperation({
   name: 'run.answer',
   summary: 'Answers a question that a run waits for.',
-  input: Closed({ run: runMember, step: Type.String({ description: 'Key of the step that asks.' }), answer: Type.Unknown({ description: 'The answer, as the question asks for it.' }) }),
+  input: Closed({
+    run: runMember,
+    step: Type.String({ description: 'Key of the step that asks.' }),
+    answer: Type.Unknown({ description: 'The answer, as the question asks for it.' }),
+  }),
   output: Run,
   access: 'signed-in',
   subjects: { run: subject('run', 'execute', 'run') },

@@ -25,4 +25,8 @@ export type RunSource = {
 export type StepPlacement = { readonly runtime: string; readonly places: readonly Place[] }
 
 /** Work and the values that must not appear in its log. */
-export type PreparedWork = { readonly work: Omit<Work, 'name' | 'labels' | 'outputLimit'>; readonly labels: Readonly<Record<string, string>>; readonly secrets: readonly string[] }
+export type PreparedWork = {
+  readonly work: Omit<Work, 'name' | 'labels' | 'outputLimit'>
+  readonly labels: Readonly<Record<string, string>>
+  readonly secrets: readonly string[]
+}

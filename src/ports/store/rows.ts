@@ -181,6 +181,8 @@ export type StepRow = {
   held: string[]
   due_at: number | null
   child_id: string | null
+  /** The filled input of the step, kept so that a restart gives it the same. */
+  input: Json
   output: Json
   attempts: StepAttempt[]
   created_at: number

@@ -1,0 +1,156 @@
+import { mkdirSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { createEgress } from './adapters/egress/egress.ts'
+import { createFileRunLog } from './adapters/run-log/files.ts'
+import { createGit } from './adapters/git/cli.ts'
+import { createPasswordHasher } from './adapters/password/password.ts'
+import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
+import { createSecretBox } from './adapters/secret-box/secret-box.ts'
+import { createTokens } from './adapters/tokens/tokens.ts'
+import { openSqliteStore } from './adapters/store/sqlite/store.ts'
+import { readBoot } from './adapters/runtime/process/proc.ts'
+import { stderrLog } from './adapters/log/process-log.ts'
+import { apis } from './api/index.ts'
+import { createHttp, listenHttp } from './api/http.ts'
+import { settingsOf } from './config/settings.ts'
+import { RefusalLog } from './core/audit/refusal-log.ts'
+import { ensureFirstStart } from './core/identity/first-start.ts'
+import { identify } from './core/identity/identify.ts'
+import { ProofCache } from './core/identity/proof-cache.ts'
+import { SignInGuard } from './core/identity/sign-in-guard.ts'
+import { systemClock } from './core/kernel/clock.ts'
+import { systemIds } from './core/kernel/id.ts'
+import { EventHub } from './core/notify/event-hub.ts'
+import { healthOf } from './core/operation/health.ts'
+import { contextFor } from './core/operation/invoke.ts'
+import { createRegistry } from './core/operation/registry.ts'
+import { openStream } from './core/operation/stream.ts'
+import { operations, streams } from './core/operations.ts'
+import { startJanitor } from './core/run/janitor.ts'
+import { recoverPushes } from './core/repository/push.ts'
+import { sweepRepositories } from './core/repository/storage.ts'
+import { RunEngine } from './core/run/engine.ts'
+import { sources } from './core/sources.ts'
+import type { Config } from './config/load.ts'
+import type { Log } from './core/kernel/log.ts'
+import type { Services } from './core/operation/services.ts'
+import type { Runtime } from './ports/runtime.ts'
+import type { Store } from './ports/store/store.ts'
+
+/** The whole server, built and not yet listening. */
+export type App = {
+  readonly services: Services
+  /** The one-time token for the first administrator; null when there is one. */
+  readonly bootstrapToken: string | null
+  /** Opens the port and takes up the runs of before. */
+  listen(): Promise<{ address: string }>
+  /** Stops accepting, hands over what runs, and closes everything in the opposite order of making. */
+  close(): Promise<void>
+}
+
+export type AppOptions = {
+  readonly log?: Log
+  /** Further runtimes, by name: tests and benchmarks bring the `fake` one. */
+  readonly runtimes?: readonly Runtime[]
+}
+
+/** Builds the server from its configuration. Throws `StoreRefused` when the data folder or database cannot be used. */
+export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const owned: (() => Promise<void> | void)[] = []
+  const own = <T>(thing: T, close: (thing: T) => Promise<void> | void): T => {
+    owned.push(() => close(thing))
+    return thing
+  }
+  const closeAll = async () => {
+    for (const close of owned.reverse()) await close()
+    owned.length = 0
+  }
+  try {
+    const folder = makeFolders(config.data)
+    const clock = systemClock
+    const ids = systemIds
+    const log = options.log ?? stderrLog({ level: config.logLevel, format: config.logFormat })
+    const stopping = new AbortController()
+    const shared = config.databaseUrl !== null
+    const store = own(await openStore(config, log), (it) => it.close())
+    const process = own(await createProcessRuntime({ root: folder.work, unsandboxed: config.unsandboxed === 'allow', hide: [config.data], clock, log }), (it) => it.close())
+    if (process.isolation.reason) log.warn('runtime.isolation', { runtime: process.name, mechanism: process.isolation.mechanism, why: process.isolation.reason })
+
+    const services: Services = {
+      settings: settingsOf(config, new Set(apis.flatMap((api) => api.segments))),
+      registry: createRegistry(operations),
+      clock,
+      ids,
+      log,
+      store,
+      git: own(createGit({ root: folder.repositories, log, clock, timeoutMs: config.gitTimeoutMs, storage: shared ? 'shared' : 'alone' }), (it) => it.close()),
+      runtimes: new Map([process, ...(options.runtimes ?? [])].map((runtime) => [runtime.name, runtime])),
+      runLog: own(createFileRunLog({ root: folder.logs }), (it) => it.close()),
+      secretBox: createSecretBox({ folder: folder.keys }),
+      passwords: createPasswordHasher(),
+      tokens: createTokens({ folder: folder.keys, clock }),
+      egress: createEgress({ allow: config.egressAllow }),
+      events: new EventHub(ids.hex(4)),
+      refusals: own(new RefusalLog({ store, clock, ids, log }), (it) => it.flush()),
+      signInGuard: new SignInGuard({ clock }),
+      proofs: new ProofCache({ clock }),
+      stopping: stopping.signal,
+      get engine() {
+        return engine
+      },
+    }
+    const server = { id: ids.record(), host: hostname(), boot: readBoot(), shared }
+    const engine: RunEngine = own(new RunEngine({ services: () => services, sources, server }), (it) => it.close())
+
+    const { bootstrapToken } = await ensureFirstStart(services, { admin: adminOf(config) })
+    const http = own(
+      await createHttp({
+        config,
+        services,
+        apis,
+        health: healthOf(services),
+        identify: (credential, origin) => identify(services, credential, origin),
+        stream: (call, name, input) => openStream(services, call, streams, name, input),
+      }),
+      (it) => it.close(),
+    )
+    owned.push(() => stopping.abort(new Error('The server stops')))
+
+    return {
+      services,
+      bootstrapToken,
+      async listen() {
+        const port = await listenHttp(http, { host: config.host, port: config.port })
+        await recoverPushes(services)
+        await sweepRepositories(services)
+        await engine.start()
+        own(startJanitor(services), (it) => it.close())
+        return { address: config.port === 0 ? config.publicUrl.replace(/:0$/, `:${port}`) : config.publicUrl }
+      },
+      close: closeAll,
+    }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+async function openStore(config: Config, log: Log): Promise<Store> {
+  if (config.databaseUrl === null) return openSqliteStore({ folder: config.data, log, clock: systemClock })
+  // Loaded only where it is used: it costs memory that an embedded server does not have to spend.
+  const { openPostgresStore } = await import('./adapters/store/postgres/store.ts')
+  return openPostgresStore({ url: config.databaseUrl, log, clock: systemClock })
+}
+
+function makeFolders(data: string) {
+  const folder = { keys: join(data, 'keys'), repositories: join(data, 'repositories'), work: join(data, 'work'), logs: join(data, 'logs') }
+  mkdirSync(data, { recursive: true, mode: 0o700 })
+  for (const path of [folder.keys, folder.repositories, folder.logs]) mkdirSync(path, { recursive: true, mode: 0o700 })
+  return folder
+}
+
+function adminOf(config: Config) {
+  if (config.adminName === null) return null
+  return { name: config.adminName, password: config.adminPassword, email: config.adminEmail, apiKey: config.adminApiKey }
+}
