@@ -3,6 +3,7 @@ import { isKind, kindOf } from '../resource/kind.ts'
 import { isSignedIn, viewerOf } from '../identity/principal.ts'
 import { atLeast, highest } from './level.ts'
 import { parseReference } from './reference.ts'
+import { holdsSystem } from './system.ts'
 import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Found, RowOf } from '../operation/operation.ts'
@@ -73,19 +74,21 @@ function hasExtra(holding: Holding, extra: string): boolean {
 }
 
 async function hold(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  if (ctx.principal.closed) return null
   if (reference.kind === 'user') return holdUser(ctx, reference)
   if (reference.kind === 'run') return holdRun(ctx, reference)
   if (reference.kind === 'schedule') return holdSchedule(ctx, reference)
   return holdResource(ctx, reference)
 }
 
-// A user holds `admin` on itself, administrators on everybody; nobody else knows of a user.
+// A user holds `admin` on itself, administrators on everybody, and managers of users on all but administrators; nobody else knows of a user.
 async function holdUser(ctx: Ctx, reference: Reference): Promise<Holding | null> {
   const { users } = ctx.db
   const row = reference.id ? await users.byId(reference.id) : await users.byLogin(reference.name ?? '')
   if (!row) return null
   const self = row.id === ctx.principal.id && isSignedIn(ctx.principal)
-  return { row, level: self || ctx.principal.administrator ? 'admin' : 'none', extras: [], name: row.name }
+  const managed = !self && row.kind !== 'builtin' && !row.administrator && isSignedIn(ctx.principal) && (await holdsSystem(ctx, 'user.manage'))
+  return { row, level: self || managed || ctx.principal.administrator ? 'admin' : 'none', extras: [], name: row.name }
 }
 
 // Who started a run may do to it what somebody with `execute` on its resource may.

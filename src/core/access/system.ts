@@ -7,6 +7,8 @@ export const systemPermissions = {
   'repository.create': 'make repositories at the top level, or in groups that one may write',
   'repository.fork': 'fork repositories that one may read',
   'group.create': 'make groups of users',
+  'user.create': 'make users who are no administrators',
+  'user.manage': 'change, disable and delete users who are no administrators',
   'namespace.create': 'claim namespaces ahead of a first deploy',
 } as const
 export type SystemPermission = keyof typeof systemPermissions

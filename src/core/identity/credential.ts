@@ -9,7 +9,15 @@ export type Credential =
   | { readonly form: 'password'; readonly login: string; readonly password: string }
   /** An API key's secret in any spelling; `key` (the public part) must belong to it where it is given. */
   | { readonly form: 'api-key'; readonly secret: string; readonly key: string | null }
-  /** A claim that counts only from trusted peers (Deploy API §3.3). */
-  | { readonly form: 'header'; readonly identity: string }
+  /** A claim that counts only from trusted peers (Deploy API §3.3). `tcpPeer` is the address of the connection itself, whatever headers say. */
+  | { readonly form: 'header'; readonly identity: string; readonly tcpPeer: string }
   /** A claim signed with a signing key of the account (Deploy API §3.3.4). */
-  | { readonly form: 'signature'; readonly identity: string; readonly at: number; readonly signature: string; readonly method: string; readonly target: string; readonly bodyHash: string }
+  | {
+      readonly form: 'signature'
+      readonly identity: string
+      readonly at: number
+      readonly signature: string
+      readonly method: string
+      readonly target: string
+      readonly bodyHash: string
+    }

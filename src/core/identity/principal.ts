@@ -1,4 +1,5 @@
 import { everyoneId, everyoneName, systemActorId } from './builtin.ts'
+import type { UserRow } from '../../ports/store/rows.ts'
 import type { Viewer } from '../../ports/store/tables.ts'
 
 /** How a caller proved who it is. */
@@ -17,6 +18,8 @@ export type Principal = {
   readonly credential: CredentialKind
   /** The session or key that was used. */
   readonly credentialId: string | null
+  /** A caller without credentials while anonymous access is closed: only signing in and signing up answer. */
+  readonly closed?: boolean
 }
 
 export const anonymous: Principal = {
@@ -40,6 +43,23 @@ export const system: Principal = {
   organisation: '',
   credential: 'system',
   credentialId: null,
+}
+
+/** Callers without credentials when the `default` user is not active, or does not allow their address. */
+export const closedAnonymous: Principal = { ...anonymous, closed: true }
+
+/** The principal of a user's row, for a credential that was checked; or for the server, which acts in the name of whoever started something. */
+export function principalOf(user: UserRow, credential: CredentialKind, credentialId: string | null): Principal {
+  return {
+    kind: user.kind === 'service' ? 'service' : 'user',
+    id: user.id,
+    name: user.name,
+    email: user.email,
+    administrator: user.administrator,
+    organisation: user.organisation,
+    credential,
+    credentialId,
+  }
 }
 
 export function viewerOf(principal: Principal): Viewer {

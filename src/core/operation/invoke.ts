@@ -118,7 +118,7 @@ function lineOf(ctx: Ctx, state: Invocation, output: unknown): AuditRow {
 
 async function mayCall(ctx: Ctx, operation: AnyOperation): Promise<void> {
   const { access } = operation
-  if (access === 'anyone') return
+  if (access === 'anyone' && (operation.entrance || !ctx.principal.closed)) return
   if (!isSignedIn(ctx.principal)) throw fault('unauthenticated')
   if (access === 'signed-in' || ctx.principal.administrator) return
   if (typeof access === 'object' && (await holdsSystem(ctx, access.system))) return

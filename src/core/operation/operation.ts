@@ -59,6 +59,8 @@ type Common<I extends TSchema, O extends TSchema, S> = {
   /** An allow-list: members that it does not name never leave the server. */
   readonly output: O
   readonly access: Access
+  /** Open to anyone even while anonymous access is closed: signing in and signing up. */
+  readonly entrance?: boolean
   /** Looked up in this order; the first that fails decides the error. */
   readonly subjects: S
   /** An input that works as it stands, for the documents. */
@@ -104,6 +106,7 @@ export type AnyOperation = {
   readonly input: TSchema
   readonly output: TSchema
   readonly access: Access
+  readonly entrance?: boolean
   readonly subjects: Readonly<Record<string, SubjectRule<unknown>>>
   readonly effect: 'read' | 'write' | 'act'
   readonly audit: 'none' | AuditRule<unknown, unknown>

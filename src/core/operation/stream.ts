@@ -31,7 +31,7 @@ export function defineStream<I extends TSchema, const S extends Readonly<Record<
 
 /** Checks the caller, the input and the subjects, and gives the items. */
 export async function openStream(ctx: Ctx, stream: AnyStream, input: unknown): Promise<AsyncIterable<unknown>> {
-  if (stream.access === 'signed-in' && !isSignedIn(ctx.principal)) throw fault('unauthenticated')
+  if ((stream.access === 'signed-in' || ctx.principal.closed) && !isSignedIn(ctx.principal)) throw fault('unauthenticated')
   const problems = (await validator(stream.input))(input)
   if (problems.length > 0) throw problemsFault('invalid_input', stream.name, problems)
   const found: Record<string, Found> = {}
