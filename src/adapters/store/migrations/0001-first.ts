@@ -2,10 +2,10 @@ import { pair } from './migration.ts'
 
 // Unique indexes are called <table>_<column>: the name of the column reaches callers in `DuplicateKey`.
 // Documents come last in a row, so that reading a small member never walks through a large one.
-export const first = pair(1, 'first', ({ text, whole, flag, document, end }) => [
+export const first = pair(1, 'first', ({ text, whole, flag, number, document, end }) => [
   `create table serial (name ${text} primary key, value ${whole} not null)${end}`,
   `create table setting (key ${text} primary key, value ${document} not null)${end}`,
-  `create table gauge (name ${text} primary key, active ${whole} not null)${end}`,
+  `create table gauge (name ${text} primary key, active ${number} not null)${end}`,
 
   `create table user_account (
     id ${text} primary key, serial ${whole} not null, name ${text} not null, name_key ${text} not null, email ${text}, email_key ${text},
@@ -100,7 +100,7 @@ export const first = pair(1, 'first', ({ text, whole, flag, document, end }) => 
     run_id ${text} not null, key ${text} not null, node ${text} not null, kind ${text} not null, position ${whole} not null, state ${text} not null,
     reason ${text}, attempt ${whole} not null, max_attempts ${whole} not null, exit_code ${whole}, runtime ${text} not null, due_at ${whole},
     child_id ${text}, created_at ${whole} not null, started_at ${whole}, finished_at ${whole}, message ${text}, held ${document} not null,
-    handle ${document}, attempts ${document} not null, output ${document}, primary key (run_id, key))${end}`,
+    handle ${document}, attempts ${document} not null, input ${document}, output ${document}, primary key (run_id, key))${end}`,
   `create index step_live on step (state) where state in ('queued', 'starting', 'running', 'waiting')`,
 
   `create table schedule (

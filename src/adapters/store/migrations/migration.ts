@@ -2,10 +2,17 @@
 export type Migration = { readonly version: number; readonly name: string; readonly sqlite: readonly string[]; readonly postgres: readonly string[] }
 
 /** The words for column types. Texts compare byte by byte in both engines, or lists would differ in order. */
-export type Types = { readonly text: string; readonly whole: string; readonly flag: string; readonly document: string; readonly end: string }
+export type Types = {
+  readonly text: string
+  readonly whole: string
+  readonly flag: string
+  readonly number: string
+  readonly document: string
+  readonly end: string
+}
 
-const sqlite: Types = { text: 'text', whole: 'integer', flag: 'integer', document: 'text', end: ' strict' }
-const postgres: Types = { text: 'text collate "C"', whole: 'bigint', flag: 'smallint', document: 'text', end: '' }
+const sqlite: Types = { text: 'text', whole: 'integer', flag: 'integer', number: 'real', document: 'text', end: ' strict' }
+const postgres: Types = { text: 'text collate "C"', whole: 'bigint', flag: 'smallint', number: 'double precision', document: 'text', end: '' }
 
 /** A migration whose statements differ in the words for types only. */
 export function pair(version: number, name: string, statements: (types: Types) => readonly string[]): Migration {

@@ -21,6 +21,7 @@ export const steps = codec<StepRow>('step', {
   held: 'json',
   due_at: 'time',
   child_id: 'text',
+  input: 'json',
   output: 'json',
   attempts: 'json',
   created_at: 'time',

@@ -17,7 +17,7 @@ export function lockFolder(folder: string): FolderLock {
   const db = new DatabaseSync(file, { timeout: 0 })
   try {
     chmodSync(file, 0o600)
-    db.exec('pragma journal_mode = off; begin exclusive')
+    db.exec('pragma journal_mode = memory; begin exclusive')
   } catch (error) {
     db.close()
     if (resultCode(error) !== 5) throw error

@@ -1,0 +1,44 @@
+import { afterAll, afterEach, beforeEach, describe } from 'vitest'
+import type { Store } from '../../ports/store/store.ts'
+import { acceptSuite } from './suite/accept.suite.ts'
+import { advanceSuite } from './suite/advance.suite.ts'
+import type { Subject } from './suite/fixtures.ts'
+import { identitySuite } from './suite/identity.suite.ts'
+import { permissionSuite } from './suite/permission.suite.ts'
+import { resourceSuite } from './suite/resource.suite.ts'
+import { runSuite } from './suite/run.suite.ts'
+import { transactionSuite } from './suite/transaction.suite.ts'
+
+export type StoreSuite = {
+  /** A fresh, empty store for each test. */
+  open(): Promise<Store>
+  /** Removes what the stores left. */
+  cleanUp(): Promise<void>
+}
+
+/** What every store must do: called by each engine's own test. */
+export function storeSuite(engine: string, suite: StoreSuite): void {
+  describe(`the store on ${engine}`, () => {
+    let current: Subject | null = null
+    const use = (): Subject => {
+      if (current === null) throw new Error('A store is open in tests only')
+      return current
+    }
+    beforeEach(async () => {
+      current = { store: await suite.open() }
+    })
+    afterEach(async () => {
+      await current?.store.close()
+      current = null
+    })
+    afterAll(() => suite.cleanUp())
+
+    describe('identity and audit', () => identitySuite(use))
+    describe('resources', () => resourceSuite(use))
+    describe('permissions', () => permissionSuite(use))
+    describe('accepting runs', () => acceptSuite(use))
+    describe('advancing runs', () => advanceSuite(use))
+    describe('runs, servers and schedules', () => runSuite(use))
+    describe('transactions', () => transactionSuite(use))
+  })
+}
