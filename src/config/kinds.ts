@@ -1,0 +1,143 @@
+import { isIP } from 'node:net'
+
+/** How the text of one key is read. `read` gives the value, or throws a `BadValue` that says what is wanted instead. */
+export type Kind<T> = {
+  /** What to write, for the documents: `number from 0 to 65535`. */
+  readonly wanted: string
+  readonly read: (text: string) => T
+  /** What a TOML file may hold instead of a text. */
+  readonly toml: 'string' | 'number' | 'boolean' | 'list'
+}
+
+/** A value that a key cannot have. The message goes on from `CAPSTAN_PORT: `. */
+export class BadValue extends Error {
+  override readonly name = 'BadValue'
+}
+
+export function text(wanted = 'text'): Kind<string> {
+  return {
+    wanted,
+    toml: 'string',
+    read(value) {
+      if (/[\u0000-\u001f\u007f]/.test(value)) throw new BadValue(`wanted ${wanted} without control characters`)
+      return value
+    },
+  }
+}
+
+/** A text of one form. */
+export function matching(pattern: RegExp, wanted: string): Kind<string> {
+  return {
+    wanted,
+    toml: 'string',
+    read(value) {
+      if (!pattern.test(value)) throw new BadValue(`wanted ${wanted}`)
+      return value
+    },
+  }
+}
+
+export function whole(least: number, most: number): Kind<number> {
+  const wanted = `a whole number from ${least} to ${most}`
+  return {
+    wanted,
+    toml: 'number',
+    read(value) {
+      const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+      if (!(number >= least && number <= most)) throw new BadValue(`wanted ${wanted}`)
+      return number
+    },
+  }
+}
+
+const truths: Readonly<Record<string, boolean>> = { true: true, '1': true, yes: true, on: true, false: false, '0': false, no: false, off: false }
+
+export const flag: Kind<boolean> = {
+  wanted: 'true or false',
+  toml: 'boolean',
+  read(value) {
+    const lower = value.toLowerCase()
+    const truth = Object.hasOwn(truths, lower) ? truths[lower] : undefined
+    if (truth === undefined) throw new BadValue('wanted true or false')
+    return truth
+  },
+}
+
+export function oneOf<const W extends readonly string[]>(words: W): Kind<W[number]> {
+  const wanted = `one of ${words.join(', ')}`
+  return {
+    wanted,
+    toml: 'string',
+    read(value) {
+      const word = words.find((candidate) => candidate === value)
+      if (word === undefined) throw new BadValue(`wanted ${wanted}`)
+      return word
+    },
+  }
+}
+
+/** An http(s) address without user, query and fragment; given back without a slash at the end. */
+export const webAddress: Kind<string> = {
+  wanted: 'an http:// or https:// address',
+  toml: 'string',
+  read(value) {
+    const url = URL.canParse(value) ? new URL(value) : null
+    if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
+      throw new BadValue('wanted an http:// or https:// address without user, query and fragment')
+    }
+    return url.href.replace(/\/+$/, '')
+  },
+}
+
+/** An http(s) origin: scheme, host and port. */
+const origin: Kind<string> = {
+  wanted: 'an origin such as https://tools.example',
+  toml: 'string',
+  read(value) {
+    const address = webAddress.read(value)
+    if (new URL(address).origin !== address) throw new BadValue('wanted an origin such as https://tools.example, without a path')
+    return address
+  },
+}
+
+/** One range of addresses in CIDR form, or one address. */
+const network: Kind<string> = {
+  wanted: 'a network such as 10.0.0.0/8',
+  toml: 'string',
+  read(value) {
+    const [address = '', prefix, ...rest] = value.split('/')
+    const family = isIP(address)
+    const longest = family === 4 ? 32 : 128
+    const fits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= longest)
+    if (family === 0 || rest.length > 0 || !fits || address.includes('%')) throw new BadValue('wanted networks such as 10.0.0.0/8, ::1/128')
+    return `${address}/${prefix ?? longest}`
+  },
+}
+
+function listOf(item: Kind<string>, wanted: string): Kind<readonly string[]> {
+  return {
+    wanted,
+    toml: 'list',
+    read: (value) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== '')
+        .map(item.read),
+  }
+}
+
+export const networks = listOf(network, 'a comma-separated list of networks such as 10.0.0.0/8')
+export const origins = listOf(origin, 'a comma-separated list of origins such as https://tools.example')
+
+/** The URL of a PostgreSQL database. */
+export const databaseUrl: Kind<string> = {
+  wanted: 'postgresql://user:password@host/database',
+  toml: 'string',
+  read(value) {
+    const url = URL.canParse(value) ? new URL(value) : null
+    // The value holds a password: it is never repeated in a message.
+    if (!url || !/^postgres(ql)?:$/.test(url.protocol)) throw new BadValue('wanted postgresql://user:password@host/database')
+    return value
+  },
+}
