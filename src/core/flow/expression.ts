@@ -7,7 +7,7 @@ import type { Term } from './expression-parser.ts'
 /**
  * What an expression may see: plain data, own members only. `steps.<id>.output` is the output of a step before it, `previous.<id>.output` that of the round
  * before in the nearest loop, `input` the run's input, `loop` the nearest loop (`index` from 0, `round` from 1, `item`, `parent`).
- * What is not there is an error where it is used; `defined(path)` and `path ?? other` ask first.
+ * What is not there is an error where it is used; `defined(path)` and `path ?? other` ask first. A step without an output, or with null as its output, is not there.
  */
 export type ExpressionContext = { readonly [root in 'input' | 'loop' | 'steps' | 'previous']?: Json }
 

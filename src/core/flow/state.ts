@@ -16,7 +16,7 @@ export const phases = { pending: 0, ready: 1, created: 2, started: 3, ended: 4 }
 /** How a node's end looks to its edges: `none` = skipped, or cancelled before it started. */
 export type Followed = 'success' | 'failure' | 'none'
 
-/** How an edge ended. `broken`: its condition cannot be told; its target fails, because neither way may be taken silently. */
+/** How an edge ended. `broken`: its condition cannot be told; its target fails unless another way leads there, because a rule must not decide by its mistake. */
 export type EdgeEnd = 'taken' | 'dead' | { readonly broken: string }
 
 /**
@@ -119,8 +119,8 @@ export function verdict(frame: Frame, at: number): Verdict {
   const message = frame.broken.get(at)
   if (planned?.node.join === 'any') {
     if (taken > 0) return run
-    if (message !== undefined) return { now: 'fail', message }
-    return waiting === 0 ? notTaken : wait
+    if (waiting > 0) return wait
+    return message === undefined ? notTaken : { now: 'fail', message }
   }
   if (waiting > 0) return wait
   if (message !== undefined) return { now: 'fail', message }

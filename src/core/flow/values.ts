@@ -88,8 +88,10 @@ async function outputOf(source: Source, from: Frame, id: string): Promise<Json |
   return undefined
 }
 
+// A row cannot tell an output of null from none, so here they are the same: not there.
 async function recorded(source: Source, key: string): Promise<Json | undefined> {
-  return source.fresh.has(key) ? source.fresh.get(key) : source.read(key)
+  const output = source.fresh.has(key) ? source.fresh.get(key) : await source.read(key)
+  return output ?? undefined
 }
 
 function nearestRound(from: Frame): Frame | null {
