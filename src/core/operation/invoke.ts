@@ -98,6 +98,24 @@ function contextOf(state: Invocation, db: Tables, signal: AbortSignal): Ctx {
   return ctx
 }
 
+/** A context that belongs to no operation, for streams: it reads, and cannot change anything but through other operations. */
+export function readingContext(services: Services, call: Call): Ctx {
+  const signal = call.signal ? AbortSignal.any([services.stopping, call.signal]) : services.stopping
+  return {
+    principal: call.principal,
+    origin: call.origin,
+    clock: services.clock,
+    ids: services.ids,
+    log: services.log,
+    signal,
+    db: services.store.reader,
+    services,
+    invoke: (name, input) => invoke(services, { ...call, signal }, name, input),
+    write: () => Promise.reject(new Error('A stream changes nothing')),
+    emit: (event) => services.events.publish(event),
+  }
+}
+
 function insideOf(ctx: Ctx, tables: Tables): WriteCtx {
   const refuse = () => Promise.reject(new Error('An operation inside a transaction calls core functions, not other operations'))
   return { ...ctx, db: tables, writing: true, invoke: refuse, write: refuse }

@@ -2,6 +2,9 @@ import { problemsFault, fault } from '../kernel/fault.ts'
 import { validator } from '../kernel/schema.ts'
 import { isSignedIn } from '../identity/principal.ts'
 import { find } from '../access/find.ts'
+import { readingContext } from './invoke.ts'
+import type { Call } from './invoke.ts'
+import type { Services } from './services.ts'
 import type { Static, TSchema } from '../kernel/schema.ts'
 import type { Ctx } from './context.ts'
 import type { Found, FoundAll, SubjectRule } from './operation.ts'
@@ -29,15 +32,24 @@ export function defineStream<I extends TSchema, const S extends Readonly<Record<
   return stream as unknown as AnyStream
 }
 
-/** Checks the caller, the input and the subjects, and gives the items. */
-export async function openStream(ctx: Ctx, stream: AnyStream, input: unknown): Promise<AsyncIterable<unknown>> {
-  if ((stream.access === 'signed-in' || ctx.principal.closed) && !isSignedIn(ctx.principal)) throw fault('unauthenticated')
+/** Checks the caller, the input and the subjects of the stream of this name, and gives its items. */
+export async function openStream(
+  services: Services,
+  call: Call,
+  streams: readonly AnyStream[],
+  name: string,
+  input: unknown,
+): Promise<AsyncIterable<unknown>> {
+  const stream = streams.find((candidate) => candidate.name === name)
+  if (!stream) throw fault('operation_not_found', { operation: name })
+  const ctx = readingContext(services, call)
+  if (stream.access === 'signed-in' && !isSignedIn(ctx.principal)) throw fault('unauthenticated')
   const problems = (await validator(stream.input))(input)
   if (problems.length > 0) throw problemsFault('invalid_input', stream.name, problems)
   const found: Record<string, Found> = {}
-  for (const [name, rule] of Object.entries(stream.subjects)) {
+  for (const [subject, rule] of Object.entries(stream.subjects)) {
     const reference = rule.reference(input)
-    if (reference !== undefined) found[name] = await find(ctx, rule, reference, stream.name)
+    if (reference !== undefined) found[subject] = await find(ctx, rule, reference, stream.name)
   }
   return stream.run(ctx, input, found)
 }

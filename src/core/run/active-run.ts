@@ -356,7 +356,13 @@ export class ActiveRun {
   async #running(live: Live, handle: Handle, warning: string | null): Promise<void> {
     if (this.#live.get(live.row.key) !== live || live.row.state === 'running') return
     live.handle = handle
-    const patch = { state: 'running' as const, reason: null, message: warning, handle: { ...handle, data: { ...handle.data } } }
+    const patch = {
+      state: 'running' as const,
+      reason: null,
+      message: warning,
+      started_at: live.row.started_at,
+      handle: { ...handle, data: { ...handle.data } },
+    }
     await this.#record([{ key: live.row.key, attempt: live.row.attempt, patch }], [])
     if (live.stopping) this.#stopWork(live)
   }
@@ -410,7 +416,17 @@ export class ActiveRun {
       output = null
     }
     const now = this.#host.services.clock.now()
-    const patch = { state, reason, message, exit_code: result.exitCode ?? null, output, due_at: null, attempts: row.attempts, finished_at: now }
+    const patch = {
+      state,
+      reason,
+      message,
+      exit_code: result.exitCode ?? null,
+      output,
+      due_at: null,
+      attempts: row.attempts,
+      started_at: row.started_at,
+      finished_at: now,
+    }
     this.#forget(live)
     if (state !== 'succeeded' || this.#lone) this.#last = { ...result, state, reason, message, output }
     // A step that is skipped cannot come here: only what was created ends.
