@@ -1,0 +1,161 @@
+import { fault } from '../kernel/fault.ts'
+import { Closed, OneOf, Type } from '../kernel/schema.ts'
+import { defineOperation, subject } from '../operation/operation.ts'
+import { branchRef } from './branch-name.ts'
+import { grantAtCreation } from './grants.ts'
+import { CopyMember, PathMember, RepositoryMember, repositoryMembers } from './inputs.ts'
+import { checkPath } from './names.ts'
+import { mayUseTopLevel, ownerOf, parentSubject, refuseTaken, sameParent, stillThere } from './place.ts'
+import { freshSpec, specOf } from './spec.ts'
+import { discardStorage } from './storage.ts'
+import { onStorage } from './on-storage.ts'
+import { Repository, viewOneRepository } from './view.ts'
+import type { Ctx } from '../operation/context.ts'
+import type { ResourceRow } from '../../ports/store/rows.ts'
+import type { RepositorySpec } from './spec.ts'
+import type { RepositoryView } from './view.ts'
+
+export const createRepository = defineOperation({
+  name: 'repository.create',
+  summary: 'Makes an empty repository and gives it.',
+  description: 'In a group this needs write on the group, at the top level the system permission repository.create. The caller owns it.',
+  input: Closed({
+    path: PathMember,
+    kind: Type.Optional(OneOf(['git', 'hg'])),
+    ...repositoryMembers,
+    copy_permissions: Type.Optional(CopyMember),
+  }),
+  output: Repository,
+  access: 'signed-in',
+  subjects: { parent: parentSubject('write') },
+  effect: 'act',
+  audit: {
+    subject: (input, output) => `repository:${output?.path ?? input.path}`,
+    detail: (input) => ({ kind: input.kind ?? 'git', private: input.private ?? true }),
+  },
+  example: { path: 'lab/weather', description: 'Forecasts' },
+  async run(ctx, input, { parent }) {
+    const place = await preparePlace(ctx, 'repository.create', input, parent?.row)
+    if (input.kind === 'hg') throw fault('unsupported', { what: 'Hosting of hg repositories', why: 'this version hosts git only, hg comes later' })
+    if (input.clone_uri) throw fault('unsupported', { what: 'Copying from clone_uri', why: 'mirrors come later; push to the new repository instead' })
+    const head = input.default_branch === undefined ? null : branchRef(input.default_branch)
+    return make(ctx, place, {
+      private: input.private ?? true,
+      spec: freshSpec({
+        description: input.description ?? '',
+        ...(input.default_branch === undefined ? {} : { default_branch: input.default_branch }),
+        ...displayOf(input),
+      }),
+      store: async (id) => {
+        await ctx.services.git.create(id)
+        if (head) await ctx.services.git.setHead(id, head)
+      },
+    })
+  },
+})
+
+export const forkRepository = defineOperation({
+  name: 'repository.fork',
+  summary: 'Makes a full copy of a repository under another path and gives it.',
+  description: 'It remembers where it came from, and shares nothing with it. It is as private as its parent unless the input says otherwise.',
+  input: Closed({
+    repository: RepositoryMember,
+    path: PathMember,
+    private: repositoryMembers.private,
+    description: repositoryMembers.description,
+    owner: repositoryMembers.owner,
+    landing_revision: repositoryMembers.landing_revision,
+    copy_permissions: Type.Optional(CopyMember),
+  }),
+  output: Repository,
+  access: { system: 'repository.fork' },
+  subjects: { repository: subject('repository', 'read', 'repository'), parent: parentSubject('write') },
+  effect: 'act',
+  audit: {
+    subject: (input, output) => `repository:${output?.path ?? input.path}`,
+    detail: (input) => ({ from: input.repository }),
+  },
+  example: { repository: 'lab/weather', path: 'ann/weather' },
+  async run(ctx, input, { repository, parent }) {
+    const source = repository.row
+    const from = specOf(source)
+    const place = await preparePlace(ctx, 'repository.fork', input, parent?.row)
+    return make(ctx, place, {
+      private: input.private ?? source.private,
+      spec: freshSpec({
+        description: input.description ?? from.description,
+        default_branch: from.default_branch,
+        fork_of: source.id,
+        size: from.size,
+        last_commit: from.last_commit,
+        ...displayOf(input),
+      }),
+      source,
+      store: (id) => ctx.services.git.fork(id, source.id),
+    })
+  },
+})
+
+type Display = { landing_revision?: string | undefined; statistics?: boolean | undefined; downloads?: boolean | undefined }
+
+/** The members of a spec that only change what is shown, as far as they are given. */
+export function displayOf(input: Display): Partial<RepositorySpec> {
+  const given = { landing_revision: input.landing_revision, statistics: input.statistics, downloads: input.downloads }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
+
+type Place = { readonly path: string; readonly parent: ResourceRow | undefined; readonly ownerId: string; readonly copy: boolean }
+
+type PlaceInput = { readonly path: string; readonly owner?: string | undefined; readonly copy_permissions?: boolean | undefined }
+
+// The order of these checks is the order of the errors of the Kallithea contract §7; the group and the right on it came before, as a subject.
+async function preparePlace(ctx: Ctx, operation: string, input: PlaceInput, parent: ResourceRow | undefined): Promise<Place> {
+  const { path } = input
+  if (!parent) await mayUseTopLevel(ctx, operation)
+  const ownerId = await ownerOf(ctx, operation, input.owner)
+  await refuseTaken(ctx.db, path)
+  checkPath(path, 'repository', ctx.services.settings)
+  return { path, parent, ownerId, copy: input.copy_permissions ?? true }
+}
+
+type Draft = {
+  readonly private: boolean
+  readonly spec: RepositorySpec
+  /** What it is a copy of. */
+  readonly source?: ResourceRow
+  readonly store: (id: string) => Promise<void>
+}
+
+// Storage first, by id, and then the row: until the row is there nobody can reach the storage, and if it never comes the storage is removed.
+async function make(ctx: Ctx, place: Place, draft: Draft): Promise<RepositoryView> {
+  const id = ctx.ids.record()
+  try {
+    await onStorage(ctx, draft.source ?? { id, name: place.path }, () => draft.store(id))
+    const view = await ctx.write(async (inside) => {
+      const parent = await sameParent(inside.db, place.parent, place.path)
+      await refuseTaken(inside.db, place.path)
+      if (draft.source) await stillThere(inside.db, draft.source, 'repository')
+      const now = inside.clock.now()
+      const row = await inside.db.resources.insert({
+        id,
+        kind: 'repository',
+        name: place.path,
+        owner_id: place.ownerId,
+        parent_id: parent?.id ?? null,
+        private: draft.private,
+        active: true,
+        state: 'ready',
+        spec: draft.spec,
+        created_at: now,
+        updated_at: now,
+      })
+      await grantAtCreation(inside, row, parent, { copy: place.copy })
+      return viewOneRepository(inside, row)
+    })
+    ctx.emit({ kind: 'repository', id, name: view.path, state: 'created', resource_id: id })
+    return view
+  } catch (error) {
+    await discardStorage(ctx, id)
+    throw error
+  }
+}

@@ -1,0 +1,44 @@
+import { applyPermissions } from './apply-permissions.ts'
+import { listCommits } from './commits.ts'
+import { createRepository, forkRepository } from './create.ts'
+import { deleteRepository } from './delete.ts'
+import { getFile, listFiles } from './files.ts'
+import { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './group.ts'
+import { locateGroup, locateRepository } from './locate.ts'
+import { listPushes, pushRepository } from './push.ts'
+import { getRepository, listRepositories } from './read.ts'
+import { listBranches, listTags } from './refs.ts'
+import { advertiseRefs, uploadPack } from './transfer.ts'
+import { updateRepository } from './update.ts'
+import type { AnyOperation } from '../operation/operation.ts'
+
+/** Everything that can be done with a repository. */
+export const repositoryOperations: readonly AnyOperation[] = [
+  createRepository,
+  getRepository,
+  listRepositories,
+  updateRepository,
+  deleteRepository,
+  forkRepository,
+  locateRepository,
+  listBranches,
+  listTags,
+  listCommits,
+  getFile,
+  listFiles,
+  listPushes,
+  advertiseRefs,
+  uploadPack,
+  pushRepository,
+]
+
+/** Everything that can be done with a group of repositories. */
+export const repositoryGroupOperations: readonly AnyOperation[] = [
+  createGroup,
+  getGroup,
+  listGroups,
+  updateGroup,
+  deleteGroup,
+  applyPermissions,
+  locateGroup,
+]

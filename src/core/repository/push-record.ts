@@ -1,0 +1,94 @@
+import { branchName } from './branch-name.ts'
+import { specAfter } from './after-push.ts'
+import { patchedSpec } from './spec.ts'
+import type { JsonObject } from '../kernel/json.ts'
+import type { ChangeEvent } from '../operation/context.ts'
+import type { Services } from '../operation/services.ts'
+import type { RefUpdate } from '../../ports/git.ts'
+import type { AuditRow, PushRow, ResourceRow } from '../../ports/store/rows.ts'
+import type { Tables } from '../../ports/store/tables.ts'
+import type { RepositorySpec } from './spec.ts'
+
+const mostAudited = 100
+
+/** What the audit trail and followers are told of a push; beyond a hundred refs only how many. */
+export function pushDetail(changes: readonly RefUpdate[]): JsonObject {
+  return { count: changes.length, changes: changes.slice(0, mostAudited).map(({ ref, from, to }) => ({ ref, from, to })) }
+}
+
+/** What followers hear of a push. */
+export function pushEvent(row: ResourceRow, push: PushRow, changes: readonly RefUpdate[]): ChangeEvent {
+  const branches = changes.filter(({ ref }) => ref.startsWith('refs/heads/')).map(({ ref }) => branchName(ref))
+  const data = { push: push.id, by: push.user, branches: branches.slice(0, mostAudited), ...pushDetail(changes) }
+  return { kind: 'repository', id: row.id, name: row.name, state: 'pushed', resource_id: row.id, data }
+}
+
+/** Closes a push that changed something, in the caller's transaction, and brings the repository's row up to date. Gives the row as it was. */
+export async function recordPush(
+  db: Tables,
+  push: PushRow,
+  changes: readonly RefUpdate[],
+  fresh: Partial<RepositorySpec>,
+  at: number,
+): Promise<ResourceRow | null> {
+  await db.pushes.close(push.id, 'done', [...changes])
+  const row = await db.resources.byId(push.repository_id)
+  if (!row || row.deleted_at !== null) return row
+  await db.resources.update(row.id, { spec: patchedSpec(row, { ...fresh, pushed_at: at }), updated_at: at })
+  return row
+}
+
+/** Closes a push that changed nothing. It leaves no audit line: git has told its client, and nothing happened. */
+export async function recordNothing(services: Services, push: PushRow): Promise<void> {
+  await services.store.write((tables) => tables.pushes.close(push.id, 'failed', []))
+}
+
+/**
+ * Closes a push whose outcome nobody reported (the server was killed, or git ended without a word) by what is true of its refs now. Gives what it
+ * really changed.
+ */
+export async function settlePush(services: Services, push: PushRow): Promise<RefUpdate[]> {
+  const row = await services.store.reader.resources.byId(push.repository_id)
+  const changes = row && row.deleted_at === null ? await madeTrue(services, push) : []
+  if (!row || changes.length === 0) {
+    await recordNothing(services, push)
+    return []
+  }
+  const fresh = await specAfter(services, row, changes)
+  await services.store.write(async (tables) => {
+    await recordPush(tables, push, changes, fresh, services.clock.now())
+    await tables.audit.append([settledLine(services, push, row, changes)])
+  })
+  services.events.publish(pushEvent(row, push, changes))
+  return changes
+}
+
+async function madeTrue(services: Services, push: PushRow): Promise<RefUpdate[]> {
+  const { git } = services
+  const id = push.repository_id
+  const refs = await git.refs(id)
+  // Only branches and tags are listed; the rest (notes and the like) is looked up one by one.
+  const now = async (ref: string) => (/^refs\/(heads|tags)\//.test(ref) ? (refs.get(ref) ?? null) : git.resolve(id, ref))
+  const made: RefUpdate[] = []
+  for (const command of push.commands) if (command.from !== command.to && (await now(command.ref)) === command.to) made.push(command)
+  return made
+}
+
+function settledLine(services: Services, push: PushRow, row: ResourceRow, changes: readonly RefUpdate[]): AuditRow {
+  return {
+    id: services.ids.record(),
+    at: services.clock.now(),
+    actor_id: push.user_id,
+    actor: push.user,
+    operation: 'repository.push',
+    subject: `repository:${row.name}`,
+    subject_id: row.id,
+    outcome: 'succeeded',
+    via: 'git-http',
+    peer: '',
+    credential: 'system',
+    request_id: '',
+    intent_id: null,
+    detail: { ...pushDetail(changes), recovered: true, push: push.id },
+  }
+}

@@ -1,0 +1,61 @@
+import type { JsonObject } from '../kernel/json.ts'
+import type { ResourceRow } from '../../ports/store/rows.ts'
+
+/** What is special about a repository, kept in its row. */
+export type RepositorySpec = {
+  kind: 'git' | 'hg'
+  description: string
+  /** The branch that HEAD names, as it was after the last change; git's own HEAD is the truth. */
+  default_branch: string
+  /** The id of the repository that this one is a fork of. */
+  fork_of: string | null
+  /** What web pages show first, `type:name` (Kallithea contract §12.5); no effect here. */
+  landing_revision: string
+  statistics: boolean
+  downloads: boolean
+  /** Bytes on disk and the newest commit after the last push: read once there, because lists show them. */
+  size: number | null
+  last_commit: LastCommit | null
+  pushed_at: number | null
+}
+
+/** The newest commit of all branches and tags. */
+export type LastCommit = { id: string; message: string; author_name: string; author_email: string; at: number }
+
+export const defaultBranch = 'master'
+
+/** The spec of a repository that is made now. */
+export function freshSpec(given: Partial<RepositorySpec>): RepositorySpec {
+  return {
+    kind: 'git',
+    description: '',
+    default_branch: defaultBranch,
+    fork_of: null,
+    landing_revision: 'rev:tip',
+    statistics: false,
+    downloads: false,
+    size: null,
+    last_commit: null,
+    pushed_at: null,
+    ...given,
+  }
+}
+
+/** The spec of a stored repository. */
+export function specOf(row: ResourceRow): RepositorySpec {
+  // Written by this file's `freshSpec` and by patches of its type only.
+  return freshSpec(row.spec as Partial<RepositorySpec>)
+}
+
+/** A repository's spec with some members changed, ready to be stored. */
+export function patchedSpec(row: ResourceRow, patch: Partial<RepositorySpec>): JsonObject {
+  return { ...specOf(row), ...patch }
+}
+
+/** What is special about a group of repositories. */
+export type GroupSpec = { description: string }
+
+export function groupSpecOf(row: ResourceRow): GroupSpec {
+  const { description } = row.spec
+  return { description: typeof description === 'string' ? description : '' }
+}

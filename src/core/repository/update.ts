@@ -1,0 +1,106 @@
+import { find } from '../access/find.ts'
+import { fault } from '../kernel/fault.ts'
+import { Closed, Type } from '../kernel/schema.ts'
+import { defineOperation, subject } from '../operation/operation.ts'
+import { branchRef } from './branch-name.ts'
+import { displayOf } from './create.ts'
+import { PathMember, RepositoryMember, repositoryMembers } from './inputs.ts'
+import { checkPath, parentPath } from './names.ts'
+import { mayUseTopLevel, namedOwner, refuseTaken, sameParent, stillThere } from './place.ts'
+import { patchedSpec } from './spec.ts'
+import { onStorage } from './on-storage.ts'
+import { Repository, viewOneRepository } from './view.ts'
+import type { Ctx } from '../operation/context.ts'
+import type { ResourceRow } from '../../ports/store/rows.ts'
+
+export const updateRepository = defineOperation({
+  name: 'repository.update',
+  summary: 'Changes a repository and gives it as it is then.',
+  description:
+    'Another path renames or moves it: clones go on under the new path, and `_<serial>` stays the same. Moving into a group needs write on that group, to the top level the system permission repository.create.',
+  input: Closed({ repository: RepositoryMember, path: Type.Optional(PathMember), ...repositoryMembers }),
+  output: Repository,
+  access: 'signed-in',
+  subjects: { repository: subject('repository', 'admin', 'repository') },
+  effect: 'act',
+  audit: {
+    subject: (input, output) => `repository:${output?.path ?? input.repository}`,
+    detail: ({ repository, description, clone_uri, ...given }) => ({
+      repository,
+      ...dropUndefined(given),
+      ...(description === undefined ? {} : { described: true }),
+    }),
+  },
+  example: { repository: 'lab/weather', description: 'Forecasts of tomorrow' },
+  async run(ctx, input, { repository }) {
+    const { row } = repository
+    const path = input.path ?? row.name
+    const parent = path === row.name ? undefined : await destination(ctx, row, path)
+    const owner = input.owner === undefined ? undefined : await namedOwner(ctx, 'repository.update', input.owner)
+    if (input.clone_uri) throw fault('unsupported', { what: 'Copying from clone_uri', why: 'mirrors come later; push to the repository instead' })
+    if (path !== row.name) {
+      await refuseTaken(ctx.db, path)
+      checkPath(path, 'repository', ctx.services.settings)
+    }
+    const undoHead = input.default_branch === undefined ? null : await pointHead(ctx, row, input.default_branch)
+    try {
+      const view = await ctx.write(async (inside) => {
+        const now = await stillThere(inside.db, row, 'repository')
+        if (path !== row.name) await refuseTaken(inside.db, path)
+        const group = path === row.name ? undefined : await sameParent(inside.db, parent, path)
+        await inside.db.resources.update(row.id, {
+          ...(path === row.name ? {} : { name: path, parent_id: group?.id ?? null }),
+          ...(input.private === undefined ? {} : { private: input.private }),
+          ...(owner === undefined ? {} : { owner_id: owner.id }),
+          spec: patchedSpec(now, {
+            ...(input.description === undefined ? {} : { description: input.description }),
+            ...(input.default_branch === undefined ? {} : { default_branch: input.default_branch }),
+            ...displayOf(input),
+          }),
+          updated_at: inside.clock.now(),
+        })
+        return viewOneRepository(inside, await stillThere(inside.db, row, 'repository'))
+      })
+      ctx.emit({ kind: 'repository', id: row.id, name: view.path, state: 'updated', resource_id: row.id })
+      return view
+    } catch (error) {
+      await undoHead?.()
+      throw error
+    }
+  },
+})
+
+// A new name inside the same group needs nothing but admin on the repository; at the top level a new name is like a new repository.
+async function destination(ctx: Ctx, row: ResourceRow, path: string): Promise<ResourceRow | undefined> {
+  const parent = parentPath(path)
+  if (parent === undefined) {
+    await mayUseTopLevel(ctx, 'repository.update')
+    return undefined
+  }
+  if (parent === parentPath(row.name)) return (await ctx.db.resources.byName('repository-group', parent)) ?? undefined
+  return (await find(ctx, { kind: 'repository-group', need: 'write', member: 'path' }, parent, 'repository.update')).row
+}
+
+/** Points HEAD at a branch that is there (any, while there are none), and gives what puts it back. */
+async function pointHead(ctx: Ctx, row: ResourceRow, branch: string): Promise<() => Promise<void>> {
+  const { git } = ctx.services
+  const ref = branchRef(branch)
+  return onStorage(ctx, row, async () => {
+    const refs = await git.refs(row.id)
+    const branches = [...refs.keys()].filter((name) => name.startsWith('refs/heads/'))
+    if (branches.length > 0 && !branches.includes(ref)) {
+      throw fault(
+        'not_found',
+        { kind: 'branch', reference: branch },
+        { private: { absence: 'missing', kind: 'branch', reference: branch, member: 'default_branch' } },
+      )
+    }
+    const before = await git.head(row.id)
+    await git.setHead(row.id, ref)
+    return () => git.setHead(row.id, before).catch((error: unknown) => ctx.log.warn('repository.head_left', { repository: row.id, error }))
+  })
+}
+
+function dropUndefined<T extends object>(given: T) {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
