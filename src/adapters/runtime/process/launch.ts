@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { closeSync, lchownSync, readdirSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { StartError } from '../../../ports/runtime.ts'
+import { openEnvironment, searchPath } from './environment.ts'
+import type { Folder, Work } from './folder.ts'
+import { readBoot } from './proc.ts'
+import type { Sandbox } from './sandbox.ts'
+import { superviseScript } from './scripts.ts'
+
+export type Launch = {
+  readonly folder: Folder
+  readonly sandbox: Sandbox
+  readonly work: Work
+  readonly command: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly processes: number
+}
+
+/** What work may never be without: the environment's own names, under what the work sets itself. */
+export function environmentOf(launch: Launch): Record<string, string> {
+  const { home, tmp } = launch.sandbox.paths(launch.folder)
+  const mark = launch.sandbox.mechanism === 'none' ? { CAPSTAN_WORK: launch.work.token } : {}
+  return { PATH: searchPath, HOME: home, LANG: 'C.UTF-8', TMPDIR: tmp, ...launch.environment, ...mark }
+}
+
+/** The command with the places of `/code/` filled in, for a sandbox that cannot put the code there. */
+export function commandOf(launch: Launch): string[] {
+  const { code } = launch.sandbox.paths(launch.folder)
+  return launch.command.map((part) => (part === '/code' || part.startsWith('/code/') ? code + part.slice('/code'.length) : part))
+}
+
+/** Gives the work its folders. Links are given, never followed. */
+export async function giveFolders(folder: Folder, uid: number): Promise<void> {
+  for (const path of [folder.task, folder.home, folder.tmp]) lchownSync(path, uid, uid)
+  await giveTree(folder.code, uid)
+}
+
+async function giveTree(path: string, uid: number): Promise<void> {
+  lchownSync(path, uid, uid)
+  const entries = readdirSync(path, { withFileTypes: true })
+  for (const [at, entry] of entries.entries()) {
+    if (at % 200 === 199) await setImmediate() // a large tree must not hold up everybody else
+    const below = join(path, entry.name)
+    if (entry.isDirectory()) await giveTree(below, uid)
+    else lchownSync(below, uid, uid)
+  }
+}
+
+/**
+ * Starts the supervisor. Resolves with it once the sandbox stands and the command is about to begin; the record that finds it again was written before.
+ * Throws `StartError` when it does not come so far.
+ */
+export async function supervise(launch: Launch): Promise<ChildProcess> {
+  const { folder, work, sandbox } = launch
+  const argv = sandbox.launch(folder, { command: commandOf(launch), uid: work.uid, processes: launch.processes })
+  const sweep = sandbox.mechanism === 'user' ? ['user', String(work.uid)] : sandbox.mechanism === 'none' ? ['group', work.token] : ['none', '']
+  const blocks = String(Math.ceil(work.output_limit / 512))
+  const environment = openEnvironment(folder, environmentOf(launch), work.uid)
+  let child: ChildProcess
+  try {
+    child = spawn('/bin/sh', ['-c', superviseScript, 'capstan-work', folder.path, readBoot(), blocks, work.cgroup ?? '', ...sweep, ...argv], {
+      cwd: '/',
+      detached: true,
+      env: { PATH: searchPath, CAPSTAN_SUPERVISOR: work.token },
+      stdio: [environment, 'ignore', 'ignore', 'pipe'],
+    })
+  } catch (cause) {
+    throw new StartError('The command cannot be started: it is too long, or holds a zero byte.', { retry: false, cause })
+  } finally {
+    closeSync(environment)
+  }
+  if (!(await becomesReady(child))) throw await launchFailure(folder)
+  child.unref()
+  return child
+}
+
+function becomesReady(child: ChildProcess): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const line = child.stdio[3]
+  child.once('error', () => resolve(false))
+  line?.once('data', () => {
+    resolve(true)
+    line.destroy()
+  })
+  line?.once('error', () => resolve(false))
+  // Closed when the last process that had it is gone. The end of the supervisor says less: it may be heard of before what was written earlier.
+  line?.once('close', () => resolve(false))
+  return promise
+}
+
+async function launchFailure(folder: Folder): Promise<StartError> {
+  const said = await firstBytes(folder.out).catch(() => '')
+  return new StartError('The process cannot be started just now. An operator finds the cause in the log.', {
+    retry: true,
+    cause: new Error(said || 'it ended before it was set up'),
+  })
+}
+
+async function firstBytes(path: string): Promise<string> {
+  await using file = await open(path)
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(500), 0, 500, 0)
+  return buffer.toString('utf8', 0, bytesRead)
+}
