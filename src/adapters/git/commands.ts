@@ -20,6 +20,8 @@ export async function readPushHead(body: AsyncIterator<Uint8Array>): Promise<Pus
   const commands: RefUpdate[] = []
   let capabilities: ReadonlySet<string> | null = null
   for (let packet = await nextPacket(raw, body, 'may-end'); packet !== null; packet = await nextPacket(raw, body, 'must-go-on')) {
+    // A shallow client says first where its history is cut; the capabilities follow behind the first command.
+    if (isShallow(packet)) continue
     const end = packet.indexOf(0)
     if (capabilities === null)
       capabilities = new Set(
@@ -32,7 +34,6 @@ export async function readPushHead(body: AsyncIterator<Uint8Array>): Promise<Pus
     else if (end >= 0) throw new GitProtocolError('a command has a second list of capabilities')
     const line = textOf(end < 0 ? packet : packet.subarray(0, end)).replace(/\n$/, '')
     if (line.startsWith('push-cert')) throw new GitProtocolError('signed pushes are not taken here')
-    if (/^shallow [0-9a-f]{40}$/.test(line)) continue
     commands.push(parseCommand(line))
     if (commands.length > mostCommands) throw new GitProtocolError(`a push has more than ${mostCommands} commands`)
   }
@@ -46,6 +47,10 @@ export async function readPushHead(body: AsyncIterator<Uint8Array>): Promise<Pus
     }
   }
   return { commands, options, capabilities, raw: raw.bytes }
+}
+
+function isShallow(packet: Buffer): boolean {
+  return packet.length <= 49 && /^shallow [0-9a-f]{40}\n?$/.test(packet.toString('latin1'))
 }
 
 function parseCommand(line: string): RefUpdate {

@@ -1,7 +1,8 @@
 import type { Clock } from '../../core/kernel/clock.ts'
+import type { Log } from '../../core/kernel/log.ts'
 
-/** Where this adapter says what went wrong inside. Any logger with `warn(event, fields)` will do. */
-export type GitLog = { warn(event: string, fields: Readonly<Record<string, unknown>>): void }
+/** Where this adapter says what went wrong inside. */
+export type GitLog = Pick<Log, 'warn'>
 
 /** What every part of this adapter works with: one per server. */
 export type GitHost = {

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
+import { readFile, readdir } from 'node:fs/promises'
 import type { Readable, Writable } from 'node:stream'
+import { sleep } from '../../core/kernel/clock.ts'
 import { gitEnvironment } from './environment.ts'
 import type { GitHost } from './environment.ts'
 import { GitTimeout, GitUnavailable } from '../../ports/git.ts'
@@ -42,11 +44,11 @@ export function startGit(host: GitHost, args: readonly string[], options: StartO
 
   let over = false
   const exited = new Promise<GitExit>((resolve) => {
-    const ended = (code: number | null, signal: string | null) => {
+    const ended = async (code: number | null, signal: string | null) => {
       if (over) return
       over = true
-      // Its helpers read from the same pipe and would go on without it.
-      if (signal !== null) signalGroup(child.pid, 'SIGKILL')
+      // Its helpers read from the same pipe and would go on without it; until they are gone they may still write to the repository.
+      if (signal !== null) await endGroup(host, child.pid)
       // stderr usually follows the exit at once; a helper that keeps it open must not keep us.
       const finish = () => resolve({ code, signal, stderr: stderr.trim() })
       if (child.stderr.readableEnded || child.stderr.destroyed) return finish()
@@ -56,10 +58,10 @@ export function startGit(host: GitHost, args: readonly string[], options: StartO
         finish()
       })
     }
-    child.once('exit', ended)
+    child.once('exit', (code, signal) => void ended(code, signal))
     child.once('error', (error) => {
       stderr += String(error)
-      ended(null, null)
+      void ended(null, null)
       child.stdout.destroy()
       child.stderr.destroy()
     })
@@ -76,7 +78,7 @@ export function startGit(host: GitHost, args: readonly string[], options: StartO
       const timer = host.clock.after(graceMs, () => signalGroup(child.pid, 'SIGKILL'))
       const exit = await exited
       timer.cancel()
-      signalGroup(child.pid, 'SIGKILL')
+      await endGroup(host, child.pid)
       child.stdin.destroy()
       child.stdout.destroy()
       return exit
@@ -89,11 +91,33 @@ export function startGit(host: GitHost, args: readonly string[], options: StartO
   return git
 }
 
-function signalGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (pid === undefined) return
+// Ends what is left of a group and waits until it is gone. Bounded, because what is stuck in the kernel cannot be waited for.
+async function endGroup(host: GitHost, pid: number | undefined): Promise<void> {
+  for (let round = 0; round < 200 && signalGroup(pid, 'SIGKILL'); round++) {
+    if (pid === undefined || !(await groupLives(pid))) return
+    await sleep(host.clock, 5)
+  }
+}
+
+// The dead stay in their group until somebody reaps them, which in a container may be never: only /proc tells them from the living.
+async function groupLives(group: number): Promise<boolean> {
+  const names = await readdir('/proc').catch(() => null)
+  if (names === null) return true
+  const stats = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map((name) => readFile(`/proc/${name}/stat`, 'latin1').catch(() => '')))
+  return stats.some((stat) => {
+    const [state, , processGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return Number(processGroup) === group && state !== 'Z' && state !== 'X'
+  })
+}
+
+/** Whether there was anything to signal. */
+function signalGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): boolean {
+  if (pid === undefined) return false
   try {
-    process.kill(-pid, signal)
-  } catch {} // nothing of the group is left
+    return process.kill(-pid, signal)
+  } catch {
+    return false
+  }
 }
 
 export type RunOptions = StartOptions & { readonly input?: string | Buffer; readonly timeoutMs?: number; readonly limit?: number }

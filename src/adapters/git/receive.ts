@@ -16,8 +16,10 @@ export type PushParts = {
   /** Syncs what changed, points HEAD, and so on: all that belongs to the push and precedes telling of it. */
   readonly finish: (changes: readonly RefUpdate[]) => Promise<void>
   readonly onChanged: GitServeRequest['onChanged']
+  /** Runs when git has ended: its locks, if it was killed, go before anything else is done. */
+  readonly ended: (exit: GitExit) => Promise<void>
   /** Runs when everything is over, however it ended. */
-  readonly settled: (exit: GitExit) => Promise<void>
+  readonly settled: () => void
 }
 
 /** The refs of a push as they are now. */
@@ -96,12 +98,13 @@ async function settle(parts: PushParts, hold: ReportHold, progress: () => void):
   }
   const exit = await exchange.exited
   try {
+    await parts.ended(exit)
     const changes = await changesOf(parts, hold, exit)
     // Git may have ended in order just before it was stopped: the change counts whoever has left since.
     await parts.finish(changes)
     await parts.onChanged?.(changes)
   } finally {
-    await parts.settled(exit)
+    parts.settled()
   }
   if (exit.code !== 0 || exchange.failure !== null) throw exchange.error(exit)
   if (broken !== null) throw broken instanceof Error ? broken : new GitUnavailable(String(broken))

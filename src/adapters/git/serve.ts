@@ -102,8 +102,8 @@ export function createServing(parts: ServingParts): Serving {
         )
         await adoptHead(parts.git, request.id, changes)
       },
-      async settled(exit) {
-        await left(exit.code === null ? 'killed' : 'in-order')
+      ended: (exit) => left(exit.code === null ? 'killed' : 'in-order'),
+      settled() {
         over()
         leave()
       },
