@@ -4,22 +4,11 @@ import { isSignedIn } from '../../core/identity/principal.ts'
 import { sendEvents, signalOf } from '../sse.ts'
 import { callOf } from './credentials.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FollowedEvent } from '../../core/notify/streams.ts'
 import type { Call } from '../../core/operation/invoke.ts'
+import type { LogPiece } from '../../core/run/streams.ts'
 import type { ApiHost } from '../api.ts'
 import type { ServerSentEvent } from '../sse.ts'
-
-/** Items of the stream `event.follow` (input: `{ since?: '<epoch>-<sequence>' }`). `reset` says that what lies between is not kept any more. */
-export type EventItem =
-  | { readonly type: 'event'; readonly cursor: string; readonly event: { readonly kind: string; readonly [member: string]: unknown } }
-  | { readonly type: 'reset'; readonly cursor: string }
-
-/**
- * Items of the stream `run.follow-log` (input: `{ run, step?, attempt?, offset?, follow? }`). `text` is the log's bytes from `offset` to `next`; `end`
- * comes last, when the log is complete (or, without `follow`, was read so far).
- */
-export type LogItem =
-  | { readonly type: 'text'; readonly offset: number; readonly next: number; readonly text: string }
-  | { readonly type: 'end'; readonly offset: number }
 
 const mostStreams = 1000
 const mostStreamsOfOne = 50
@@ -51,7 +40,7 @@ export function addStreams(http: FastifyInstance, host: ApiHost): void {
     enter(call, reply)
     const since = lastEventId(request)
     const following = { ...call, signal: signalOf(reply, host.stopping) }
-    const items = await host.stream<EventItem>(following, 'event.follow', since === undefined ? {} : { since })
+    const items = await host.stream<FollowedEvent>(following, 'event.follow', since === undefined ? {} : { since })
     return sendEvents(reply, eventsOf(items), host.clock)
   })
 
@@ -59,28 +48,47 @@ export function addStreams(http: FastifyInstance, host: ApiHost): void {
     const input = logInput(request)
     const call = await callOf(request, reply, host)
     enter(call, reply)
-    const items = await host.stream<LogItem>({ ...call, signal: signalOf(reply, host.stopping) }, 'run.follow-log', input)
+    const items = await host.stream<LogPiece>({ ...call, signal: signalOf(reply, host.stopping) }, 'run.follow-log', input)
     if (input.follow || wantsEvents(request)) return sendEvents(reply, logEvents(items), host.clock)
-    return reply.type('text/plain; charset=utf-8').send(Readable.from(logText(items), { objectMode: false }))
+    return reply.type('text/plain; charset=utf-8').send(Readable.from(logBytes(items), { objectMode: false }))
   })
 }
 
-async function* eventsOf(items: AsyncIterable<EventItem>): AsyncGenerator<ServerSentEvent> {
-  for await (const item of items) {
-    if (item.type === 'reset') yield { id: item.cursor, event: 'reset', data: {} }
-    else yield { id: item.cursor, event: item.event.kind, data: item.event }
+async function* eventsOf(items: AsyncIterable<FollowedEvent>): AsyncGenerator<ServerSentEvent> {
+  for await (const { id, event } of items) {
+    if (event === null) yield { id, event: 'reset', data: {} }
+    else {
+      const { kind, id: thing, name, state, data } = event
+      yield { id, event: kind, data: { kind, id: thing, name, state, ...(data ? { data } : {}) } }
+    }
   }
 }
 
-async function* logEvents(items: AsyncIterable<LogItem>): AsyncGenerator<ServerSentEvent> {
-  for await (const item of items) {
-    if (item.type === 'end') yield { id: String(item.offset), event: 'end', data: { offset: item.offset } }
-    else yield { id: String(item.next), data: { offset: item.offset, text: item.text } }
+async function* logEvents(pieces: AsyncIterable<LogPiece>): AsyncGenerator<ServerSentEvent> {
+  let held: Buffer = Buffer.alloc(0)
+  for await (const { offset, bytes, end } of pieces) {
+    const all = Buffer.concat([held, bytes])
+    const start = offset - held.length
+    // A character that is cut in two waits for its other half, so that going on from an id never begins inside of one.
+    const whole = end ? all.length : wholeCharacters(all)
+    held = all.subarray(whole)
+    if (whole > 0) yield { id: String(start + whole), data: { offset: start, text: all.toString('utf8', 0, whole) } }
+    if (end) yield { id: String(start + whole), event: 'end', data: { offset: start + whole } }
   }
 }
 
-async function* logText(items: AsyncIterable<LogItem>): AsyncGenerator<string> {
-  for await (const item of items) if (item.type === 'text' && item.text !== '') yield item.text
+async function* logBytes(pieces: AsyncIterable<LogPiece>): AsyncGenerator<Uint8Array> {
+  for await (const { bytes } of pieces) if (bytes.length > 0) yield bytes
+}
+
+/** How many bytes are left when a character that is not complete at the end is left out. */
+function wholeCharacters(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0
+    if (byte < 0x80) break
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? bytes.length - back : bytes.length
+  }
+  return bytes.length
 }
 
 type LogInput = { run: string; step?: string; attempt?: number; offset?: number; follow?: boolean }

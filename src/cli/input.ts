@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises'
+import { isObject } from '../core/kernel/json.ts'
+import { CommandFailure } from './exit.ts'
+import { secretLine } from './login.ts'
+import { parseJson, readValue } from './parameters.ts'
+import type { JsonObject } from '../core/kernel/json.ts'
+import type { Parameter, Parameters } from './parameters.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What stood on the command line, by member. */
+export type Given = Readonly<Record<string, unknown>>
+
+/** The input of an operation: `--input` first, what was given on its own over it, and secrets asked for or read from standard input. */
+export async function readInput(
+  terminal: Terminal,
+  { positional, options }: Parameters,
+  given: Given,
+  whole: string | undefined,
+): Promise<JsonObject> {
+  const input: JsonObject = whole === undefined ? {} : await wholeInput(terminal, whole)
+  const known = positional ? [positional, ...options] : options
+  for (const parameter of known) {
+    const value = given[parameter.member]
+    if (parameter.secret) await addSecret(terminal, parameter, value, input)
+    else if (value !== undefined) input[parameter.member] = await valueGiven(parameter, value)
+  }
+  const missing = known.filter(({ required, member }) => required && !Object.hasOwn(input, member))
+  if (missing.length > 0) {
+    const names = missing.map((parameter) => (parameter === positional ? `<${parameter.member.replaceAll('_', '-')}>` : parameter.flag))
+    throw new CommandFailure('usage', `Missing: ${names.join(', ')}. Add it; "--help" shows an example.`)
+  }
+  return input
+}
+
+async function addSecret(terminal: Terminal, parameter: Parameter, value: unknown, input: JsonObject): Promise<void> {
+  const { member, flag, required } = parameter
+  const wanted = value !== undefined || (required && !Object.hasOwn(input, member))
+  if (!wanted) return
+  if (typeof value === 'string' && value !== '-') {
+    throw new CommandFailure(
+      'usage',
+      `${flag} takes no value, because others can read command lines. Write ${flag} to be asked, or "${flag} -" to pipe it in.`,
+    )
+  }
+  if (value === '-') input[member] = (await terminal.readAll()).replace(/\r?\n$/, '')
+  else if (value === undefined && !terminal.interactive) throw new CommandFailure('usage', `Missing: ${flag}. Write "${flag} -" and pipe it in.`)
+  else input[member] = await secretLine(terminal, `${member.replaceAll('_', ' ')}: `)
+}
+
+async function valueGiven(parameter: Parameter, value: unknown): Promise<JsonObject[string]> {
+  if (typeof value === 'boolean') return value
+  if (Array.isArray(value)) return value.map((item) => readValue(parameter, String(item)))
+  const text = String(value)
+  if (parameter.kind === 'json' && text.startsWith('@')) return parseJson(await fileText(text.slice(1)), parameter.flag)
+  return readValue(parameter, text)
+}
+
+async function wholeInput(terminal: Terminal, source: string): Promise<JsonObject> {
+  const text = source === '-' ? await terminal.readAll() : source.startsWith('@') ? await fileText(source.slice(1)) : source
+  const value = parseJson(text, '--input')
+  if (!isObject(value)) throw new CommandFailure('usage', '--input must be a JSON object.')
+  return value as JsonObject // it came out of JSON
+}
+
+async function fileText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new CommandFailure('usage', `${file} cannot be read (${error.code}).`)
+  })
+}

@@ -1,0 +1,28 @@
+import type { Config } from '../config/load.ts'
+import type { AnyOperation } from '../core/operation/operation.ts'
+import type { Services } from '../core/operation/services.ts'
+
+/** A server, built and not yet listening. */
+export type App = {
+  readonly services: Pick<Services, 'log'>
+  /** `lines` are for the operator: what the first start made. */
+  listen(): Promise<{ readonly address: string; readonly lines?: readonly string[] }>
+  close(): Promise<void>
+  /** What the bootstrap link carries; null when there is an administrator. */
+  readonly bootstrapToken: string | null
+}
+
+/** What `src/app.ts` gives the commands that need the whole server. Logs nothing above `debug` before it listens: a refusal is one line. */
+export type AppModule = {
+  createApp(config: Config): Promise<App>
+  /** Writes a consistent copy of everything to `file`; gives lines for the operator. */
+  backup(config: Config, file: string): Promise<readonly string[]>
+  /** Puts a backup into an empty data folder. */
+  restore(config: Config, file: string): Promise<readonly string[]>
+}
+
+/** What the commands reach, loaded when a command needs it: the commands themselves must be quick to start. */
+export type Seams = {
+  readonly app: () => Promise<AppModule>
+  readonly operations: () => Promise<readonly AnyOperation[]>
+}
