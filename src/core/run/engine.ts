@@ -5,7 +5,8 @@ import { auditLineOf } from '../operation/invoke.ts'
 import { StoreUnavailable } from '../../ports/store/store.ts'
 import { ActiveRun } from './active-run.ts'
 import { Lease } from './lease.ts'
-import { newRun, workNameOf } from './rows.ts'
+import { workName } from './attempt.ts'
+import { newRun } from './rows.ts'
 import { isEnd } from './state.ts'
 import { WaitingRoom } from './waiting.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -232,10 +233,12 @@ export class RunEngine implements Engine, RunHost {
     })
   }
 
-  workEnded(step: StepRow): void {
-    const runtime = this.services.runtimes.get(step.runtime)
+  workEnded(runId: string, position: number, attempt: number, runtimeName: string): void {
+    const runtime = this.services.runtimes.get(runtimeName)
     if (!runtime) return
-    const freeing = runtime.remove(workNameOf(step)).catch((error: unknown) => this.services.log.warn('run.not_removed', { run: step.run_id, error }))
+    const freeing = runtime
+      .remove(workName(runId, position, attempt))
+      .catch((error: unknown) => this.services.log.warn('run.not_removed', { run: runId, error }))
     this.#freeing.add(freeing)
     void freeing.finally(() => this.#freeing.delete(freeing))
   }

@@ -30,7 +30,7 @@ export type RunHost = {
   /** The run's state has changed and is stored. */
   changed(row: RunRow): void
   /** An attempt's work has ended and was recorded; what it held may be freed. */
-  workEnded(step: StepRow): void
+  workEnded(runId: string, position: number, attempt: number, runtime: string): void
   cancelChild(id: string, reason: string): void
   /** After a restart: tells the parent at once if the child has ended meanwhile. */
   watchChild(id: string): void

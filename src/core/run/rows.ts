@@ -1,4 +1,3 @@
-import { workName } from './attempt.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Effect } from '../flow/machine.ts'
 import type { FlowNode, StepPolicy } from '../flow/graph.ts'
@@ -82,11 +81,6 @@ export function newStep(run: RunRow, effect: Created, position: number, now: num
 
 export function policyOf(node: FlowNode): StepPolicy | undefined {
   return 'policy' in node ? node.policy : undefined
-}
-
-/** The name of the work of a step's present attempt. */
-export function workNameOf(step: StepRow): string {
-  return workName(step.run_id, step.position, step.attempt)
 }
 
 function firstState(node: FlowNode): StepRow['state'] {
