@@ -110,6 +110,13 @@ describe('values', () => {
     expect(engine.reads).toEqual(['a'])
   })
 
+  test('a step that has not ended is not there, and is not read', async () => {
+    const graph = graphOf([work('fast'), work('slow'), pass('j', "{{steps.slow.output ?? 'not yet'}}", { join: 'any' })], ['fast > j', 'slow > j'])
+    const engine = await runOf(graph, (key) => (key === 'slow' ? 'wait' : 'succeeded'))
+    expect(engine.rows.get('j')?.output).toBe('not yet')
+    expect(engine.reads).toEqual([])
+  })
+
   test('an input that cannot be filled fails its step without handing it to the engine', async () => {
     const engine = await runOf(graphOf([work('a', { input: '{{input.missing}}' }), work('b')], ['a > b']))
     expect(engine.log).toEqual(['end a failed', 'skip b not_taken', 'finish failed'])
@@ -193,6 +200,15 @@ describe('questions and timers', () => {
     expect(going.finished?.outcome).toBe('succeeded')
   })
 
+  test('a halt leaves a question that waits alone', async () => {
+    const engine = engineOf(graphOf([question('ask'), work('b')], [], { on_error: 'halt' }))
+    await engine.take(await engine.flow.start({}))
+    await engine.end('b', 'failed')
+    expect(engine.rows.get('ask')?.state).toBe('queued')
+    await engine.end('ask', 'succeeded', { approved: true })
+    expect(engine.finished?.outcome).toBe('failed')
+  })
+
   test('a stop ends questions and timers at once', async () => {
     const timer: FlowNode = { ...base('t'), kind: 'timer', delay: 1000 }
     const engine = engineOf(graphOf([question('ask'), timer]))
@@ -255,6 +271,15 @@ describe('calls', () => {
     await engine.end('b', 'succeeded')
     expect(engine.finished?.outcome).toBe('succeeded')
     expect(await engine.flow.ended('b', { state: 'failed' })).toEqual([])
+  })
+
+  test('news of an earlier round, or of a scope that only the flow can end, change nothing', async () => {
+    const engine = engineOf(graphOf([loop('l', { over: { times: 3 }, body: graphOf([work('a')]) }), scope('s', graphOf([work('a')]))]))
+    await engine.take(await engine.flow.start({}))
+    await engine.end('l/1/a', 'succeeded')
+    for (const key of ['l/1/a', 'l/3/a', 'l/02/a', 's/1/a', 's', 'l']) expect(await engine.flow.ended(key, { state: 'failed' })).toEqual([])
+    await engine.run()
+    expect(engine.finished?.outcome).toBe('succeeded')
   })
 
   test('calls that do not wait for each other are carried out in order', async () => {

@@ -153,7 +153,10 @@ function applyEdges(machine: Machine, task: Extract<Task, { task: 'edges' }>, fo
   const edges = frame.plan.out[at] ?? []
   const halts = followed === 'failure' && frame.plan.graph.on_error === 'halt'
   // Known before anybody is told: nothing may start on the news of a failure but what starts in any case.
-  if (halts) fail(frame, cause)
+  if (halts) {
+    frame.inError = true
+    frame.failed ??= cause
+  }
   let handled = false
   for (const [index, edge] of edges.entries()) {
     const ended = ends[index] ?? 'dead'
@@ -164,12 +167,6 @@ function applyEdges(machine: Machine, task: Extract<Task, { task: 'edges' }>, fo
   if (halts) halt(machine, frame)
   else if (followed === 'failure' && !handled) frame.failed ??= cause
   if (--frame.open === 0) close(machine, frame)
-}
-
-/** Puts a halting graph in error. */
-export function fail(frame: Frame, cause: string): void {
-  frame.inError = true
-  frame.failed ??= cause
 }
 
 /** Looks at every node of a graph that was just opened or restored. */

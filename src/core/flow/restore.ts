@@ -1,7 +1,7 @@
 import type { Json } from '../kernel/json.ts'
 import { enter } from './begin.ts'
 import { timeoutAnswer } from './graph.ts'
-import { fail, planned } from './machine.ts'
+import { planned } from './machine.ts'
 import type { Machine } from './machine.ts'
 import type { Plan, PlanNode } from './plan.ts'
 import { guarded, loopRun, openScope, roundFrame } from './rounds.ts'
@@ -55,14 +55,12 @@ export async function applyRows(machine: Machine, frame: Frame, tree: RowTree, o
     const step = planned(frame, at)
     const how = entry.row && howEnded(step, entry.row, options)
     if (how === null) {
-      // A pass has no row before its end: one that is not there yet is simply done again.
-      if (step.node.kind !== 'pass') open.push([at, entry])
+      // A pass has no row before its end: one that is not there yet is simply done again. Steps without a body have only their own row.
+      if (step.body || (entry.row && step.node.kind !== 'pass')) open.push([at, entry])
       continue
     }
     frame.phase[at] = phases.ended
-    const cause = innermost(step, entry, keyOf(frame, at))
-    if (how === 'failure' && frame.plan.graph.on_error === 'halt' && !step.node.continue_on_failure) fail(frame, cause)
-    machine.agenda.push({ task: 'edges', frame, at, how, cause })
+    machine.agenda.push({ task: 'edges', frame, at, how, cause: innermost(step, entry, keyOf(frame, at)) })
   }
   // After the ended ones, because a loop asks for their outputs.
   for (const [at, entry] of open) await reopen(machine, frame, at, entry, options)
