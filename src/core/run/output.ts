@@ -17,8 +17,10 @@ export async function carryOutput(options: {
 }): Promise<void> {
   const { runtime, handle, log, name } = options
   const masker = createMasker([...options.secrets])
-  let skip = await log.size(name)
+  let skip: number | null = null
   const put = async (bytes: Uint8Array) => {
+    if (bytes.length === 0) return
+    skip ??= await log.size(name)
     const fresh = bytes.subarray(Math.min(skip, bytes.length))
     skip -= bytes.length - fresh.length
     if (fresh.length > 0) await log.append(name, fresh)

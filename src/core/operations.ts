@@ -1,0 +1,30 @@
+import { apiKeyOperations } from './identity/api-key-operations.ts'
+import { bootstrapOperations } from './identity/bootstrap-operations.ts'
+import { registerOperations } from './identity/register-operations.ts'
+import { sessionOperations } from './identity/session-operations.ts'
+import { signingKeyOperations } from './identity/signing-key-operations.ts'
+import { userOperations } from './identity/user-operations.ts'
+import { deployOperations } from './deploy/operations.ts'
+import { eventStream } from './notify/streams.ts'
+import { repositoryGroupOperations, repositoryOperations } from './repository/operations.ts'
+import { runOperations } from './run/operations.ts'
+import { runLogStream } from './run/streams.ts'
+import type { AnyOperation } from './operation/operation.ts'
+import type { AnyStream } from './operation/stream.ts'
+
+/** Everything that the product can do. A new operation is in the list of its noun; a new noun is a line here. */
+export const operations: readonly AnyOperation[] = [
+  ...sessionOperations,
+  ...bootstrapOperations,
+  ...registerOperations,
+  ...userOperations,
+  ...apiKeyOperations,
+  ...signingKeyOperations,
+  ...repositoryOperations,
+  ...repositoryGroupOperations,
+  ...deployOperations,
+  ...runOperations,
+]
+
+/** Everything that can be followed. */
+export const streams: readonly AnyStream[] = [eventStream, runLogStream]
