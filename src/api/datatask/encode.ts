@@ -1,0 +1,215 @@
+import type { PipelineTaskView, PipelineView } from '../../core/deploy/pipeline-view.ts'
+import type { PodView, TaskView } from '../../core/deploy/task-view.ts'
+import type { RunState } from '../../core/run/state.ts'
+
+/** The words of the contract for the state of a job (§12.2). */
+export type JobState = 'pending' | 'starting' | 'running' | 'succeeded' | 'failed' | 'killed' | 'deleted'
+
+const jobStates = {
+  queued: 'pending',
+  starting: 'starting',
+  running: 'running',
+  // A job waits only for its next attempt.
+  waiting: 'starting',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  cancelled: 'killed',
+  timed_out: 'failed',
+  lost: 'failed',
+  skipped: 'killed',
+} as const satisfies Record<RunState, JobState>
+
+const pipelineStates = {
+  queued: 'pending',
+  starting: 'pending',
+  running: 'running',
+  waiting: 'running',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  cancelled: 'killed',
+  timed_out: 'failed',
+  lost: 'failed',
+  skipped: 'killed',
+} as const satisfies Record<RunState, string>
+
+const phases = {
+  queued: 'Pending',
+  starting: 'Pending',
+  running: 'Running',
+  waiting: 'Pending',
+  succeeded: 'Succeeded',
+  failed: 'Failed',
+  cancelled: 'Failed',
+  timed_out: 'Failed',
+  lost: 'Unknown',
+  skipped: 'Failed',
+} as const satisfies Record<RunState, string>
+
+/** Reasons of core that the contract calls otherwise. */
+const reasons: Readonly<Record<string, string>> = { run_in_error: 'pipeline_in_error', timed_out: 'timeout', cancelled: 'pipeline_killed' }
+
+/** The reason of a state in the contract's words; null where there is none. */
+export function encodeReason(reason: string | null): string | null {
+  return reason === null ? null : (reasons[reason] ?? reason)
+}
+
+function stateOfJob({ state, deleted }: Pick<TaskView, 'state' | 'deleted'>): JobState {
+  return deleted ? 'deleted' : jobStates[state]
+}
+
+// A deleted job says so whatever it was before.
+function reasonOfJob({ deleted, reason, state }: Pick<TaskView, 'state' | 'deleted' | 'reason'>): string | null {
+  if (deleted) return 'deleted_by_user'
+  return encodeReason(reason ?? (state === 'lost' ? 'lost' : state === 'timed_out' ? 'timeout' : null))
+}
+
+/** The answer of a deploy. */
+export function encodeTask(task: TaskView & { replaced: boolean }) {
+  return {
+    id: task.id,
+    name: task.name,
+    namespace: task.namespace,
+    type: task.type,
+    state: stateOfJob(task),
+    generation: task.generation,
+    repository: task.repository,
+    directory: task.directory,
+    branch: task.branch,
+    commit: task.commit,
+    schedule: task.schedule,
+    image: task.image,
+    created_by: task.created_by,
+    created_at: task.created_at,
+    replaced: task.replaced,
+  }
+}
+
+export function encodeTaskState(task: TaskView) {
+  return {
+    id: task.id,
+    name: task.name,
+    namespace: task.namespace,
+    type: task.type,
+    state: stateOfJob(task),
+    generation: task.generation,
+    reason: reasonOfJob(task),
+    message: task.message,
+    attempt: task.attempt,
+    max_attempts: task.max_attempts,
+    exit_code: task.exit_code,
+    repository: task.repository,
+    directory: task.directory,
+    branch: task.branch,
+    commit: task.commit,
+    schedule: task.schedule,
+    next_schedule_time: null,
+    last_schedule_time: null,
+    replicas: null,
+    ready_replicas: null,
+    pipeline_id: task.pipeline_id,
+    cronjob: task.cronjob,
+    created_by: task.created_by,
+    created_at: task.created_at,
+    started_at: task.started_at,
+    finished_at: task.finished_at,
+  }
+}
+
+/** A job as the lists show it. */
+export function encodeTaskItem(task: TaskView) {
+  const state = stateOfJob(task)
+  return {
+    id: task.id,
+    name: task.name,
+    namespace: task.namespace,
+    state,
+    labels: task.labels,
+    image: task.image,
+    repository: task.repository,
+    directory: task.directory,
+    branch: task.branch,
+    commit: task.commit,
+    created_by: task.created_by,
+    created_at: task.created_at,
+    active: state === 'starting' || state === 'running' ? 1 : 0,
+    succeeded: state === 'succeeded' ? 1 : 0,
+    failed: state === 'failed' ? 1 : 0,
+    exit_code: task.exit_code,
+    started_at: task.started_at,
+    finished_at: task.finished_at,
+    pipeline_id: task.pipeline_id,
+    cronjob: task.cronjob,
+  }
+}
+
+export function encodePodItem(pod: PodView) {
+  return {
+    name: pod.name,
+    namespace: pod.namespace,
+    phase: phases[pod.state],
+    ready: pod.state === 'running',
+    restarts: 0,
+    reason: encodeReason(pod.reason),
+    exit_code: pod.exit_code,
+    node: pod.node,
+    ip: null,
+    image: pod.image,
+    task_id: pod.task,
+    owner: { kind: 'job', name: pod.task_name },
+    created_at: pod.created_at,
+    started_at: pod.started_at,
+    finished_at: pod.finished_at,
+  }
+}
+
+/** A pipeline, in every answer that shows one. */
+export function encodePipeline(pipeline: PipelineView) {
+  return {
+    id: pipeline.id,
+    name: pipeline.name,
+    namespace: pipeline.namespace,
+    original: pipeline.original,
+    state: pipeline.cancelling ? 'killing' : pipelineStates[pipeline.state],
+    reason: encodeReason(pipeline.reason),
+    message: pipeline.message,
+    repository: pipeline.repository,
+    directory: pipeline.directory,
+    branch: pipeline.branch,
+    commit: pipeline.commit,
+    created_by: pipeline.created_by,
+    created_at: pipeline.created_at,
+    started_at: pipeline.started_at,
+    finished_at: pipeline.finished_at,
+    tasks: pipeline.tasks.map(encodePipelineTask),
+  }
+}
+
+function encodePipelineTask(task: PipelineTaskView) {
+  return {
+    name: task.name,
+    namespacetask: task.namespacetask,
+    dependance: task.dependance,
+    'run-if-error': task.run_if_error,
+    state: stateOfPipelineTask(task),
+    reason: task.deleted ? 'deleted_by_user' : encodeReason(task.reason ?? (task.state === 'skipped' ? 'run_in_error' : null)),
+    task_id: task.task,
+    exit_code: task.exit_code,
+    started_at: task.started_at,
+    finished_at: task.finished_at,
+  }
+}
+
+// In its pipeline a job that somebody deleted counts as failed (§12.4).
+function stateOfPipelineTask({ state, deleted }: PipelineTaskView): string {
+  if (deleted) return 'failed'
+  if (state === null) return 'waiting'
+  return state === 'skipped' ? 'skipped' : jobStates[state]
+}
+
+export function encodeKill(kill: { id: string; namespace: string; state: RunState; accepted: boolean }) {
+  return { id: kill.id, namespace: kill.namespace, state: kill.accepted ? 'killing' : pipelineStates[kill.state], accepted: kill.accepted }
+}
+
+export function encodeDeletedJob(job: { id: string; namespace: string; name: string }) {
+  return { kind: 'job', namespace: job.namespace, name: job.name, id: job.id, deleted: true }
+}

@@ -1,0 +1,7 @@
+import { namespaceOperations } from './namespace-operations.ts'
+import { pipelineOperations } from './pipeline-operations.ts'
+import { taskOperations } from './task-operations.ts'
+import type { AnyOperation } from '../operation/operation.ts'
+
+/** Everything that can be done with tasks, pipelines and namespaces. */
+export const deployOperations: readonly AnyOperation[] = [...taskOperations, ...pipelineOperations, ...namespaceOperations]

@@ -1,0 +1,89 @@
+import { auditLineOf } from '../operation/invoke.ts'
+import { contentFault } from './content-fault.ts'
+import { idempotencyOf, keepConflict, nameInUse, replayOf } from './idempotency.ts'
+import { isError } from './manifest.ts'
+import { pipelineKey, pipelineNamePattern } from './names.ts'
+import { parameterFault } from './parameter.ts'
+import { pipelineDraft } from './pipeline-run.ts'
+import { planTasks } from './pipeline-tasks.ts'
+import { acceptedPipeline } from './pipeline-view.ts'
+import { readPipeline } from './pipeline.ts'
+import { acceptInto, openPlace } from './place.ts'
+import { readDocument, resolveSource, withinGitBudget } from './source.ts'
+import { defaultRuntime, runtimeIsThere } from './task.ts'
+import { given, readRequest } from './request.ts'
+import type { Problem } from '../kernel/fault.ts'
+import type { Ctx } from '../operation/context.ts'
+import type { DeployInput } from './deploy-task.ts'
+import type { PipelineDefinition } from './pipeline.ts'
+import type { PlannedTask } from './pipeline-tasks.ts'
+import type { Place } from './place.ts'
+import type { DeployRequest } from './request.ts'
+import type { Source } from './source.ts'
+
+const namePattern = new RegExp(pipelineNamePattern)
+
+/** Starts a pipeline: the whole graph and every task of it is settled and its record durable when it answers. */
+export async function runPipeline(ctx: Ctx, input: Omit<DeployInput, 'schedule'>, operation: string) {
+  const request = readRequest(input)
+  const wanted = given(input.name)
+  if (wanted !== null && (wanted.length > 100 || !namePattern.test(wanted))) {
+    throw parameterFault('name', 'must begin with a letter or digit and hold letters, digits, ".", "_", " " and "-", at most 100')
+  }
+  const { idempotency_key: _, route: __, ...about } = input
+  const idempotency = idempotencyOf(input, operation, about)
+  const place = await openPlace(ctx, request, operation)
+  const replay = await replayOf(ctx, idempotency, 'pipeline', wanted ?? '')
+  if (replay) return { ...acceptedPipeline(replay.run), replayed: true }
+
+  const { source, definition, tasks } = await withinGitBudget(ctx, request.repository ?? '', () => readAll(ctx, request, place))
+  await runtimeIsThere(defaultRuntime(ctx))
+  const name = wanted ?? definition.name
+  const existing = await activeNamed(ctx, place.namespace, name)
+  if (existing) {
+    await keepConflict(ctx, idempotency, existing)
+    throw nameInUse('pipeline', name, existing)
+  }
+
+  const id = ctx.ids.opaque()
+  const described = {
+    original: definition.original ?? request.directory ?? name,
+    repository: source?.repository ?? '',
+    directory: source?.directory ?? '',
+    branch: source?.branch ?? request.branch ?? 'master',
+    commit: source?.commit ?? null,
+  }
+  const accepted = await acceptInto(ctx, place, async (resourceId) => {
+    const { maxParallelTasksPerPipeline, maxQueuedPerNamespace } = ctx.services.settings
+    const draft = pipelineDraft(tasks, { id, name, namespace: place.namespace, resourceId }, described, { parallel: maxParallelTasksPerPipeline })
+    const audit = [auditLineOf(ctx, { id, name, namespace: place.namespace, ...described })]
+    return ctx.services.engine.accept(ctx, draft, { audit, idempotency, queueLimit: maxQueuedPerNamespace })
+  })
+  return { ...acceptedPipeline(accepted.run), replayed: accepted.replayed }
+}
+
+async function readAll(
+  ctx: Ctx,
+  request: DeployRequest,
+  place: Place,
+): Promise<{ source: Source | null; definition: PipelineDefinition; tasks: readonly PlannedTask[] }> {
+  const { repository } = place
+  const source = repository && request.directory !== null ? await resolveSource(ctx, repository, request.directory, request.branch) : null
+  const document = request.configuration ?? (source ? await readDocument(ctx, source, 'pipeline.json') : { value: undefined, problems: [] })
+  const { definition, problems } =
+    document.value === undefined ? { definition: null, problems: document.problems } : await readPipeline(document.value, document.problems)
+  const found: Problem[] = [...problems]
+  if (!definition) throw contentFault('pipeline.json', found)
+  const origin = { source, repository, branch: source?.branch ?? request.branch ?? 'master' }
+  const planned = await planTasks(ctx, definition, origin)
+  found.push(...planned.problems)
+  if (found.some(isError)) throw contentFault('pipeline.json', found)
+  return { source, definition, tasks: planned.tasks }
+}
+
+// The store keeps one active pipeline per name as it is written; that two spellings of one name meet is seen here.
+async function activeNamed(ctx: Ctx, namespace: string, name: string): Promise<string | null> {
+  const key = pipelineKey(name)
+  const page = await ctx.db.runs.page({ kinds: ['pipeline'], namespace, active: true }, null, 'newest', { limit: 1000, after: null })
+  return page.items.find((run) => pipelineKey(run.name) === key)?.id ?? null
+}

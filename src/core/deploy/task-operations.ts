@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { find } from '../access/find.ts'
+import { fault } from '../kernel/fault.ts'
+import { isUuid } from '../kernel/id.ts'
+import { pageRequest } from '../kernel/page.ts'
+import { Closed, PageOf, Type, listMembers } from '../kernel/schema.ts'
+import { defineOperation } from '../operation/operation.ts'
+import { deployTask } from './deploy-task.ts'
+import { checkedName, givenName } from './names.ts'
+import { openViewer, readableNamespace, usedNamespace } from './namespace.ts'
+import { requestMembers } from './request.ts'
+import { DeployedTask, Pod, Task, podsOf, taskView } from './task-view.ts'
+import type { Ctx } from '../operation/context.ts'
+import type { AnyOperation } from '../operation/operation.ts'
+import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+
+const NamespaceMember = Type.String({ minLength: 1, maxLength: 300, description: 'Its namespace; `_`, `.` and space count as `-`.' })
+
+const deploy = defineOperation({
+  name: 'task.deploy',
+  summary: 'Deploys the task that a manifest.json describes and gives it; it goes on after the answer.',
+  description:
+    'Needs write on the namespace. The first deploy into a namespace makes it; that needs write on the repository, or a grant made ahead. ' +
+    'A namespace has one active job of a name: a second one is refused with the id of the first, an ended one is replaced.',
+  input: Closed({
+    ...requestMembers,
+    schedule: Type.Optional(Type.String({ maxLength: 128, description: 'A cron expression; wins over the one in the manifest.' })),
+  }),
+  output: DeployedTask,
+  access: 'signed-in',
+  subjects: {},
+  effect: 'act',
+  audit: {
+    subject: (input, output) => (output ? `task:${output.namespace}/${output.name}` : `task:${input.namespace ?? ''}/${input.name ?? ''}`),
+    detail: (_, output) =>
+      output
+        ? {
+            repository: output.repository,
+            directory: output.directory,
+            branch: output.branch,
+            commit: output.commit,
+            ...(output.replayed && { replayed: true }),
+          }
+        : {},
+  },
+  example: { repository: 'sample', directory: 'hello' },
+  run: (ctx, input) => deployTask(ctx, input, 'task.deploy'),
+})
+
+const get = defineOperation({
+  name: 'task.get',
+  summary: 'One task and where it stands, by its id; also when it was replaced or deleted.',
+  input: Closed({ task: Type.String({ maxLength: 100, description: 'Id of the task.' }) }),
+  output: Task,
+  access: 'anyone',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example: { task: '4f8b1c1e-6f5d-4a43-9a53-0d3f6ef6a001' },
+  async run(ctx, input) {
+    const run = await openRun(ctx, 'task', input.task)
+    const [step] = await ctx.db.steps.ofRun(run.id)
+    return taskView(run, step ?? null)
+  },
+})
+
+const list = defineOperation({
+  name: 'task.list',
+  summary: 'Tasks by namespace and name; replaced and deleted ones are left out.',
+  input: Closed({ namespace: Type.Optional(NamespaceMember), ...listMembers }),
+  output: PageOf(Task),
+  access: 'anyone',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example: { namespace: 'weather' },
+  async run(ctx, input) {
+    const { rows, next } = await pageOfTasks(ctx, input)
+    return { items: rows.map(({ run, step }) => taskView(run, step)), next }
+  },
+})
+
+const listPods = defineOperation({
+  name: 'pod.list',
+  summary: 'What runs or ran for the listed tasks: one item for each attempt that was started.',
+  description: 'The limit counts tasks, so a page may hold more items, or fewer.',
+  input: Closed({ namespace: Type.Optional(NamespaceMember), ...listMembers }),
+  output: PageOf(Pod),
+  access: 'anyone',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example: { namespace: 'weather' },
+  async run(ctx, input) {
+    const { rows, next } = await pageOfTasks(ctx, input)
+    return { items: rows.flatMap(({ run, step }) => podsOf(run, step, (attempt) => podName(run, attempt))), next }
+  },
+})
+
+const remove = defineOperation({
+  name: 'task.delete',
+  summary: 'Deletes a job: it is stopped if it runs, leaves the lists, and its record stays readable by its id.',
+  input: Closed({ namespace: NamespaceMember, name: Type.String({ minLength: 1, maxLength: 300, description: 'Name of the job.' }) }),
+  output: Closed({ id: Type.String(), namespace: Type.String(), name: Type.String() }),
+  access: 'signed-in',
+  subjects: {},
+  effect: 'act',
+  audit: { subject: (input) => `task:${givenName(input.namespace, 'namespace') ?? input.namespace}/${givenName(input.name, 'job') ?? input.name}` },
+  example: { namespace: 'weather', name: 'fetch' },
+  async run(ctx, input) {
+    const namespace = checkedName(input.namespace.replace(/^namespace:/, ''), 'namespace', 'namespace')
+    const name = checkedName(input.name, 'job', 'name')
+    await usedNamespace(ctx, namespace, 'task.delete')
+    const run = await ctx.db.runs.listedNamed('task', namespace, name)
+    if (!run || run.deleted_at !== null) throw missing('job', name, 'name')
+    await ctx.services.engine.cancel(ctx, run.id, { cleanup: false, reason: 'deleted_by_user', delete: true })
+    return { id: run.id, namespace, name }
+  },
+})
+
+/** A run of a kind by its id, for the open reads: the id is the key, unless the operator wants grants to count (Deploy API §3.8). */
+export async function openRun(ctx: Ctx, kind: 'task' | 'pipeline', id: string): Promise<RunRow> {
+  const viewer = openViewer(ctx)
+  const run = isUuid(id) ? await ctx.db.runs.byId(id) : null
+  if (run?.kind !== kind) throw missing(kind, id, kind)
+  if (viewer) {
+    try {
+      await find(ctx, { kind: 'run', need: 'read', member: kind }, id)
+    } catch (error) {
+      throw missing(kind, id, kind, error)
+    }
+  }
+  return run
+}
+
+async function pageOfTasks(ctx: Ctx, input: { namespace?: string; limit?: number; cursor?: string }) {
+  const viewer = openViewer(ctx)
+  const namespace = input.namespace === undefined ? null : checkedName(input.namespace.replace(/^namespace:/, ''), 'namespace', 'namespace')
+  if (namespace !== null) await readableNamespace(ctx, namespace, viewer)
+  const filter = { kinds: ['task'], listed: true, ...(namespace !== null && { namespace }) }
+  return ctx.services.store.read(async (tables) => {
+    const page = await tables.runs.page(filter, viewer, 'name', pageRequest(input))
+    const steps = new Map<string, StepRow>((await tables.steps.ofRuns(page.items.map((run) => run.id))).map((step) => [step.run_id, step]))
+    return { rows: page.items.map((run) => ({ run, step: steps.get(run.id) ?? null })), next: page.next }
+  })
+}
+
+// Five characters as Kubernetes adds them, but always the same ones for an attempt.
+function podName(run: RunRow, attempt: number): string {
+  return `${run.name}-${createHash('sha256').update(`${run.id}-${attempt}`).digest('hex').slice(0, 5)}`
+}
+
+function missing(kind: string, reference: string, member: string, cause?: unknown) {
+  const options = { private: { absence: 'missing', kind, reference, member } as const }
+  return fault('not_found', { kind, reference }, cause === undefined ? options : { ...options, cause })
+}
+
+export const taskOperations: readonly AnyOperation[] = [deploy, get, list, listPods, remove]

@@ -1,0 +1,147 @@
+import { timestamp } from '../kernel/clock.ts'
+import { Closed, Nullable, OneOf, Time, Type } from '../kernel/schema.ts'
+import { isEnd, runStates } from '../run/state.ts'
+import type { Static } from '../kernel/schema.ts'
+import type { RunState } from '../run/state.ts'
+import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+import type { TaskSpec } from './task.ts'
+
+const members = {
+  id: Type.String(),
+  name: Type.String(),
+  namespace: Type.String(),
+  type: OneOf(['job']),
+  state: OneOf(runStates),
+  reason: Nullable(Type.String()),
+  message: Nullable(Type.String()),
+  deleted: Type.Boolean({ description: 'It was deleted: its record is kept, lists leave it out.' }),
+  generation: Type.Integer(),
+  attempt: Type.Integer({ description: '0 before the first.' }),
+  max_attempts: Type.Integer(),
+  exit_code: Nullable(Type.Integer()),
+  repository: Type.String(),
+  directory: Type.String(),
+  branch: Type.String(),
+  commit: Nullable(Type.String()),
+  schedule: Type.String(),
+  image: Nullable(Type.String()),
+  labels: Type.Unsafe<Record<string, string>>({ type: 'object', additionalProperties: { type: 'string' } }),
+  pipeline_id: Nullable(Type.String()),
+  cronjob: Nullable(Type.String()),
+  created_by: Type.String(),
+  created_at: Time,
+  started_at: Nullable(Time),
+  finished_at: Nullable(Time),
+}
+
+export const Task = Closed(members)
+export type TaskView = Static<typeof Task>
+
+export const DeployedTask = Closed({
+  ...members,
+  replaced: Type.Boolean({ description: 'An ended task of this name was there before; it stays readable by its id.' }),
+  replayed: Type.Boolean({ description: 'The answer to an earlier call with the same idempotency key.' }),
+})
+
+export const Pod = Closed({
+  name: Type.String(),
+  namespace: Type.String(),
+  state: OneOf(runStates),
+  reason: Nullable(Type.String()),
+  exit_code: Nullable(Type.Integer()),
+  node: Type.String({ description: 'The runtime that it runs on.' }),
+  image: Nullable(Type.String()),
+  task: Type.String(),
+  task_name: Type.String(),
+  created_at: Time,
+  started_at: Nullable(Time),
+  finished_at: Nullable(Time),
+})
+export type PodView = Static<typeof Pod>
+
+/** A task as callers see it, from its run and the run's one step (none while nothing was made of it yet). */
+export function taskView(run: RunRow, step: StepRow | null): TaskView {
+  const { state, reason, message } = currentState(run, step)
+  return {
+    ...aboutTask(run),
+    state,
+    reason,
+    message,
+    attempt: attemptOf(step),
+    max_attempts: step?.max_attempts ?? 1,
+    exit_code: step?.exit_code ?? null,
+  }
+}
+
+/** A task as it was when it was accepted: the answer of a deploy, the same when it is repeated later. */
+export function acceptedTask(run: RunRow): TaskView {
+  const fresh = { state: 'queued', reason: null, message: null, attempt: 0, max_attempts: 1, exit_code: null } as const
+  return { ...aboutTask(run), ...fresh, deleted: false, started_at: null, finished_at: null }
+}
+
+function aboutTask(run: RunRow) {
+  const spec = run.spec as unknown as TaskSpec // written by `taskDraft` only
+  return {
+    id: run.id,
+    name: run.name,
+    namespace: run.namespace,
+    type: 'job' as const,
+    deleted: run.deleted_at !== null,
+    generation: spec.generation,
+    repository: spec.repository,
+    directory: spec.directory,
+    branch: spec.branch,
+    commit: spec.commit,
+    schedule: spec.schedule,
+    image: spec.image,
+    labels: spec.labels,
+    pipeline_id: spec.pipeline_id,
+    cronjob: spec.cronjob,
+    created_by: run.started_by_name,
+    created_at: timestamp(run.created_at) as string,
+    started_at: timestamp(run.started_at),
+    finished_at: timestamp(run.finished_at),
+  }
+}
+
+/** Where a task stands: while its run goes on the step knows better (which attempt, what it waits for); once it has ended the run does. */
+export function currentState(run: RunRow, step: StepRow | null): { state: RunState; reason: string | null; message: string | null } {
+  if (!step || isEnd(run.state)) return { state: run.state, reason: run.reason, message: run.message }
+  if (isEnd(step.state)) return { state: 'running', reason: null, message: run.message }
+  return { state: step.state, reason: step.reason, message: step.message ?? run.message }
+}
+
+function attemptOf(step: StepRow | null): number {
+  if (!step) return 0
+  return step.state === 'queued' && step.attempt === 1 ? 0 : step.attempt
+}
+
+/** The attempts of a task that a runtime has or had in hand, oldest first. */
+export function podsOf(run: RunRow, step: StepRow | null, nameOf: (attempt: number) => string): PodView[] {
+  if (!step) return []
+  const spec = run.spec as unknown as TaskSpec // written by `taskDraft` only
+  const common = { namespace: run.namespace, node: step.runtime, image: spec.image, task: run.id, task_name: run.name }
+  const ended = step.attempts.map((attempt) => ({
+    ...common,
+    name: nameOf(attempt.attempt),
+    state: attempt.state,
+    reason: attempt.reason,
+    exit_code: attempt.exit_code,
+    created_at: timestamp(attempt.started_at ?? attempt.finished_at) as string,
+    started_at: timestamp(attempt.started_at),
+    finished_at: timestamp(attempt.finished_at),
+  }))
+  const inHand = step.state === 'starting' || step.state === 'running' || (isEnd(step.state) && step.started_at !== null)
+  if (!inHand || ended.some((pod) => pod.name === nameOf(step.attempt))) return ended
+  const current = {
+    ...common,
+    name: nameOf(step.attempt),
+    state: step.state,
+    reason: step.reason,
+    exit_code: step.exit_code,
+    created_at: timestamp(step.started_at ?? step.created_at) as string,
+    started_at: step.state === 'starting' ? null : timestamp(step.started_at),
+    finished_at: timestamp(step.finished_at),
+  }
+  return [...ended, current]
+}

@@ -1,0 +1,93 @@
+import { fault } from '../kernel/fault.ts'
+import { secretsFor } from '../secret/open.ts'
+import { starterOf } from '../run/starter.ts'
+import type { Json } from '../kernel/json.ts'
+import type { Services } from '../operation/services.ts'
+import type { PreparedWork, RunSource, StepPlacement } from '../run/source.ts'
+import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+import type { TaskSpec, TaskWork } from './task.ts'
+
+/** What of a checkout of `code/` is put into a task's folder at most. */
+const codeLimit = { limitBytes: 512 * 1024 * 1024, limitFiles: 50_000 }
+
+/** How tasks become work (Deploy API §13). */
+export const taskSource: RunSource = { kind: 'task', place: placeTask, work: prepareTask }
+
+/** The default runtime, counted against its namespace and against the machine. */
+export function placeTask(services: Services, run: RunRow): StepPlacement {
+  const { defaultRuntime, maxRunningPerNamespace, maxRunningPerTarget } = services.settings
+  const places = [
+    { gauge: `namespace:${run.namespace}`, amount: 1, limit: maxRunningPerNamespace },
+    { gauge: `target:${defaultRuntime}`, amount: 1, limit: maxRunningPerTarget },
+  ]
+  return { runtime: defaultRuntime, places }
+}
+
+async function prepareTask(services: Services, run: RunRow, step: StepRow, node: { readonly work: Json }): Promise<PreparedWork> {
+  // Both were written by `taskDraft`, which is the only maker of runs of this kind.
+  const work = node.work as unknown as TaskWork
+  const spec = run.spec as unknown as TaskSpec
+  await mayRunHere(services, run)
+  const environment = await environmentOf(services, run, work)
+  const { code } = work
+  return {
+    work: {
+      command: work.command,
+      environment: { ...environment.values, ...ownVariables(run, step, spec) },
+      code: code && ((folder) => services.git.checkout(code.repository_id, code.tree, folder, { ...codeLimit, signal: services.stopping })),
+      image: work.image,
+      limits: { cpu: work.cpu, memoryBytes: work.memory_bytes, processes: null },
+    },
+    labels: labelsOf(run, spec),
+    secrets: environment.secrets,
+  }
+}
+
+// Checked at every start and not only when it was deployed: whoever started it may have lost the right, or the machine its sandbox.
+async function mayRunHere(services: Services, run: RunRow): Promise<void> {
+  const runtime = services.runtimes.get(services.settings.defaultRuntime)
+  if (!runtime || runtime.capabilities.isolated || services.settings.unsandboxed) return
+  const starter = await starterOf(services, run)
+  if (starter.administrator) return
+  throw fault('runtime_unavailable', { runtime: runtime.name, why: 'it cannot keep tasks apart here, so only administrators’ tasks run' })
+}
+
+async function environmentOf(services: Services, run: RunRow, work: TaskWork) {
+  const wanted = work.env.flatMap((entry) => (entry.secret ? [entry.secret] : []))
+  const opened = wanted.length === 0 ? [] : await secretsFor(services, run, wanted)
+  const values: Record<string, string> = {}
+  const secrets: string[] = []
+  let next = 0
+  for (const entry of work.env) {
+    if (!entry.secret) {
+      values[entry.name] = entry.value ?? ''
+      continue
+    }
+    const secret = opened[next++] ?? null
+    if (secret === null) continue
+    values[entry.name] = secret.reveal()
+    secrets.push(secret.reveal())
+  }
+  return { values, secrets }
+}
+
+function ownVariables(run: RunRow, step: StepRow, spec: TaskSpec): Record<string, string> {
+  return {
+    DEPLOY_TASK_ID: run.id,
+    DEPLOY_TASK_NAME: run.name,
+    DEPLOY_NAMESPACE: run.namespace,
+    DEPLOY_ATTEMPT: String(step.attempt),
+    ...(spec.pipeline_id !== null && { DEPLOY_PIPELINE_ID: spec.pipeline_id }),
+    ...(spec.pipeline_name !== null && { DEPLOY_PIPELINE_NAME: spec.pipeline_name }),
+  }
+}
+
+function labelsOf(run: RunRow, spec: TaskSpec): Record<string, string> {
+  return {
+    ...spec.labels,
+    'deploy-api/managed': 'true',
+    'deploy-api/task-id': run.id,
+    ...(spec.pipeline_id !== null && { 'deploy-api/pipeline-id': spec.pipeline_id }),
+    ...(spec.cronjob !== null && { 'deploy-api/cronjob': spec.cronjob }),
+  }
+}
