@@ -22,6 +22,7 @@ export class Exchange {
   readonly #git: GitProcess
   readonly #options: ExchangeOptions
   #stall: Timer
+  #moved: number
   #over = false
   failure: unknown = null
 
@@ -29,7 +30,8 @@ export class Exchange {
     this.#host = host
     this.#options = options
     this.#git = startGit(host, options.args, { directory: options.directory, extra: options.extra })
-    this.#stall = this.#watch()
+    this.#moved = host.clock.now()
+    this.#stall = this.#watch(options.stallMs)
     const aborted = () => void this.stop(options.signal.reason)
     options.signal.addEventListener('abort', aborted, { once: true })
     void this.#git.exited.then((exit) => {
@@ -52,8 +54,7 @@ export class Exchange {
 
   /** Something moved: the client is there. */
   touch(): void {
-    this.#stall.cancel()
-    if (!this.#over) this.#stall = this.#watch()
+    this.#moved = this.#host.clock.now()
   }
 
   stop(reason: unknown): Promise<GitExit> {
@@ -91,11 +92,14 @@ export class Exchange {
     return unavailable(this.#options.args[0] ?? 'git', exit)
   }
 
-  #watch(): Timer {
-    return this.#host.clock.after(
-      this.#options.stallMs,
-      () => void this.stop(new GitTimeout(`a git exchange did not move for ${this.#options.stallMs} ms`)),
-    )
+  // One timer that looks when the last move was: setting a new one for every chunk of a pack would cost more than passing it on.
+  #watch(ms: number): Timer {
+    return this.#host.clock.after(ms, () => {
+      if (this.#over) return
+      const left = this.#moved + this.#options.stallMs - this.#host.clock.now()
+      if (left > 0) this.#stall = this.#watch(left)
+      else void this.stop(new GitTimeout(`a git exchange did not move for ${this.#options.stallMs} ms`))
+    })
   }
 
   #write(bytes: Uint8Array): Promise<void> {

@@ -358,7 +358,7 @@ test('when all places are taken and the queue is full, GitBusy; a place that bec
 })
 
 test('an exchange in which nothing moves is ended', async () => {
-  const { git, root } = await seeded({ stallMs: 100 })
+  const { git, root } = await seeded({ stallMs: 3000 })
   const body = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }
   await expect(git.serve(request({ body }))).rejects.toThrow(GitTimeout)
   await until('no git is left', () => gitProcesses(root).length === 0)
