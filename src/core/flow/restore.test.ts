@@ -64,6 +64,15 @@ describe('after a crash', () => {
     expect(engine.log.at(-1)).toBe('create mop')
   })
 
+  test('what a stop cancelled before it started is followed as not run, what it ended as failed', async () => {
+    const graph = graphOf(
+      [work('waits'), work('ran'), work('mop', { when: 'always' }), work('mend', { when: 'always' })],
+      ['waits !> mop', 'ran !> mend'],
+    )
+    const rows = [{ key: 'waits', state: 'cancelled' } as const, { key: 'ran', state: 'cancelled', started: true } as const]
+    expect((await restored(graph, rows, { cleanup: true })).log).toEqual(['skip mop not_taken', 'create mend'])
+  })
+
   test('rows of steps that the graph does not know are passed over', async () => {
     const graph = graphOf([work('a'), scope('s', graphOf([work('x')]))])
     const rows = ['nobody', 's/7', 's/0/nobody', 's/x/x', 'a/1/b', '', '/', '__proto__/1/constructor'].map((key) => ({
