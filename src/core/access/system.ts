@@ -24,3 +24,10 @@ export async function holdsSystem(ctx: Ctx, permission: string): Promise<boolean
   const { extras } = await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: false })
   return extras.includes(permission)
 }
+
+/** The system permissions that the caller holds. */
+export async function heldSystemPermissions(ctx: Ctx): Promise<string[]> {
+  if (ctx.principal.administrator) return Object.keys(systemPermissions)
+  const row = await ctx.db.resources.byId(systemResourceId)
+  return row ? (await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: false })).extras : []
+}
