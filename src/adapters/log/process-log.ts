@@ -63,7 +63,7 @@ function visible(text: string): string {
 const deepest = 6
 const longestText = 8192
 const mostItems = 100
-const secretName = /passw|secret|token|authorization|cookie|api_?key|credential$/i
+const secretName = /passw|secret|token|authorization|cookie|api[-_]?key|credential$/i
 
 // The value as JSON can hold it, whatever it is: cycles end by depth, errors become objects, and nothing here throws.
 function plain(value: unknown, depth: number): unknown {
