@@ -19,7 +19,7 @@ export const first = pair(1, 'first', ({ text, whole, flag, number, document, en
   `create table session (
     id ${text} primary key, user_id ${text} not null references user_account (id) on delete cascade, created_at ${whole} not null,
     expires_at ${whole} not null, ended_at ${whole}, via ${text} not null, peer ${text} not null)${end}`,
-  'create index session_user on session (user_id)',
+  'create index session_owner on session (user_id)',
   'create index session_expiry on session (expires_at)',
 
   `create table api_key (

@@ -34,7 +34,9 @@ const newestFirst: Order = {
 
 export function auditTable(sql: Sql): AuditTable {
   return {
-    append: (rows) => insertMany(sql, auditEvents, rows),
+    async append(rows) {
+      await insertMany(sql, auditEvents, rows)
+    },
     page: (filter, page) =>
       readPage(sql, {
         codec: auditEvents,

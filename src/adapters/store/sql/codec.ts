@@ -3,7 +3,7 @@ import { levelOf, rank } from '../../../core/access/level.ts'
 import type { Level } from '../../../core/access/level.ts'
 
 /** How a member is kept: `level` as its rank (so that the highest is `max`), `json` as text, null as null. */
-export type Kind = 'text' | 'int' | 'time' | 'bool' | 'json' | 'level'
+export type Kind = 'text' | 'int' | 'number' | 'time' | 'bool' | 'json' | 'level'
 
 /** Turns rows of one table into the port's rows and back, the same way for both engines. */
 export type Codec<Row extends object> = {

@@ -5,7 +5,7 @@ import type { Sql, Value } from './sql.ts'
 const piece = 500
 
 /**
- * Inserts rows of one table, by one statement for many where a round trip is what costs (PostgreSQL). `conflict` is the rest of the statement; `further`
+ * Inserts rows of one table and gives how many went in, by one statement for many where a round trip is what costs (PostgreSQL). `conflict` is the rest of the statement; `further`
  * are columns that no row shows, with one value for all rows.
  */
 export async function insertMany<Row extends object>(
@@ -13,29 +13,30 @@ export async function insertMany<Row extends object>(
   codec: Codec<Row>,
   rows: readonly Row[],
   options: { conflict?: string; further?: Readonly<Record<string, number>> } = {},
-): Promise<void> {
+): Promise<number> {
   const { conflict = '', further = {} } = options
-  if (rows.length === 0) return
-  if (!sql.dialect.recordset || rows.length === 1) {
+  let count = 0
+  if (!sql.dialect.recordset || rows.length < 2) {
     const text = codec.insert(Object.keys(further)) + conflict
-    for (const row of rows) await sql.run(text, [...codec.values(row), ...Object.values(further)])
-    return
+    for (const row of rows) count += await sql.run(text, [...codec.values(row), ...Object.values(further)])
+    return count
   }
   const text = recordsetInsert(codec, Object.keys(further)) + conflict
   for (let at = 0; at < rows.length; at += piece) {
     const records = rows.slice(at, at + piece).map((row) => ({ ...record(codec, row), ...further }))
-    await sql.run(text, [JSON.stringify(records)])
+    count += await sql.run(text, [JSON.stringify(records)])
   }
+  return count
 }
 
-/** The columns of a row by name, encoded: what `recordset` reads. */
-export function record<Row extends object>(codec: Codec<Row>, row: Row): Record<string, Value> {
+// The columns of a row by name, encoded: what `recordset` reads.
+function record<Row extends object>(codec: Codec<Row>, row: Row): Record<string, Value> {
   const values = codec.values(row)
   return Object.fromEntries(codec.columns.map((column, index) => [column, values[index] ?? null]))
 }
 
-/** `json_to_recordset(?) as r(…)` of a table's columns. */
-export function recordset<Row extends object>(codec: Codec<Row>, further: readonly string[] = []): string {
+// `json_to_recordset(?) as r(…)` of a table's columns.
+function recordset<Row extends object>(codec: Codec<Row>, further: readonly string[] = []): string {
   const typed = [...codec.columns.map((column) => `"${column}" ${columnType(codec.kinds[column])}`), ...further.map((column) => `${column} smallint`)]
   return `json_to_recordset(cast(? as json)) as r(${typed.join(', ')})`
 }
@@ -45,7 +46,9 @@ function recordsetInsert<Row extends object>(codec: Codec<Row>, further: readonl
   return `insert into ${codec.table} (${columns}) select ${columns} from ${recordset(codec, further)}`
 }
 
-function columnType(kind: Kind): string {
+/** PostgreSQL's word for the column of a member. */
+export function columnType(kind: Kind): string {
   if (kind === 'int' || kind === 'time') return 'bigint'
+  if (kind === 'number') return 'double precision'
   return kind === 'bool' || kind === 'level' ? 'smallint' : 'text'
 }
