@@ -5,7 +5,7 @@ import { Closed, listMembers, PageOf, Type } from '../kernel/schema.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { kindOf } from '../resource/kind.ts'
-import { grant, grantAtCreation } from './grants.ts'
+import { grant, grantAtCreation, membersOf } from './grants.ts'
 import { CopyMember, DescriptionMember, GroupMember, OwnerMember, PathMember } from './inputs.ts'
 import { checkPath, parentPath } from './names.ts'
 import { mayUseTopLevelForGroups, namedOwner, ownerOf, parentSubject, refuseTaken, sameParent, stillThere } from './place.ts'
@@ -147,16 +147,29 @@ export const deleteGroup = defineOperation({
   async run(ctx, _, { group }) {
     const { row } = group
     const children = await ctx.db.resources.countChildren(row.id)
-    if (children > 0) {
-      const what = `The ${kindOf('repository-group').title} "${row.name}"`
-      throw fault('in_use', { what, by: `${children} repositories or groups in it` }, { private: { kind: row.kind, path: row.name } })
-    }
+    if (children > 0) throw stillUsed(row, `${children} repositories or groups in it`)
+    await removeMembers(ctx, row)
     await ctx.db.grants.removeResource(row.id)
     await ctx.db.resources.markDeleted(row.id, ctx.clock.now())
     ctx.emit({ kind: 'repository-group', id: row.id, name: row.name, state: 'deleted', resource_id: row.id })
     return { id: row.id, path: row.name }
   },
 })
+
+// Its built-in group goes with it: else the users of the old organisation would be members of a new one of the same name.
+async function removeMembers(ctx: WriteCtx, row: ResourceRow): Promise<void> {
+  const members = await ctx.db.resources.byName('group', membersOf(row.name))
+  if (!members) return
+  const users = await ctx.db.members.ofGroup(members.id)
+  if (users.length > 0) throw stillUsed(row, `${users.length} users, whose organisation it is`)
+  await ctx.db.grants.removeSubject(members.id)
+  await ctx.db.grants.removeResource(members.id)
+  await ctx.db.resources.markDeleted(members.id, ctx.clock.now())
+}
+
+function stillUsed(row: ResourceRow, by: string) {
+  return fault('in_use', { what: `The ${kindOf(row.kind).title} "${row.name}"`, by }, { private: { kind: row.kind, path: row.name } })
+}
 
 // Owning a group means nothing by itself (design §9), so its owner is granted what an owner needs; administrators need no row.
 async function grantOwner(ctx: WriteCtx, row: ResourceRow, ownerId: string): Promise<void> {
