@@ -33,6 +33,8 @@ import { RunEngine } from './core/run/engine.ts'
 import { sources } from './core/sources.ts'
 import type { Config } from './config/load.ts'
 import type { Log } from './core/kernel/log.ts'
+import type { AnyOperation } from './core/operation/operation.ts'
+import type { RunSource } from './core/run/source.ts'
 import type { Services } from './core/operation/services.ts'
 import type { Runtime } from './ports/runtime.ts'
 import type { Store } from './ports/store/store.ts'
@@ -52,6 +54,9 @@ export type AppOptions = {
   readonly log?: Log
   /** Further runtimes, by name: tests and benchmarks bring the `fake` one. */
   readonly runtimes?: readonly Runtime[]
+  /** Further operations and kinds of run, for benchmarks. */
+  readonly operations?: readonly AnyOperation[]
+  readonly sources?: readonly RunSource[]
 }
 
 /** Builds the server from its configuration. Throws `StoreRefused` when the data folder or database cannot be used. */
@@ -73,17 +78,23 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const stopping = new AbortController()
     const shared = config.databaseUrl !== null
     const store = own(await openStore(config, log), (it) => it.close())
-    const process = own(await createProcessRuntime({ root: folder.work, unsandboxed: config.unsandboxed === 'allow', hide: [config.data], clock, log }), (it) => it.close())
-    if (process.isolation.reason) log.warn('runtime.isolation', { runtime: process.name, mechanism: process.isolation.mechanism, why: process.isolation.reason })
+    const process = own(
+      await createProcessRuntime({ root: folder.work, unsandboxed: config.unsandboxed === 'allow', hide: [config.data], clock, log }),
+      (it) => it.close(),
+    )
+    if (process.isolation.reason)
+      log.warn('runtime.isolation', { runtime: process.name, mechanism: process.isolation.mechanism, why: process.isolation.reason })
 
     const services: Services = {
       settings: settingsOf(config, new Set(apis.flatMap((api) => api.segments))),
-      registry: createRegistry(operations),
+      registry: createRegistry([...operations, ...(options.operations ?? [])]),
       clock,
       ids,
       log,
       store,
-      git: own(createGit({ root: folder.repositories, log, clock, timeoutMs: config.gitTimeoutMs, storage: shared ? 'shared' : 'alone' }), (it) => it.close()),
+      git: own(createGit({ root: folder.repositories, log, clock, timeoutMs: config.gitTimeoutMs, storage: shared ? 'shared' : 'alone' }), (it) =>
+        it.close(),
+      ),
       runtimes: new Map([process, ...(options.runtimes ?? [])].map((runtime) => [runtime.name, runtime])),
       runLog: own(createFileRunLog({ root: folder.logs }), (it) => it.close()),
       secretBox: createSecretBox({ folder: folder.keys }),
@@ -100,7 +111,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       },
     }
     const server = { id: ids.record(), host: hostname(), boot: readBoot(), shared }
-    const engine: RunEngine = own(new RunEngine({ services: () => services, sources, server }), (it) => it.close())
+    const engine: RunEngine = own(new RunEngine({ services: () => services, sources: [...sources, ...(options.sources ?? [])], server }), (it) =>
+      it.close(),
+    )
 
     const { bootstrapToken } = await ensureFirstStart(services, { admin: adminOf(config) })
     const http = own(

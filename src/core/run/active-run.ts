@@ -1,5 +1,6 @@
 import { isFault } from '../kernel/fault.ts'
 import { createFlow } from '../flow/flow.ts'
+import { timeoutAnswer } from '../flow/graph.ts'
 import { callOperation, childDraft } from './launch.ts'
 import { LiveSteps } from './live-steps.ts'
 import { cancelReason, endOfRun, sizeOf } from './outcome.ts'
@@ -144,9 +145,10 @@ export class ActiveRun {
       const node = isEnd(step.state) ? null : this.#host.nodeOf(this.row, step.key)
       if (node) this.#live.add(step, node, this.#host.services.runtimes.get(step.runtime) ?? null)
     }
-    const rows = steps.map(({ key, state, output, reason, attempt, started_at }) => {
-      const started = state !== 'queued' || attempt > 1 || started_at !== null
-      return { key, state, output, reason, started }
+    const rows = steps.map(({ key, state, output, reason, attempts, attempt, started_at }) => {
+      // What was cancelled while it was queued had never begun, and its edges end otherwise than those of what had.
+      const unbegun = state === 'queued' || state === 'cancelled' || state === 'skipped'
+      return { key, state, output, reason, started: !unbegun || attempt > 1 || attempts.length > 0 || started_at !== null }
     })
     const { cancel, input } = this.row
     return this.#flow.restore(rows, { input, stop: cancel ? { cleanup: cancel.cleanup === true } : null })
@@ -320,7 +322,7 @@ export class ActiveRun {
   async #due(live: LiveStep): Promise<void> {
     if (!this.#live.has(live)) return
     if (live.node.kind === 'timer') await this.#end(live, { state: 'succeeded', reason: null })
-    else if (live.node.kind === 'question') await this.#end(live, { state: 'timed_out', reason: 'timeout' })
+    else if (live.node.kind === 'question') await this.#end(live, { state: 'timed_out', reason: 'timeout', output: timeoutAnswer(live.node) })
     else await this.#worker.retry(live)
   }
 

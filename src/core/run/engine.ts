@@ -1,5 +1,6 @@
-import { fault } from '../kernel/fault.ts'
+import { fault, problemsFault } from '../kernel/fault.ts'
 import { sleep } from '../kernel/clock.ts'
+import { graphProblems } from '../flow/check.ts'
 import { keptRows } from '../flow/kept.ts'
 import { auditLineOf } from '../operation/invoke.ts'
 import { StoreUnavailable } from '../../ports/store/store.ts'
@@ -269,6 +270,8 @@ export class RunEngine implements Engine, RunHost {
 
   async #accept(ctx: Ctx, draft: RunDraft, options: AcceptOptions, earlier: readonly StepRow[]): Promise<Accepted> {
     if (this.#closing.signal.aborted) throw fault('shutting_down', {}, { retryAfterMs: 5000 })
+    const problems = graphProblems(draft.graph).filter((problem) => problem.severity !== 'warning')
+    if (problems.length > 0) throw problemsFault('content_invalid', `The graph of "${draft.name}"`, problems)
     const prepared = await this.prepare(draft, ctx.principal, { parent: null, retryOf: options.retryOf ?? null, earlier })
     const { run } = prepared
     const { idempotency, slot } = options
