@@ -33,7 +33,7 @@ export function renderOutput(output: unknown): string {
   const members = Object.entries(output)
   if (members.length === 0) return 'Done.\n'
   const width = Math.max(...members.map(([name]) => name.length))
-  return members.map(([name, value]) => `${name.padEnd(width)}  ${cell(value)}\n`).join('')
+  return members.map(([name, value]) => `${`${name.padEnd(width)}  ${cell(value)}`.trimEnd()}\n`).join('')
 }
 
 function renderList(items: readonly unknown[], next: unknown): string {

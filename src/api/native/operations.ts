@@ -9,7 +9,10 @@ import type { ApiHost } from '../api.ts'
 type OperationRoute = { Params: { operation: string } }
 
 // Whoever signs in does so because of what the cookie is no longer good for: an ended one must not be in the way.
-const cookieless: ReadonlySet<string> = new Set(['session.create', 'bootstrap.redeem'])
+const cookieless: ReadonlySet<string> = new Set(['session.create', 'bootstrap.redeem', 'user.register'])
+
+// Their output is a new session.
+const signIns: ReadonlySet<string> = new Set(['session.create', 'bootstrap.redeem'])
 
 /** `POST /api/v1/<operation>`: the one route of all operations. */
 export function addOperations(http: FastifyInstance, host: ApiHost): void {
@@ -17,7 +20,7 @@ export function addOperations(http: FastifyInstance, host: ApiHost): void {
     const { operation } = request.params
     const call = await caller(request, reply, host)
     const output = await host.invoke(call, operation, request.body ?? {})
-    if (operation === 'session.create' && isObject(output)) rememberSession(reply, host, output)
+    if (signIns.has(operation) && isObject(output)) rememberSession(reply, host, output)
     if (operation === 'session.delete') clearSession(reply, host.settings)
     return reply.type('application/json; charset=utf-8').send(JSON.stringify(output))
   })
