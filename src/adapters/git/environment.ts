@@ -28,7 +28,8 @@ export const marker = 'CAPSTAN_GIT_ROOT'
 const protectedConfig: readonly (readonly [string, string])[] = [
   ['core.hooksPath', '/dev/null'],
   ['core.fsmonitor', 'false'],
-  ['core.alternateRefsCommand', ''],
+  // Nothing is borrowed from other storage, so there is nothing to list; an empty value here would be run, and complained about to the client.
+  ['core.alternateRefsCommand', 'true'],
   ['core.logAllRefUpdates', 'false'],
   ['core.warnAmbiguousRefs', 'false'],
   ['core.protectHFS', 'true'],
