@@ -1,3 +1,4 @@
+import { reservedState } from '../access/namespace.ts'
 import { everyoneId } from '../identity/builtin.ts'
 import { fault } from '../kernel/fault.ts'
 import { timestamp } from '../kernel/clock.ts'
@@ -6,13 +7,14 @@ import { Closed, OneOf, PageOf, Time, Type, listMembers } from '../kernel/schema
 import { defineOperation } from '../operation/operation.ts'
 import { checkedName } from './names.ts'
 import { insertNamespace, namespaceStates, openViewer, readableNamespace, refuseSystemNamespace } from './namespace.ts'
+import type { Static } from '../kernel/schema.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 
 const Namespace = Closed({
   id: Type.String(),
   name: Type.String(),
-  state: OneOf(namespaceStates, { description: '`claimed`: made ahead of its first use.' }),
+  state: OneOf(namespaceStates, { description: '`reserved`: made ahead of its first use.' }),
   created_at: Time,
 })
 
@@ -73,7 +75,7 @@ export const createNamespace = defineOperation({
     if (await ctx.db.resources.byName('namespace', name)) {
       throw fault('name_taken', { kind: 'namespace', name }, { private: { kind: 'namespace', reference: name, member: 'namespace' } })
     }
-    return viewNamespace(await insertNamespace(ctx, ctx.db, name, 'claimed'))
+    return viewNamespace(await insertNamespace(ctx, ctx.db, name, reservedState))
   },
 })
 
@@ -81,11 +83,11 @@ function bare(reference: string): string {
   return reference.replace(/^namespace:/, '')
 }
 
-function viewNamespace(row: ResourceRow) {
+function viewNamespace(row: ResourceRow): Static<typeof Namespace> {
   return {
     id: row.id,
     name: row.name,
-    state: row.state === 'active' ? ('active' as const) : ('claimed' as const),
+    state: row.state === 'active' ? 'active' : reservedState,
     created_at: timestamp(row.created_at) as string, // it has a time
   }
 }

@@ -1,5 +1,6 @@
 import { find, findOrNull } from '../access/find.ts'
 import { atLeast } from '../access/level.ts'
+import { reservedState } from '../access/namespace.ts'
 import { holdsSystem } from '../access/system.ts'
 import { auditRow } from '../audit/audit.ts'
 import { isSignedIn, viewerOf } from '../identity/principal.ts'
@@ -15,10 +16,11 @@ import type { Tables, Viewer } from '../../ports/store/tables.ts'
 /**
  * Where a namespace stands.
  *
- * - `claimed`: made ahead of its first use, by a grant or by `namespace.create`. Only its grants count, and lists do not show it.
+ * - `reserved`: made ahead of its first use, by a grant or by `namespace.create`. Only its grants count, and lists do not show it.
  * - `active`: something was deployed into it. It stays so when it is empty again.
  */
-export const namespaceStates = ['claimed', 'active'] as const
+export const namespaceStates = [reservedState, 'active'] as const
+export type NamespaceState = (typeof namespaceStates)[number]
 
 /** Refuses the platform's own namespaces to everybody: `forbidden`. */
 export function refuseSystemNamespace(name: string, operation: string): void {
@@ -67,7 +69,7 @@ export async function beginNamespace(
   ctx: Ctx,
   creation: AnyOperation,
   name: string,
-  state: 'claimed' | 'active',
+  state: NamespaceState,
 ): Promise<{ row: ResourceRow; created: boolean }> {
   try {
     const row = await ctx.services.store.write(async (tables) => {
@@ -85,7 +87,7 @@ export async function beginNamespace(
 }
 
 /** The row and the first grant of a namespace. */
-export async function insertNamespace(ctx: Ctx, tables: Tables, name: string, state: 'claimed' | 'active'): Promise<ResourceRow> {
+export async function insertNamespace(ctx: Ctx, tables: Tables, name: string, state: NamespaceState): Promise<ResourceRow> {
   const now = ctx.clock.now()
   const row = await tables.resources.insert({
     id: ctx.ids.record(),
@@ -106,7 +108,7 @@ export async function insertNamespace(ctx: Ctx, tables: Tables, name: string, st
   return row
 }
 
-/** A claimed namespace becomes an active one. */
+/** A reserved namespace becomes an active one. */
 export async function activateNamespace(ctx: Ctx, row: ResourceRow): Promise<void> {
   if (row.state === 'active') return
   await ctx.services.store.write((tables) => tables.resources.update(row.id, { state: 'active', updated_at: ctx.clock.now() }))

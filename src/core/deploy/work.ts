@@ -1,4 +1,5 @@
 import { fault } from '../kernel/fault.ts'
+import { viewerOf } from '../identity/principal.ts'
 import { secretsFor } from '../secret/open.ts'
 import { starterOf } from '../run/starter.ts'
 import type { Json } from '../kernel/json.ts'
@@ -52,23 +53,39 @@ async function mayRunHere(services: Services, run: RunRow): Promise<void> {
   throw fault('runtime_unavailable', { runtime: runtime.name, why: 'it cannot keep tasks apart here, so only administrators’ tasks run' })
 }
 
+// The secrets of a task are those of its namespace, and general ones that whoever started it may use. Those of its repository are not among them: to read
+// a repository is enough to deploy from it.
 async function environmentOf(services: Services, run: RunRow, work: TaskWork) {
-  const wanted = work.env.flatMap((entry) => (entry.secret ? [entry.secret] : []))
-  const opened = wanted.length === 0 ? [] : await secretsFor(services, run, wanted)
+  const opened = await openSecrets(services, run, work)
   const values: Record<string, string> = {}
   const secrets: string[] = []
-  let next = 0
-  for (const entry of work.env) {
-    if (!entry.secret) {
-      values[entry.name] = entry.value ?? ''
+  for (const { name, value, secret } of work.env) {
+    if (!secret) {
+      values[name] = value ?? ''
       continue
     }
-    const secret = opened[next++] ?? null
-    if (secret === null) continue
-    values[entry.name] = secret.reveal()
-    secrets.push(secret.reveal())
+    const found = opened.get(secretId(secret))
+    if (found !== undefined) {
+      values[name] = found
+      secrets.push(found)
+    } else if (!secret.optional) {
+      const reference = `${secret.name}/${secret.key}`
+      throw fault('not_found', { kind: 'secret', reference }, { private: { absence: 'missing', kind: 'secret', reference, member: 'env' } })
+    }
   }
   return { values, secrets }
+}
+
+async function openSecrets(services: Services, run: RunRow, work: TaskWork): Promise<Map<string, string>> {
+  const refs = work.env.flatMap(({ secret }) => (secret ? [{ name: secret.name, key: secret.key }] : []))
+  if (refs.length === 0) return new Map()
+  const from = { tables: services.store.reader, secretBox: services.secretBox, viewer: viewerOf(await starterOf(services, run)) }
+  const { found } = await secretsFor(from, { namespace: run.namespace }, refs)
+  return new Map(found.map((secret) => [secretId(secret), secret.value.reveal()]))
+}
+
+function secretId({ name, key }: { readonly name: string; readonly key: string }): string {
+  return JSON.stringify([name, key])
 }
 
 function ownVariables(run: RunRow, step: StepRow, spec: TaskSpec): Record<string, string> {

@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+
+echo "Preparing the report of ${DEPLOY_PIPELINE_NAME:-no pipeline}"

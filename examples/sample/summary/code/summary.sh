@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+
+echo "${REPORT_TITLE:-Report}: words and lines were counted"

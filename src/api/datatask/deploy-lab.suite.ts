@@ -1,0 +1,137 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createApp } from '../../app.ts'
+import { gitOut } from '../../adapters/git/git-lab.suite.ts'
+import { createFakeRuntime } from '../../adapters/runtime/fake/runtime.ts'
+import { loadConfig } from '../../config/load.ts'
+import { principalOf, system } from '../../core/identity/principal.ts'
+import { identify } from '../../core/identity/identify.ts'
+import { systemClock } from '../../core/kernel/clock.ts'
+import { silentLog } from '../../core/kernel/log.ts'
+import { healthOf } from '../../core/operation/health.ts'
+import { invoke } from '../../core/operation/invoke.ts'
+import { createHttp } from '../http.ts'
+import { datatask } from './index.ts'
+import type { InjectOptions } from 'fastify'
+import type { Config } from '../../config/load.ts'
+import type { Principal } from '../../core/identity/principal.ts'
+import type { FakeKnobs } from '../../ports/runtime.ts'
+import type { UserRow } from '../../ports/store/rows.ts'
+
+export type Tree = Readonly<Record<string, string | object | Uint8Array>>
+
+export type DeployLab = Awaited<ReturnType<typeof openDeployLab>>
+
+export type Person = { readonly principal: Principal; readonly key: string; readonly id: string }
+
+/** The whole server over a real store and real git in a folder of its own, with the Deploy API in front. Tasks run on the fake runtime unless `config` says else. */
+export async function openDeployLab(options: { config?: Partial<Config>; knobs?: FakeKnobs } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'capstan-deploy-'))
+  const environment = { CAPSTAN_DATA: join(folder, 'data'), CAPSTAN_PORT: '0', CAPSTAN_GATEWAY_PORT: '0', CAPSTAN_SAMPLE: 'false' }
+  const config = { ...(await loadConfig({ folder, environment })), defaultRuntime: 'fake', ...options.config }
+  const fake = createFakeRuntime({ clock: systemClock, ...(options.knobs && { knobs: options.knobs }) })
+  const app = await createApp(config, { log: silentLog, runtimes: [fake] })
+  const { services } = app
+  await app.listen()
+  const http = await createHttp({
+    config,
+    services,
+    apis: [datatask],
+    health: healthOf(services),
+    identify: (credential, origin) => identify(services, credential, origin),
+    stream: () => Promise.reject(new Error('no streams here')),
+  })
+  const origin = { via: 'test', peer: '127.0.0.1', requestId: 'test' }
+  const as = <T = Record<string, unknown>>(principal: Principal, operation: string, input: unknown) =>
+    invoke<T>(services, { principal, origin }, operation, input)
+
+  const lab = {
+    folder,
+    services,
+    http,
+    as,
+    system: <T = Record<string, unknown>>(operation: string, input: unknown) => as<T>(system, operation, input),
+
+    /** A user with an API key. */
+    async person(name: string, more: Record<string, unknown> = {}): Promise<Person> {
+      const { id } = await lab.system<{ id: string }>('user.create', { name, email: `${name}@lab.test`, password: `a long ${name} phrase`, ...more })
+      const row = (await services.store.reader.users.byId(id)) as UserRow
+      const { secret } = await lab.system<{ secret: string }>('api-key.create', { label: 'test', user: name })
+      return { principal: principalOf(row, 'api-key', null), key: secret, id }
+    },
+
+    /** Makes a repository whose branch holds just these files. */
+    async repository(path: string, tree: Tree, more: { owner?: Principal; branch?: string; private?: boolean } = {}) {
+      const made = await as<{ id: string }>(more.owner ?? system, 'repository.create', { path, private: more.private ?? true })
+      await lab.push(made.id, tree, more.branch ?? 'master')
+      return { id: made.id, push: (next: Tree, branch = more.branch ?? 'master') => lab.push(made.id, next, branch) }
+    },
+
+    /** Replaces a branch of a repository by one commit with these files. Gives the commit. */
+    async push(id: string, tree: Tree, branch: string): Promise<string> {
+      const work = await mkdtemp(join(folder, 'push-'))
+      for (const [path, content] of Object.entries(tree)) {
+        await mkdir(dirname(join(work, path)), { recursive: true })
+        await writeFile(join(work, path), typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content))
+      }
+      await gitOut(work, ['init', '-q', '-b', branch])
+      await gitOut(work, ['add', '-A'])
+      await gitOut(work, ['commit', '-q', '-m', 'files'])
+      await gitOut(work, ['push', '-q', '-f', join(folder, 'data', 'repositories', `${id}.git`), `HEAD:refs/heads/${branch}`])
+      return gitOut(work, ['rev-parse', 'HEAD'])
+    },
+
+    /** One request as somebody, or as nobody. */
+    async request(who: Person | null, method: string, url: string, more: Omit<InjectOptions, 'method' | 'url'> = {}): Promise<Answer> {
+      const headers = { ...(who && { authorization: `Bearer ${who.key}` }), ...more.headers }
+      // The type of the library knows the usual methods only.
+      const answer = await http.inject({ ...more, method: method as 'GET', url, headers })
+      return { status: answer.statusCode, headers: answer.headers, text: answer.body, json: jsonOf(answer.body) }
+    },
+    get: (who: Person | null, url: string, more: Omit<InjectOptions, 'method' | 'url'> = {}) => lab.request(who, 'GET', url, more),
+    /** A POST of a form. */
+    post: (who: Person | null, url: string, fields: Record<string, string> = {}) =>
+      lab.request(who, 'POST', url, {
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        payload: new URLSearchParams(fields).toString(),
+      }),
+
+    /** The state of a task or pipeline once it has one of these states. */
+    async until(url: string, states: readonly string[], who: Person | null = null): Promise<Record<string, unknown>> {
+      const end = Date.now() + 20_000
+      for (;;) {
+        const { json } = await lab.get(who, url)
+        if (states.includes(String(json.state))) return json
+        if (Date.now() > end) throw new Error(`Waited for ${states.join(' or ')}: ${JSON.stringify(json)}`)
+        await new Promise((resolve) => setTimeout(resolve, 60))
+      }
+    },
+
+    async close() {
+      await http.close()
+      await app.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+  return lab
+}
+
+export type Answer = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly text: string
+  /** Any JSON: tests look into it as they need. */
+  readonly json: Record<string, unknown> & { error?: { code: string; message: string; details: Record<string, unknown>; request_id: string } }
+}
+
+function jsonOf(text: string): Answer['json'] {
+  try {
+    return JSON.parse(text) as Answer['json']
+  } catch {
+    return {}
+  }
+}
+
+/** A job that needs no image. */
+export const job = { type: 'job', name: 'fetch', cmd: ['/bin/sh', '/code/run.sh'] }
