@@ -55,11 +55,14 @@ export async function settlePush(services: Services, push: PushRow): Promise<Ref
     return []
   }
   const fresh = await specAfter(services, row, changes)
-  await services.store.write(async (tables) => {
+  const recorded = await services.store.write(async (tables) => {
+    // Two may look at once: the push itself as it ends, and a recovery.
+    if (!(await tables.pushes.openOnes()).some(({ id }) => id === push.id)) return false
     await recordPush(tables, push, changes, fresh, services.clock.now())
     await tables.audit.append([settledLine(services, push, row, changes)])
+    return true
   })
-  services.events.publish(pushEvent(row, push, changes))
+  if (recorded) services.events.publish(pushEvent(row, push, changes))
   return changes
 }
 
