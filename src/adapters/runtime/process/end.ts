@@ -20,7 +20,7 @@ export async function signalWork(supervisor: Identity, work: Work, name: Name): 
     for (const { pid } of name === 'SIGKILL' && inside.length === 0 ? [first] : inside) signal(pid, name)
     return
   }
-  const escaped = work.mechanism === 'none' ? carrying([`CAPSTAN_WORK=${work.token}`]) : []
+  const escaped = work.mechanism === 'none' && name === 'SIGKILL' ? carrying([`CAPSTAN_WORK=${work.token}`]) : []
   for (const pid of new Set([...processes.map((one) => one.pid), ...escaped])) signal(pid, name)
 }
 

@@ -73,6 +73,12 @@ export type OwnFolders = { readonly code: string; readonly home: string; readonl
 
 /** The table of mounts, in the form of fstab, that turns fresh namespaces into the view. `mountinfo` is the text of /proc/self/mountinfo. */
 export function mountTable(view: View, own: OwnFolders, mountinfo: string): string {
+  const bind = (from: string, to: string) => mount(from, view.root + to, 'bind,nosuid,nodev')
+  return systemTable(view, mountinfo) + bind(own.code, '/code') + bind(own.home, '/home/task') + bind(own.tmp, '/tmp')
+}
+
+// All but the work's own folders is the same for all work until the host mounts something, and costs more to find than to mount.
+const systemTable = remembered((view, mountinfo) => {
   const mounts = parseMounts(mountinfo)
   const at = (path: string) => view.root + path
   const lines = [mount(view.root, view.root, 'bind,ro,nosuid')]
@@ -90,13 +96,8 @@ export function mountTable(view: View, own: OwnFolders, mountinfo: string): stri
         : mount('/dev/null', at(mask.path), 'bind,ro,nosuid,noexec'),
     )
   }
-  lines.push(
-    mount(own.code, at('/code'), 'bind,nosuid,nodev'),
-    mount(own.home, at('/home/task'), 'bind,nosuid,nodev'),
-    mount(own.tmp, at('/tmp'), 'bind,nosuid,nodev'),
-  )
   return lines.join('')
-}
+})
 
 /** The same view as options of bubblewrap. */
 export function bubblewrapOptions(view: View, own: OwnFolders, mountinfo: string): string[] {
@@ -105,12 +106,14 @@ export function bubblewrapOptions(view: View, own: OwnFolders, mountinfo: string
     ...view.shown.flatMap((path) => ['--ro-bind', path, path]),
     ...view.files.flatMap((path) => ['--ro-bind', path, path]),
     ...['--proc', '/proc', '--dev', '/dev'],
-    ...masks(view, parseMounts(mountinfo)).flatMap(({ path, kind }) =>
+    ...currentMasks(view, mountinfo).flatMap(({ path, kind }) =>
       kind === 'folder' ? ['--tmpfs', path, '--remount-ro', path] : ['--ro-bind', '/dev/null', path],
     ),
     ...['--bind', own.code, '/code', '--bind', own.home, '/home/task', '--bind', own.tmp, '/tmp'],
   ]
 }
+
+const currentMasks = remembered((view, mountinfo) => masks(view, parseMounts(mountinfo)))
 
 type Mount = { readonly path: string; readonly device: string; readonly from: string; readonly options: string }
 
@@ -149,6 +152,15 @@ export function parseMounts(mountinfo: string): Mount[] {
     .map((line) => line.split(' '))
     .map(([, , device = '', from = '', path = '', options = '']) => ({ device, from: plain(from), path: plain(path), options }))
     .sort((a, b) => a.path.length - b.path.length)
+}
+
+function remembered<T>(make: (view: View, mountinfo: string) => T): (view: View, mountinfo: string) => T {
+  let last: { view: View; key: string; made: T } | null = null
+  return (view, mountinfo) => {
+    const key = mountinfo + view.hide.filter((path) => existsSync(path)).join('\n') // what is made later must be hidden as well
+    if (last?.view !== view || last.key !== key) last = { view, key, made: make(view, mountinfo) }
+    return last.made
+  }
 }
 
 function inside(path: string, folder: string): boolean {
