@@ -23,6 +23,11 @@ export type Git = {
   setHead(id: string, ref: string): Promise<void>
   /** Compares and sets refs in one transaction; `from` null: must not exist, `to` null: delete. */
   updateRefs(id: string, updates: readonly RefUpdate[]): Promise<'done' | 'conflict'>
+  /**
+   * Makes a commit on a branch from whole files, durably, and gives its id; 'conflict' when the branch is not at `parent`, and then nothing has changed.
+   * Paths or files that no client should be given: `GitContentRefused`.
+   */
+  commit(id: string, change: GitChange): Promise<string | 'conflict'>
 
   /** The commit that a full ref name or 40-hex id means just now; null when there is none. A push that finished before the call is always seen. */
   resolve(id: string, revision: string): Promise<string | null>
@@ -43,6 +48,28 @@ export type Git = {
 }
 
 export type RefUpdate = { readonly ref: string; readonly from: string | null; readonly to: string | null }
+
+/** A commit to be made. What `files` does not name stays as it is in `parent`. */
+export type GitChange = {
+  /** The full name of the branch: `refs/heads/…`. */
+  readonly branch: string
+  /** Where the branch must be; null: it must not exist. */
+  readonly parent: string | null
+  readonly files: readonly GitFile[]
+  readonly author: GitSignature
+  /** The author when left out. */
+  readonly committer?: GitSignature
+  readonly message: string
+}
+
+/** A file as a commit shall hold it. It replaces whatever is at its path, a folder as well. */
+export type GitFile = {
+  /** As of `Git.entry`, and without backslashes, control characters, `.git` and `.gitmodules` in any spelling. */
+  readonly path: string
+  /** Null: nothing shall be at this path, whether or not there was. */
+  readonly content: Uint8Array | null
+  readonly executable?: boolean
+}
 
 export type GitEntry = {
   readonly name: string

@@ -5,6 +5,7 @@ import { GitUnavailable } from '../../ports/git.ts'
 import type { CatFile } from './cat-file.ts'
 import { createCatFilePool } from './cat-file-pool.ts'
 import { checkoutTree } from './checkout.ts'
+import { commitFiles } from './commit.ts'
 import { defaultSearchPath } from './environment.ts'
 import type { GitHost, GitLog } from './environment.ts'
 import { forkRepository } from './fork.ts'
@@ -114,6 +115,7 @@ export function createGit(options: GitOptions): Git {
     head: (id) => refs.head(at(id)),
     setHead: (id, ref) => refWriter.setHead(at(id), ref),
     updateRefs: (id, updates) => refWriter.update(at(id), updates),
+    commit: (id, change) => commitFiles({ host, refs, refWriter, writers }, at(id), change),
 
     async resolve(id, revision) {
       const oid = await named(id, revision)
