@@ -19,7 +19,7 @@ const attacks = {
   signal:
     'for pid in $SERVER $VICTIM_PID; do if kill -0 $pid; then echo "breach: $pid can be signalled"; fi; kill -KILL $pid; done; kill -KILL -$VICTIM_PID; kill -KILL -1; true',
   masks:
-    'umount -l "$DATA"; umount -l /; cat "$DATA/secret"; unshare -Urm sh -c \'umount -l "$DATA"; umount -R -l "$DATA"; cat "$DATA/secret"\'; unshare -Urmpf sh -c \'mount -t tmpfs none /mnt; umount -l "$DATA"; cat "$DATA/secret"\'; nsenter -t 1 -m cat "$DATA/secret"; nsenter -t $SERVER -m cat "$DATA/secret"',
+    'umount -l "$DATA"; cat "$DATA/secret"; unshare -Urm sh -c \'umount -l "$DATA"; umount -R -l "$DATA"; cat "$DATA/secret"\'; unshare -Urmpf sh -c \'mount -t tmpfs none /mnt; umount -l "$DATA"; cat "$DATA/secret"\'; nsenter -t 1 -m cat "$DATA/secret"; nsenter -t $SERVER -m cat "$DATA/secret"',
   rights:
     'grep -E "^(Uid|CapEff|CapPrm|NoNewPrivs)" /proc/self/status; id -u; su -c id root </dev/null; sudo -n id; chroot / id; mount -t tmpfs none /mnt && echo "breach: mounted"',
   write:
