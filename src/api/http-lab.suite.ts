@@ -119,6 +119,18 @@ export const labOperations: readonly AnyOperation[] = [
     run: async () => ({}),
   }),
   defineOperation({
+    name: 'user.list',
+    summary: 'Users, page by page.',
+    input: Closed({ ...listMembers }),
+    output: PageOf(Thing),
+    access: 'signed-in',
+    subjects: {},
+    example: {},
+    effect: 'read',
+    audit: 'none',
+    run: async () => ({ items: [], next: null }),
+  }),
+  defineOperation({
     name: 'caller.get',
     summary: 'Who calls, and from where.',
     input: Closed({}),

@@ -38,7 +38,8 @@ export async function storeToken(file: string, url: string, token: string): Prom
 
 /** The server that a command talks to: `--server`, else the environment, else the one signed in to last, else one on this machine. */
 export async function serverOf(environment: ClientEnvironment, named: string | undefined): Promise<Server> {
-  const { current, servers } = await readCredentials(environment.credentialsFile)
+  // Where the environment says everything (in CI), what somebody stored on this machine does not matter.
+  const { current, servers } = environment.token && (named ?? environment.server) ? nothing : await readCredentials(environment.credentialsFile)
   const url = plainUrl(named ?? environment.server ?? current ?? defaultServer)
   return { url, token: environment.token ?? (Object.hasOwn(servers, url) ? (servers[url]?.token ?? null) : null) }
 }

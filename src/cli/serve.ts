@@ -31,10 +31,12 @@ export async function serve(flags: readonly string[], load: () => Promise<AppMod
 }
 
 function announce(config: Config, app: App, { address, lines = [] }: { address: string; lines?: readonly string[] }): void {
-  const elsewhere = config.publicUrl === address ? '' : ` and is reached as ${config.publicUrl}`
+  // Any free port (0) is known only now.
+  const publicUrl = config.port === 0 && config.sources.publicUrl === 'default' ? address : config.publicUrl
+  const elsewhere = publicUrl === address ? '' : ` and is reached as ${publicUrl}`
   const said = [`Capstan listens on ${address}${elsewhere}`]
   // Behind "#" the token reaches no log of a proxy, and no Referer.
-  if (app.bootstrapToken !== null) said.push(`Make the first administrator at ${config.publicUrl}/bootstrap#token=${app.bootstrapToken}`)
+  if (app.bootstrapToken !== null) said.push(`Make the first administrator at ${publicUrl}/bootstrap#token=${app.bootstrapToken}`)
   process.stdout.write(`${[...said, ...lines].join('\n')}\n`)
   for (const warning of warningsOf(config)) app.services.log.warn('config.warning', { warning })
 }
