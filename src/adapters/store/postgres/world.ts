@@ -74,7 +74,7 @@ export function acceptIn(world: World, act: AcceptAct): AcceptResult {
   const slotKey = slot && joined(slot.schedule_id, slot.at)
   if (slotKey !== null && world.slots.has(slotKey)) return { outcome: 'slot_taken' }
   const names = world.names.get(nameOf(run))
-  const taken = act.unique ? names?.active[0] : undefined
+  const taken = act.unique ? newestFirst(names?.active ?? [])[0] : undefined
   if (taken) {
     if (record) keep(world, { ...record, outcome: { conflict: taken.id } })
     return { outcome: 'name_taken', id: taken.id }
@@ -123,13 +123,16 @@ function keep(world: World, record: IdempotencyRecord): void {
 }
 
 function unlist(world: World, ended: Named[]): string | null {
-  ended.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1))
   for (const { id } of ended) {
     const made = world.made.runs.get(id)
     if (made) made.row.listed = false
     else world.made.unlisted.push(id)
   }
-  return ended[0]?.id ?? null
+  return newestFirst(ended)[0]?.id ?? null
+}
+
+function newestFirst(runs: readonly Named[]): Named[] {
+  return [...runs].sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1))
 }
 
 function placeSteps(world: World, rows: readonly StepRow[], starts: readonly StepStart[]): { started: string[]; refused: Refusal[] } {

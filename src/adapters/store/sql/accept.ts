@@ -10,7 +10,7 @@ import type { Sql } from './sql.ts'
 import { steps } from './step.ts'
 
 const insertRun = `${runs.insert(['exclusive'])} on conflict do nothing`
-const activeNamed = 'select id from run where kind = ? and namespace = ? and name = ? and active = 1'
+const activeNamed = 'select id from run where kind = ? and namespace = ? and name = ? and active = 1 order by created_at desc, id desc limit 1'
 const unlist = `update run set listed = 0 where kind = ? and namespace = ? and name = ? and listed = 1 and active = 0 returning id, created_at`
 
 /** Accepts one run inside the transaction of `sql`. Every refusal comes before anything that stays is written. */

@@ -14,8 +14,17 @@ export class Connection {
   readonly #statements = new Map<string, StatementSync>()
 
   constructor(file: string, options: { readOnly: boolean; cacheKiB: number }) {
-    this.db = new DatabaseSync(file, { readOnly: options.readOnly, timeout: 5000 })
-    this.db.exec(`pragma cache_size = -${options.cacheKiB}; pragma temp_store = memory`)
+    try {
+      this.db = new DatabaseSync(file, { readOnly: options.readOnly, timeout: 5000 })
+    } catch (error) {
+      throw translate(error)
+    }
+    try {
+      this.db.exec(`pragma cache_size = -${options.cacheKiB}; pragma temp_store = memory`)
+    } catch (error) {
+      this.db.close()
+      throw translate(error)
+    }
   }
 
   all(text: string, values: readonly Value[] = []): Raw[] {

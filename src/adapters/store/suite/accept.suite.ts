@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { acceptAct, advanceAct, auditRow, firstPage, runRow, stepRow } from './fixtures.ts'
+import { firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
+import { acceptAct, advanceAct, auditRow, runRow, stepRow } from './rows.ts'
 import type { AcceptAct, IdempotencyRecord } from '../../../ports/store/runs.ts'
 
 const place = (gauge: string, limit: number, amount = 1) => ({ gauge, amount, limit })

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { runStates, mayFollow, isEnd } from '../../../core/run/state.ts'
-import { acceptAct, advanceAct, auditRow, firstPage, runRow, stepRow } from './fixtures.ts'
+import { firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
+import { acceptAct, advanceAct, auditRow, runRow, stepRow } from './rows.ts'
 import type { StepChange } from '../../../ports/store/runs.ts'
 
 const place = (gauge: string, limit: number, amount = 1) => ({ gauge, amount, limit })

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { systemIds } from '../../../core/kernel/id.ts'
-import { auditRow, allPages, expectDuplicate, firstPage, resourceRow, userRow } from './fixtures.ts'
+import { allPages, expectDuplicate, firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
+import { auditRow, resourceRow, userRow } from './rows.ts'
 
 export function identitySuite(use: UseStore): void {
   test('a user comes back member by member, by id, serial, name and login', async () => {

@@ -4,8 +4,10 @@ import type { Level } from '../../../core/access/level.ts'
 import { everyoneId } from '../../../core/identity/builtin.ts'
 import type { GrantRow, ResourceRow } from '../../../ports/store/rows.ts'
 import type { Viewer } from '../../../ports/store/tables.ts'
-import { acceptAct, allPages, resourceRow, runRow, scheduleRow, userRow } from './fixtures.ts'
+import { allPages } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
+import { seeded } from './random.ts'
+import { acceptAct, resourceRow, runRow, scheduleRow, userRow } from './rows.ts'
 
 type World = {
   resources: ResourceRow[]
@@ -182,15 +184,6 @@ function viewersOf(world: World): Viewer[] {
     { userId: 'stranger', administrator: false },
     { userId: 'root', administrator: true },
   ]
-}
-
-/** Numbers that are the same in every run of the test. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
 }
 
 function at(sorted: readonly number[], part: number): string {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { allPages, expectDuplicate, firstPage, resourceRow, userRow } from './fixtures.ts'
+import { allPages, expectDuplicate, firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
+import { resourceRow, userRow } from './rows.ts'
 
 const admin = { userId: 'root', administrator: true }
 const seeAll = { need: 'read', ownerIsAdmin: false } as const

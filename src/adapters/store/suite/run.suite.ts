@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { acceptAct, advanceAct, allPages, expectDuplicate, firstPage, runRow, scheduleRow, stepRow } from './fixtures.ts'
+import { allPages, expectDuplicate, firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
+import { acceptAct, advanceAct, runRow, scheduleRow, stepRow } from './rows.ts'
 import { idempotencyRecord } from './accept.suite.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { acceptAct, firstPage, resourceRow } from './fixtures.ts'
+import { firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
+import { acceptAct, resourceRow } from './rows.ts'
 
 export function transactionSuite(use: UseStore): void {
   test('a write that throws is undone alone, while those that share its commit stay', async () => {
