@@ -94,10 +94,10 @@ export const apiKeyOperations: AnyOperation[] = [create, list, remove]
 
 // Administrators may name anybody's key by its id alone; to others a foreign key does not exist.
 async function keyNamed(ctx: Ctx, name: string, found: MaybeUser): Promise<{ row: ApiKeyRow; user: UserRow }> {
-  const user = await userOf(ctx, found)
   const bare = bareKey(name)
-  const own = (await ctx.db.apiKeys.ofUser(user.id)).find((row) => row.id === name || row.public_key === bare)
-  if (own) return { row: own, user }
+  const named = found.user?.row ?? (await ctx.db.users.byId(ctx.principal.id))
+  const own = named && (await ctx.db.apiKeys.ofUser(named.id)).find((row) => row.id === name || row.public_key === bare)
+  if (own) return { row: own, user: named }
   const row = await ctx.db.apiKeys.byId(name)
   const owner = row && ctx.principal.administrator && !found.user ? await ctx.db.users.byId(row.user_id) : null
   if (row && owner) return { row, user: owner }

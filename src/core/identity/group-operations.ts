@@ -55,7 +55,7 @@ const create = defineOperation({
       created_at: now,
       updated_at: now,
     })
-    const row = { resource_id: group.id, subject_kind: 'user', extras: [], created_at: now } as const
+    const row = { resource_id: group.id, subject_kind: 'user' as const, extras: [], created_at: now }
     await ctx.db.grants.set({ ...row, subject_id: everyoneId, level: kinds.group.everyone })
     if (owner !== null) await ctx.db.grants.set({ ...row, subject_id: owner, level: 'admin' })
     emitGroup(ctx, group, 'created')
