@@ -1,14 +1,21 @@
+import { auditOperations } from './audit/operations.ts'
+import { grantOperations } from './access/grant-operations.ts'
+import { permissionOperations } from './access/permission-operations.ts'
 import { apiKeyOperations } from './identity/api-key-operations.ts'
 import { bootstrapOperations } from './identity/bootstrap-operations.ts'
+import { groupOperations } from './identity/group-operations.ts'
+import { memberOperations } from './identity/member-operations.ts'
 import { registerOperations } from './identity/register-operations.ts'
 import { sessionOperations } from './identity/session-operations.ts'
 import { signingKeyOperations } from './identity/signing-key-operations.ts'
 import { userOperations } from './identity/user-operations.ts'
+import { batchOperations } from './operation/batch.ts'
 import { deployOperations } from './deploy/operations.ts'
 import { eventStream } from './notify/streams.ts'
 import { repositoryGroupOperations, repositoryOperations } from './repository/operations.ts'
 import { runOperations } from './run/operations.ts'
 import { runLogStream } from './run/streams.ts'
+import { secretOperations } from './secret/operations.ts'
 import type { AnyOperation } from './operation/operation.ts'
 import type { AnyStream } from './operation/stream.ts'
 
@@ -18,12 +25,19 @@ export const operations: readonly AnyOperation[] = [
   ...bootstrapOperations,
   ...registerOperations,
   ...userOperations,
+  ...groupOperations,
+  ...memberOperations,
   ...apiKeyOperations,
   ...signingKeyOperations,
+  ...grantOperations,
+  ...permissionOperations,
+  ...secretOperations,
   ...repositoryOperations,
   ...repositoryGroupOperations,
   ...deployOperations,
   ...runOperations,
+  ...auditOperations,
+  ...batchOperations,
 ]
 
 /** Everything that can be followed. */
