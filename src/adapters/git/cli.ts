@@ -115,7 +115,7 @@ export function createGit(options: GitOptions): Git {
     head: (id) => refs.head(at(id)),
     setHead: (id, ref) => refWriter.setHead(at(id), ref),
     updateRefs: (id, updates) => refWriter.update(at(id), updates),
-    commit: (id, change) => commitFiles({ host, refs, refWriter, writers }, at(id), change),
+    commit: (id, change, options) => commitFiles({ host, refs, refWriter, writers }, at(id), change, options),
 
     async resolve(id, revision) {
       const oid = await named(id, revision)

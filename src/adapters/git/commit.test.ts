@@ -152,6 +152,19 @@ describe('a commit of whole files', () => {
     expect(await show(lab, 'fsck', '--strict', '--no-dangling')).toBe('')
   })
 
+  test('is told of before the branch moves, and who is told can still refuse it', async () => {
+    const lab = await opened()
+    const told: string[] = []
+    const onMade = async (id: string) => {
+      told.push(id, String((await lab.git.refs('r1')).get(master)))
+      if (told.length > 2) throw new Error('no')
+    }
+    const parent = await lab.git.commit('r1', change(), { onMade })
+    expect(told).toEqual([parent, 'undefined'])
+    await expect(lab.git.commit('r1', change({ parent }), { onMade })).rejects.toThrow('no')
+    expect((await lab.git.refs('r1')).get(master)).toBe(parent)
+  })
+
   test('goes to branches only', async () => {
     const lab = await opened()
     for (const branch of ['master', 'refs/tags/v1', 'refs/heads/../../x', 'HEAD'])

@@ -14,13 +14,19 @@ export type CommitParts = { readonly host: GitHost; readonly refs: RefReader; re
 const importMs = 60_000
 
 /** Makes a commit of whole files and moves the branch to it. The branch moves last and by comparison, so a lost race or a kill leaves objects that nothing names. */
-export async function commitFiles(parts: CommitParts, directory: string, change: GitChange): Promise<string | 'conflict'> {
+export async function commitFiles(
+  parts: CommitParts,
+  directory: string,
+  change: GitChange,
+  options: { onMade?: (commit: string) => Promise<void> } = {},
+): Promise<string | 'conflict'> {
   const { branch, parent } = change
   if (!isRefName(branch) || !branch.startsWith('refs/heads/') || (parent !== null && !isOid(parent)))
     throw new GitUnavailable('a commit names what is no branch or object')
   checkFiles(change.files)
   if ((await parts.refs.read(directory, branch)) !== parent) return 'conflict'
   const commit = await importCommit(parts, directory, change)
+  await options.onMade?.(commit)
   const moved = await parts.refWriter.update(directory, [{ ref: branch, from: parent, to: commit }])
   return moved === 'done' ? commit : 'conflict'
 }
