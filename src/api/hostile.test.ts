@@ -92,6 +92,12 @@ describe('hostile requests', () => {
     for (const bytes of [chunked, obscured, doubled]) expect(await statuses(bytes)).toEqual([400])
   })
 
+  test('members that reach for a prototype are refused by the parser, before any schema', async () => {
+    for (const body of ['{"__proto__":{"a":1}}', '{"\\u005f_proto__":{"a":1}}', '{"constructor":{"prototype":{"a":1}}}']) {
+      expect(await lab.raw(sized(body)), body).toContain('"malformed_request"')
+    }
+  })
+
   test('nothing that was sent has changed what all objects have', () => {
     expect(({} as Record<string, unknown>).administrator).toBeUndefined()
   })

@@ -40,6 +40,7 @@ test('secrets are masked by their type and by the name of their member, however 
     set: new Map([['a', new Secret('hunter2')]]),
   })
   expect(text).not.toContain('hunter2')
+  expect(parsed({ value: new Secret('hunter2') }).value).toBe('***')
   expect(parsed({ tokens_left: 3, passwordless: true })).toMatchObject({ tokens_left: 3, passwordless: true })
 })
 
