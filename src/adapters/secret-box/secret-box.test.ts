@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,12 +37,10 @@ test('a sealed text does not open for another context, another installation, or 
 
 test('the key file is 0600 in a folder 0700, whatever the umask, and nothing else is left there', () => {
   const folder = newFolder()
-  const before = process.umask(0)
-  try {
-    createSecretBox({ folder })
-  } finally {
-    process.umask(before)
-  }
+  // In a process of its own, because the umask is one for the whole process.
+  const program = 'process.umask(0); (await import(process.argv[1])).createSecretBox({ folder: process.argv[2] })'
+  const module = new URL('./secret-box.ts', import.meta.url).href
+  execFileSync(process.execPath, ['--input-type=module', '-e', program, module, folder])
   expect(statSync(join(folder, 'master.key')).mode & 0o777).toBe(0o600)
   expect(statSync(folder).mode & 0o777).toBe(0o700)
   expect(readdirSync(folder)).toEqual(['master.key'])
