@@ -25,9 +25,9 @@ export type Git = {
   updateRefs(id: string, updates: readonly RefUpdate[]): Promise<'done' | 'conflict'>
   /**
    * Makes a commit on a branch from whole files, durably, and gives its id; 'conflict' when the branch is not at `parent`, and then nothing has changed.
-   * Paths or files that no client should be given: `GitContentRefused`.
+   * Paths or files that no client should be given: `GitContentRefused`. `onMade` is told the id before the branch moves to it; throwing leaves the branch.
    */
-  commit(id: string, change: GitChange): Promise<string | 'conflict'>
+  commit(id: string, change: GitChange, options?: { onMade?: (commit: string) => Promise<void> }): Promise<string | 'conflict'>
 
   /** The commit that a full ref name or 40-hex id means just now; null when there is none. A push that finished before the call is always seen. */
   resolve(id: string, revision: string): Promise<string | null>

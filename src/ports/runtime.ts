@@ -91,6 +91,7 @@ export type Recovered =
   | { readonly found: 'never_started' }
   | { readonly found: 'gone' }
 
+/** How work ended. Without code, signal and `outOfMemory` it vanished, and nobody saw its end. */
 export type Exit = {
   /** Exit code, or null when a signal ended it. */
   readonly code: number | null

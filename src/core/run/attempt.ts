@@ -87,17 +87,19 @@ async function follow(options: AttemptOptions, handle: Handle, secrets: readonly
   return endOf(exit)
 }
 
+const vanished = 'The work vanished without a trace of its end'
+
 function endOf(exit: Exit): AttemptEnd {
   const common = { message: null, finishedAt: exit.finishedAt, final: false }
   if (exit.outOfMemory) return { ...common, state: 'failed', reason: 'oom_killed', exitCode: exit.code }
+  if (exit.code === null && exit.signal === null) return { ...common, state: 'lost', reason: 'lost', message: vanished, exitCode: null }
   if (exit.signal) return { ...common, state: 'failed', reason: 'signal', message: `ended by ${exit.signal}`, exitCode: exit.code }
   if (exit.code !== 0) return { ...common, state: 'failed', reason: 'exit_nonzero', exitCode: exit.code }
   return { ...common, state: 'succeeded', reason: null, exitCode: 0 }
 }
 
 function lost(services: Services): AttemptEnd {
-  const message = 'The work vanished while no server watched it'
-  return { state: 'lost', reason: 'lost', message, exitCode: null, finishedAt: services.clock.now(), final: false }
+  return { state: 'lost', reason: 'lost', message: vanished, exitCode: null, finishedAt: services.clock.now(), final: false }
 }
 
 function notStarted(services: Services, error: unknown): AttemptEnd {
