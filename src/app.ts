@@ -6,6 +6,7 @@ import { createFileRunLog } from './adapters/run-log/files.ts'
 import { createGit } from './adapters/git/cli.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
+import { readFolder } from './adapters/sample/read-folder.ts'
 import { createSecretBox } from './adapters/secret-box/secret-box.ts'
 import { createTokens } from './adapters/tokens/tokens.ts'
 import { openSqliteStore } from './adapters/store/sqlite/store.ts'
@@ -30,9 +31,11 @@ import { startJanitor } from './core/run/janitor.ts'
 import { recoverPushes } from './core/repository/push.ts'
 import { sweepRepositories } from './core/repository/storage.ts'
 import { RunEngine } from './core/run/engine.ts'
+import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
 import type { Config } from './config/load.ts'
 import type { Log } from './core/kernel/log.ts'
+import type { Readiness } from './core/operation/health.ts'
 import type { AnyOperation } from './core/operation/operation.ts'
 import type { RunSource } from './core/run/source.ts'
 import type { Services } from './core/operation/services.ts'
@@ -44,8 +47,8 @@ export type App = {
   readonly services: Services
   /** The one-time token for the first administrator; null when there is one. */
   readonly bootstrapToken: string | null
-  /** Opens the port and takes up the runs of before. */
-  listen(): Promise<{ address: string }>
+  /** Opens the port and takes up the runs of before. `lines` are for the operator: what the first start made, when that has come to an end. */
+  listen(): Promise<{ address: string; lines?: Promise<readonly string[]> }>
   /** Stops accepting, hands over what runs, and closes everything in the opposite order of making. */
   close(): Promise<void>
 }
@@ -115,13 +118,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       it.close(),
     )
 
+    const health = healthOf(services)
+    let started = false
     const { bootstrapToken } = await ensureFirstStart(services, { admin: adminOf(config) })
     const http = own(
       await createHttp({
         config,
         services,
         apis,
-        health: healthOf(services),
+        health: { ...health, readiness: async () => withStart(await health.readiness(), started) },
         identify: (credential, origin) => identify(services, credential, origin),
         stream: (call, name, input) => openStream(services, call, streams, name, input),
       }),
@@ -138,7 +143,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         await sweepRepositories(services)
         await engine.start()
         own(startJanitor(services), (it) => it.close())
-        return { address: config.port === 0 ? config.publicUrl.replace(/:0$/, `:${port}`) : config.publicUrl }
+        const address = config.port === 0 ? config.publicUrl.replace(/:0$/, `:${port}`) : config.publicUrl
+        const sample = config.sample ? await makeSample(services, { files: () => readFolder(sampleFolder), address }) : null
+        started = true
+        return sample ? { address, lines: sample.lines } : { address }
       },
       close: closeAll,
     }
@@ -146,6 +154,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     await closeAll()
     throw error
   }
+}
+
+// Beside `src` as beside `dist`.
+const sampleFolder = join(import.meta.dirname, '..', 'examples', 'sample')
+
+/** Ready only when the runs of before are taken up and the first start has made what it makes. */
+function withStart({ ready, checks }: Readiness, started: boolean): Readiness {
+  return { ready: ready && started, checks: { ...checks, start: started } }
 }
 
 async function openStore(config: Config, log: Log): Promise<Store> {

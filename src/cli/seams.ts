@@ -5,8 +5,8 @@ import type { Services } from '../core/operation/services.ts'
 /** A server, built and not yet listening. */
 export type App = {
   readonly services: Pick<Services, 'log'>
-  /** `lines` are for the operator: what the first start made. */
-  listen(): Promise<{ readonly address: string; readonly lines?: readonly string[] }>
+  /** `lines` are for the operator: what the first start made. They come later, never reject, and are not waited for. */
+  listen(): Promise<{ readonly address: string; readonly lines?: Promise<readonly string[]> }>
   close(): Promise<void>
   /** What the bootstrap link carries; null when there is an administrator. */
   readonly bootstrapToken: string | null

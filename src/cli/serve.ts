@@ -30,15 +30,20 @@ export async function serve(flags: readonly string[], load: () => Promise<AppMod
   return close(app)
 }
 
-function announce(config: Config, app: App, { address, lines = [] }: { address: string; lines?: readonly string[] }): void {
+function announce(config: Config, app: App, { address, lines }: Awaited<ReturnType<App['listen']>>): void {
   // Any free port (0) is known only now.
   const publicUrl = config.port === 0 && config.sources.publicUrl === 'default' ? address : config.publicUrl
   const elsewhere = publicUrl === address ? '' : ` and is reached as ${publicUrl}`
   const said = [`Capstan listens on ${address}${elsewhere}`]
   // Behind "#" the token reaches no log of a proxy, and no Referer.
   if (app.bootstrapToken !== null) said.push(`Make the first administrator at ${publicUrl}/bootstrap#token=${app.bootstrapToken}`)
-  process.stdout.write(`${[...said, ...lines].join('\n')}\n`)
+  say(said)
+  void lines?.then(say)
   for (const warning of warningsOf(config)) app.services.log.warn('config.warning', { warning })
+}
+
+function say(lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${line}\n`)
 }
 
 /** Resolves with the first signal that asks to stop; a second one ends the process at once. */

@@ -1,4 +1,5 @@
 import { applyPermissions } from './apply-permissions.ts'
+import { commitFilesToRepository } from './commit-files.ts'
 import { listCommits } from './commits.ts'
 import { createRepository, forkRepository } from './create.ts'
 import { deleteRepository } from './delete.ts'
@@ -30,6 +31,7 @@ export const repositoryOperations: readonly AnyOperation[] = [
   advertiseRefs,
   uploadPack,
   pushRepository,
+  commitFilesToRepository,
 ]
 
 /** Everything that can be done with a group of repositories. */
