@@ -1,5 +1,4 @@
 import { fault } from '../../core/kernel/fault.ts'
-import { anonymous } from '../../core/identity/principal.ts'
 import { readCookie, sessionCookie } from '../cookie.ts'
 import { isCrossSite } from '../cross-site.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -42,7 +41,6 @@ export async function callOf(
   credential = credentialOf(request, host.settings),
 ): Promise<Call> {
   const origin = host.originOf(request, via)
-  if (credential.form === 'none') return { principal: anonymous, origin }
   try {
     return { principal: await host.identify(credential, origin), origin }
   } catch (error) {

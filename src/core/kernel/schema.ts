@@ -39,7 +39,7 @@ export type Validate = (value: unknown) => readonly Problem[]
 type AjvError = { instancePath: string; keyword: string; params: Record<string, unknown>; message?: string }
 type AjvInstance = { compile(schema: unknown): { (value: unknown): boolean; errors?: AjvError[] | null } }
 
-let ajv: Promise<AjvInstance> | undefined
+let ajv: Promise<{ first: AjvInstance; all: AjvInstance }> | undefined
 const compiled = new WeakMap<object, Validate>()
 
 /**
@@ -50,19 +50,43 @@ export async function validator(schema: object): Promise<Validate> {
   const known = compiled.get(schema)
   if (known) return known
   ajv ??= loadAjv()
-  const check = (await ajv).compile(schema)
-  const validate: Validate = (value) => (check(value) ? [] : (check.errors ?? []).map(problem))
+  const { first, all } = await ajv
+  const check = first.compile(schema)
+  let checkAll: ReturnType<AjvInstance['compile']> | undefined
+  const validate: Validate = (value) => {
+    if (check(value)) return []
+    // All problems at once are for people. Finding all of them in a large hostile input would hold everybody up.
+    if (largerThan(value, mostForAll)) return (check.errors ?? []).map(problem)
+    checkAll ??= all.compile(schema)
+    checkAll(value)
+    return (checkAll.errors ?? []).map(problem)
+  }
   compiled.set(schema, validate)
   return validate
 }
 
-async function loadAjv(): Promise<AjvInstance> {
+async function loadAjv(): Promise<{ first: AjvInstance; all: AjvInstance }> {
   const { Ajv2020 } = await import('ajv/dist/2020.js')
-  const instance = new Ajv2020({ allErrors: true, strict: false, ownProperties: true, formats: { 'date-time': true } })
-  return instance as unknown as AjvInstance // its own types differ only in what is not used here
+  const make = (allErrors: boolean) => new Ajv2020({ allErrors, strict: false, ownProperties: true, formats: { 'date-time': true } })
+  // Their own types differ only in what is not used here.
+  return { first: make(false) as unknown as AjvInstance, all: make(true) as unknown as AjvInstance }
 }
 
-// allErrors on hostile input must stay bounded: operations refuse what is too large or too deep before a schema sees it.
+const mostForAll = 5000
+
+function largerThan(value: unknown, limit: number): boolean {
+  const open = [value]
+  for (let seen = 0; open.length > 0; seen++) {
+    if (seen > limit) return true
+    const next = open.pop()
+    if (typeof next !== 'object' || next === null) continue
+    const inside = Object.values(next)
+    if (inside.length > limit) return true
+    open.push(...inside)
+  }
+  return false
+}
+
 function problem(error: AjvError): Problem {
   const { params } = error
   switch (error.keyword) {
