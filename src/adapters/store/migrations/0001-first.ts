@@ -88,13 +88,10 @@ export const first = pair(1, 'first', ({ text, whole, flag, number, document, en
   'create index run_named on run (kind, namespace, name, created_at, id)',
   'create index run_created on run (created_at, id)',
   'create index run_kind on run (kind, created_at, id)',
-  'create index run_namespace on run (namespace, name, id)',
   'create index run_resource on run (resource_id, created_at, id) where resource_id is not null',
-  'create index run_starter on run (started_by, created_at, id)',
+  // Also finds the runs of a server: there are few that are active.
+  'create index run_active on run (kind, namespace, state) where active = 1',
   'create index run_parent on run (parent_id) where parent_id is not null',
-  'create index run_owner on run (owner) where active = 1',
-  `create index run_live on run (kind, namespace, state) where state in ('queued', 'starting', 'running', 'waiting')`,
-  'create index run_ended on run (kind, finished_at) where active = 0',
 
   `create table step (
     run_id ${text} not null, key ${text} not null, node ${text} not null, kind ${text} not null, position ${whole} not null, state ${text} not null,

@@ -5,7 +5,7 @@ import type { Codec } from '../sql/codec.ts'
 import { heldPlaces } from '../sql/gauge.ts'
 import { idempotency } from '../sql/idempotency.ts'
 import { columnType, insertMany } from '../sql/many.ts'
-import { live, runs } from '../sql/run.ts'
+import { runs } from '../sql/run.ts'
 import type { Sql } from '../sql/sql.ts'
 import { steps } from '../sql/step.ts'
 import { acceptIn, advanceIn, emptyWorld, joined, nameOf, NeedsOrder, queueOf, recordOf } from './world.ts'
@@ -107,7 +107,7 @@ async function loadQueues(sql: Sql, world: World, accepts: readonly AcceptAct[])
   const wanted = new Map(limited.map(({ run }) => [queueOf(run), { kind: run.kind, namespace: run.namespace }]))
   if (wanted.size === 0) return
   const text = `select k.kind, k.namespace,
-      (select count(*) from run r where ${live} and r.kind = k.kind and r.namespace = k.namespace and r.state in ('queued', 'waiting')) as count
+      (select count(*) from run r where r.active = 1 and r.kind = k.kind and r.namespace = k.namespace and r.state in ('queued', 'waiting')) as count
     from json_to_recordset(cast(? as json)) as k(kind text, namespace text)`
   for (const raw of await sql.all(text, [JSON.stringify([...wanted.values()])]))
     world.queues.set(joined(String(raw.kind), String(raw.namespace)), Number(raw.count))

@@ -1,6 +1,6 @@
 import { enterable } from '../sql/advance.ts'
 import { heldPlaces, heldText, reasonOf } from '../sql/gauge.ts'
-import type { RunState, StepState } from '../../../core/run/state.ts'
+import type { StepState } from '../../../core/kernel/run-state.ts'
 import type { AuditRow, RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { AcceptAct, AcceptResult, AdvanceAct, AdvanceResult, IdempotencyRecord, Place, Refusal, StepStart } from '../../../ports/store/runs.ts'
 
@@ -64,7 +64,7 @@ export const nameOf = (run: Pick<RunRow, 'kind' | 'namespace' | 'name'>) => join
 export const queueOf = (run: Pick<RunRow, 'kind' | 'namespace'>) => joined(run.kind, run.namespace)
 export const recordOf = (record: IdempotencyRecord) => joined(record.identity, record.route, record.key)
 
-const isQueued = (state: RunState) => state === 'queued' || state === 'waiting'
+const isQueued = (run: Pick<RunRow, 'state' | 'active'>) => run.active && (run.state === 'queued' || run.state === 'waiting')
 const holding: readonly StepState[] = ['starting', 'running']
 
 export function acceptIn(world: World, act: AcceptAct): AcceptResult {
@@ -92,7 +92,7 @@ export function acceptIn(world: World, act: AcceptAct): AcceptResult {
   world.made.runs.set(run.id, { row: { ...run }, exclusive: act.unique ? 1 : 0 })
   if (run.active) names?.active.push(run)
   else if (run.listed) names?.ended.push(run)
-  if (isQueued(run.state)) world.queues.set(queueOf(run), queue + 1)
+  if (isQueued(run)) world.queues.set(queueOf(run), queue + 1)
   const { started, refused } = placeSteps(world, act.steps, act.starts)
   world.made.audit.push(...act.audit)
   return { outcome: 'accepted', started, refused, replaced }
@@ -208,7 +208,7 @@ function changeRun(world: World, id: string, patch: NonNullable<AdvanceAct['run'
     known.versions += 1
   }
   const queue = queueOf(run)
-  world.queues.set(queue, (world.queues.get(queue) ?? 0) + Number(isQueued(run.state)) - Number(isQueued(before.state)))
+  world.queues.set(queue, (world.queues.get(queue) ?? 0) + Number(isQueued(run)) - Number(isQueued(before)))
   if (before.active === run.active) return
   const names = world.names.get(nameOf(run))
   if (names === undefined) return

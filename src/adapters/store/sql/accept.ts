@@ -5,7 +5,7 @@ import { auditEvents } from './audit.ts'
 import { heldText, reasonOf, takePlaces } from './gauge.ts'
 import { idempotency, idempotencyTable } from './idempotency.ts'
 import { insertMany } from './many.ts'
-import { live, runs } from './run.ts'
+import { runs } from './run.ts'
 import type { Sql } from './sql.ts'
 import { steps } from './step.ts'
 
@@ -91,7 +91,7 @@ async function unlistEnded(sql: Sql, name: readonly string[]): Promise<string | 
 }
 
 async function queued(sql: Sql, kind: string, namespace: string): Promise<number> {
-  const text = `select count(*) as count from run where ${live} and kind = ? and namespace = ? and state in ('queued', 'waiting')`
+  const text = `select count(*) as count from run where active = 1 and kind = ? and namespace = ? and state in ('queued', 'waiting')`
   return Number((await sql.one(text, [kind, namespace]))?.count)
 }
 

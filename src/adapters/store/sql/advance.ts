@@ -1,5 +1,5 @@
-import { isEnd, mayFollow, runStates } from '../../../core/run/state.ts'
-import type { RunState, StepState } from '../../../core/run/state.ts'
+import { isEnd, mayFollow, runStates } from '../../../core/kernel/run-state.ts'
+import type { RunState, StepState } from '../../../core/kernel/run-state.ts'
 import type { StepRow } from '../../../ports/store/rows.ts'
 import type { AcceptResult, AdvanceAct, AdvanceResult, Refusal, StepChange, StepStart } from '../../../ports/store/runs.ts'
 import { acceptRun, placeNew } from './accept.ts'

@@ -1,6 +1,6 @@
 import type { Part, Raw, Value } from './sql.ts'
-import { levelOf, rank } from '../../../core/access/level.ts'
-import type { Level } from '../../../core/access/level.ts'
+import { levelOf, rank } from '../../../core/kernel/level.ts'
+import type { Level } from '../../../core/kernel/level.ts'
 
 /** How a member is kept: `level` as its rank (so that the highest is `max`), `json` as text, null as null. */
 export type Kind = 'text' | 'int' | 'number' | 'time' | 'bool' | 'json' | 'level'

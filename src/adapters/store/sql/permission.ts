@@ -1,6 +1,6 @@
-import { rank } from '../../../core/access/level.ts'
-import type { Level } from '../../../core/access/level.ts'
-import { everyoneId } from '../../../core/identity/builtin.ts'
+import { rank } from '../../../core/kernel/level.ts'
+import type { Level } from '../../../core/kernel/level.ts'
+import { everyoneId } from '../../../core/kernel/builtin.ts'
 import type { Viewer } from '../../../ports/store/tables.ts'
 import type { Part, Value } from './sql.ts'
 

@@ -1,4 +1,4 @@
-import { highest, levelOf } from '../../../core/access/level.ts'
+import { highest, levelOf } from '../../../core/kernel/level.ts'
 import type { ResourceRow } from '../../../ports/store/rows.ts'
 import type { ResourceFilter, ResourceTable } from '../../../ports/store/tables.ts'
 import { codec, fold } from './codec.ts'

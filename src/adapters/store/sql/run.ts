@@ -1,4 +1,4 @@
-import type { RunState } from '../../../core/run/state.ts'
+import type { RunState } from '../../../core/kernel/run-state.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
 import type { RunFilter, RunTable } from '../../../ports/store/runs.ts'
 import { codec } from './codec.ts'
@@ -37,9 +37,6 @@ export const runs = codec<RunRow>('run', {
   finished_at: 'time',
   deleted_at: 'time',
 })
-
-/** The condition of the partial index on runs and steps that have not ended: a statement must repeat it for SQLite to use the index. */
-export const live = `state in ('queued', 'starting', 'running', 'waiting')`
 
 const orders: Record<'newest' | 'name', { order: Order; position: (row: RunRow) => (string | number)[] }> = {
   newest: {
@@ -105,9 +102,15 @@ export function runTable(sql: Sql): RunTable {
       if (text !== '') await sql.run(`update run set ${text}, version = version + 1 where id = ?`, [...values, id])
     },
     async prune(kind, { before, keep, limit }) {
-      const ended = `kind = ? and active = 0 and finished_at is not null`
-      const old = await sql.all(`select id from run where ${ended} and finished_at < ? order by finished_at limit ?`, [kind, before, limit])
-      const many = await sql.all(`select id from run where ${ended} order by finished_at desc, id desc limit ? offset ?`, [kind, limit, keep])
+      // By time of making, which is before the time of ending and has an index: what is not old by it cannot be old.
+      const ended = 'kind = ? and active = 0 and finished_at is not null'
+      const old = await sql.all(`select id from run where ${ended} and created_at < ? and finished_at < ? order by created_at, id limit ?`, [
+        kind,
+        before,
+        before,
+        limit,
+      ])
+      const many = await sql.all(`select id from run where ${ended} order by created_at desc, id desc limit ? offset ?`, [kind, limit, keep])
       const ids = [...new Set([...old, ...many].map((raw) => String(raw.id)))].slice(0, limit)
       if (ids.length === 0) return []
       await sql.run(`delete from step where run_id in (${sql.dialect.texts})`, [JSON.stringify(ids)])
@@ -119,7 +122,8 @@ export function runTable(sql: Sql): RunTable {
 
 function filtered(sql: Sql, filter: RunFilter): (Part | null)[] {
   return [
-    among(sql, 'n.kind', filter.kinds),
+    // One kind is said as one, so that its index gives the order as well.
+    filter.kinds?.length === 1 ? equal('n.kind', filter.kinds[0]) : among(sql, 'n.kind', filter.kinds),
     equal('n.namespace', filter.namespace),
     equal('n.name', filter.name),
     among(sql, 'n.state', filter.states),

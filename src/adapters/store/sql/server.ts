@@ -2,8 +2,9 @@ import type { ServerRow } from '../../../ports/store/rows.ts'
 import type { ServerTable } from '../../../ports/store/runs.ts'
 import { codec } from './codec.ts'
 import { heldPlaces } from './gauge.ts'
-import { live, runs } from './run.ts'
+import { runs } from './run.ts'
 import type { Sql } from './sql.ts'
+import { live } from './step.ts'
 
 const servers = codec<ServerRow>('server', { id: 'text', host: 'text', boot: 'text', started_at: 'time', lease_until: 'time' })
 

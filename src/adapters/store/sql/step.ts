@@ -1,7 +1,6 @@
 import type { StepRow } from '../../../ports/store/rows.ts'
 import type { StepTable } from '../../../ports/store/runs.ts'
 import { codec } from './codec.ts'
-import { live } from './run.ts'
 import type { Sql } from './sql.ts'
 
 export const steps = codec<StepRow>('step', {
@@ -28,6 +27,9 @@ export const steps = codec<StepRow>('step', {
   started_at: 'time',
   finished_at: 'time',
 })
+
+/** The condition of the partial index on steps that have not ended: a statement must repeat it for SQLite to use the index. */
+export const live = `state in ('queued', 'starting', 'running', 'waiting')`
 
 export function stepTable(sql: Sql): StepTable {
   return {

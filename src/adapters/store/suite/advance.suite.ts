@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { runStates, mayFollow, isEnd } from '../../../core/run/state.ts'
+import { runStates, mayFollow, isEnd } from '../../../core/kernel/run-state.ts'
 import { firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
 import { acceptAct, advanceAct, auditRow, runRow, stepRow } from './rows.ts'

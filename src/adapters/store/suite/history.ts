@@ -1,4 +1,4 @@
-import { runStates } from '../../../core/run/state.ts'
+import { runStates } from '../../../core/kernel/run-state.ts'
 import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { AcceptAct, AdvanceAct, Place, StepChange } from '../../../ports/store/runs.ts'
 import type { Store } from '../../../ports/store/store.ts'
