@@ -1,9 +1,10 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createEgress } from './adapters/egress/egress.ts'
 import { createFileRunLog } from './adapters/run-log/files.ts'
 import { createGit } from './adapters/git/cli.ts'
+import { sweep } from './adapters/git/sweep.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
 import { readFolder } from './adapters/sample/read-folder.ts'
@@ -29,7 +30,7 @@ import { openStream } from './core/operation/stream.ts'
 import { operations, streams } from './core/operations.ts'
 import { startJanitor } from './core/run/janitor.ts'
 import { recoverPushes } from './core/repository/push.ts'
-import { sweepRepositories } from './core/repository/storage.ts'
+import { purgeKeptAside, sweepRepositories } from './core/repository/storage.ts'
 import { RunEngine } from './core/run/engine.ts'
 import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
@@ -81,6 +82,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const stopping = new AbortController()
     const shared = config.databaseUrl !== null
     const store = own(await openStore(config, log), (it) => it.close())
+    await sweep({ root: realpathSync(folder.repositories), log, clock, storage: shared ? 'shared' : 'alone' })
     const process = own(
       await createProcessRuntime({ root: folder.work, unsandboxed: config.unsandboxed === 'allow', hide: [config.data], clock, log }),
       (it) => it.close(),
@@ -138,11 +140,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       services,
       bootstrapToken,
       async listen() {
-        const port = await listenHttp(http, { host: config.host, port: config.port })
+        // Before anything is served: a push of now must not be taken for one that a crash left open.
         await recoverPushes(services)
-        await sweepRepositories(services)
+        await sweepRepositories(services, shared ? { olderThanMs: hourMs } : {})
+        const port = await listenHttp(http, { host: config.host, port: config.port })
         await engine.start()
-        own(startJanitor(services), (it) => it.close())
+        own(startJanitor(services, [removeKeptAside]), (it) => it.close())
         const address = config.port === 0 ? config.publicUrl.replace(/:0$/, `:${port}`) : config.publicUrl
         const sample = config.sample ? await makeSample(services, { files: () => readFolder(sampleFolder), address }) : null
         started = true
@@ -159,6 +162,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 // Beside `src` as beside `dist`.
 const sampleFolder = join(import.meta.dirname, '..', 'examples', 'sample')
 
+const hourMs = 3_600_000
+
+function removeKeptAside(services: Services): Promise<unknown> {
+  return purgeKeptAside(services, services.clock.now() - services.settings.keptAsideDays * 24 * hourMs)
+}
+
 /** Ready only when the runs of before are taken up and the first start has made what it makes. */
 function withStart({ ready, checks }: Readiness, started: boolean): Readiness {
   return { ready: ready && started, checks: { ...checks, start: started } }
@@ -173,7 +182,8 @@ async function openStore(config: Config, log: Log): Promise<Store> {
 
 function makeFolders(data: string) {
   const folder = { keys: join(data, 'keys'), repositories: join(data, 'repositories'), work: join(data, 'work'), logs: join(data, 'logs') }
-  mkdirSync(data, { recursive: true, mode: 0o700 })
+  // Others may pass through to their own task's folder, and see nothing on the way: everything in it is closed on its own.
+  mkdirSync(data, { recursive: true, mode: 0o711 })
   for (const path of [folder.keys, folder.repositories, folder.logs]) mkdirSync(path, { recursive: true, mode: 0o700 })
   return folder
 }

@@ -20,7 +20,9 @@ function read(name: string): Source {
     const specifier = match[3] ?? match[4] ?? ''
     const target = specifier.startsWith('.') ? normalize(join(dirname(name), specifier)) : specifier
     const named = match[2] ?? '*'
-    const typeOnly = match[1] !== undefined || (/^\{[^}]*\}$/.test(named) && [...named.slice(1, -1).split(',')].every((part) => !part.trim() || /^\s*type\s/.test(part)))
+    const typeOnly =
+      match[1] !== undefined ||
+      (/^\{[^}]*\}$/.test(named) && [...named.slice(1, -1).split(',')].every((part) => !part.trim() || /^\s*type\s/.test(part)))
     return { target, typeOnly, names: named }
   })
   return { name, text, code, imports }
@@ -36,24 +38,37 @@ function lines(pattern: RegExp, where: (source: Source) => boolean = () => true)
   return sources.filter(where).flatMap((source) => [...source.code.matchAll(pattern)].map((match) => `${source.name}: ${match[0].trim()}`))
 }
 
-const outside = /^(node:)?(http|https|http2|net|tls|dgram|dns|child_process|cluster|sqlite|fs|fs\/promises|worker_threads|os)$|^(fastify|pg|dockerode)$|^@(fastify|kubernetes)\//
+const outside =
+  /^(node:)?(http|https|http2|net|tls|dgram|dns|child_process|cluster|sqlite|fs|fs\/promises|worker_threads|os)$|^(fastify|pg|dockerode)$|^@(fastify|kubernetes)\//
 
 test('core imports core and ports only, and nothing that reaches outside', () => {
-  expect(broken('src/core/', (_, { target }) => (target.startsWith('src/') ? /^src\/(core|ports)\//.test(target) : !outside.test(target)))).toEqual([])
+  expect(broken('src/core/', (_, { target }) => (target.startsWith('src/') ? /^src\/(core|ports)\//.test(target) : !outside.test(target)))).toEqual(
+    [],
+  )
 })
 
 test('core has no clock, chance or timer but what its context hands in', () => {
-  const own = lines(/\bDate\.now\s*\(|\bnew\s+Date\s*\(\s*\)|(?<![\w.$])set(Timeout|Interval)\s*\(|\bMath\.random\s*\(/g, ({ name }) => /^src\/core\/(?!kernel\/)/.test(name))
+  const own = lines(/\bDate\.now\s*\(|\bnew\s+Date\s*\(\s*\)|(?<![\w.$])set(Timeout|Interval)\s*\(|\bMath\.random\s*\(/g, ({ name }) =>
+    /^src\/core\/(?!kernel\/)/.test(name),
+  )
   expect(own).toEqual([])
 })
 
 test('ports know core types and the kernel, and no adapter', () => {
-  expect(broken('src/ports/', (_, { target, typeOnly }) => !target.startsWith('src/') || /^src\/(ports|core\/kernel)\//.test(target) || (typeOnly && target.startsWith('src/core/')))).toEqual([])
+  expect(
+    broken(
+      'src/ports/',
+      (_, { target, typeOnly }) =>
+        !target.startsWith('src/') || /^src\/(ports|core\/kernel)\//.test(target) || (typeOnly && target.startsWith('src/core/')),
+    ),
+  ).toEqual([])
 })
 
 test("adapters import ports, their own kind and core's types; of core's values the kernel's and the table of states", () => {
   const allowed = (_: Source, { target, typeOnly }: Import) =>
-    !target.startsWith('src/') || /^src\/(ports|adapters|core\/kernel)\//.test(target) || (target.startsWith('src/core/') && (typeOnly || valuesForAdapters.has(target)))
+    !target.startsWith('src/') ||
+    /^src\/(ports|adapters|core\/kernel)\//.test(target) ||
+    (target.startsWith('src/core/') && (typeOnly || valuesForAdapters.has(target)))
   expect(broken('src/adapters/', allowed)).toEqual([])
 })
 
@@ -72,7 +87,9 @@ test('APIs and the command line reach operations only: no store, no adapter, no 
 })
 
 test('only src/app.ts imports adapters', () => {
-  expect(broken('src/', ({ name }, { target }) => !target.startsWith('src/adapters/') || name === 'src/app.ts' || name.startsWith('src/adapters/'))).toEqual([])
+  expect(
+    broken('src/', ({ name }, { target }) => !target.startsWith('src/adapters/') || name === 'src/app.ts' || name.startsWith('src/adapters/')),
+  ).toEqual([])
 })
 
 test('the environment is read in src/config only', () => {
@@ -81,7 +98,9 @@ test('the environment is read in src/config only', () => {
 
 test('no shell, no command lines as text, no code made from text', () => {
   expect(lines(/\bshell\s*:\s*(?!false\b)\w+|(?<![\w.$])exec(Sync)?\s*\(|(?<![\w.$])eval\s*\(|\bnew\s+Function\b/g)).toEqual([])
-  expect(broken('src/', (_, { target, names }) => !(/child_process$/.test(target) && /\bexec(Sync)?\b/.test(names)) && !/^(node:)?vm$/.test(target))).toEqual([])
+  expect(
+    broken('src/', (_, { target, names }) => !(/child_process$/.test(target) && /\bexec(Sync)?\b/.test(names)) && !/^(node:)?vm$/.test(target)),
+  ).toEqual([])
 })
 
 test('no any, no default exports, no barrels', () => {

@@ -4,12 +4,12 @@ import type { Command } from 'commander'
 const shells = ['bash', 'zsh', 'fish'] as const
 
 /** A completion script for a shell, made from the commands. Names of commands and options are ours: nothing in it comes from a server. */
-export function completionScript(program: Command, shell: string): string {
+export function completionScript(program: Command, kind: string): string {
   const words = wordsByPath(program)
-  if (shell === 'bash') return bash(words)
-  if (shell === 'zsh') return `#compdef capstan\nautoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
-  if (shell === 'fish') return fish(words)
-  throw new CommandFailure('usage', `There is no completion for "${shell}". Use one of ${shells.join(', ')}.`)
+  if (kind === 'bash') return bash(words)
+  if (kind === 'zsh') return `#compdef capstan\nautoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
+  if (kind === 'fish') return fish(words)
+  throw new CommandFailure('usage', `There is no completion for "${kind}". Use one of ${shells.join(', ')}.`)
 }
 
 // `''`, `user`, `user create` → the words that may come next.

@@ -43,7 +43,7 @@ export function addOwnCommands(program: Command, options: ProgramOptions, seams:
     .command('completion')
     .description('Print a completion script for a shell.')
     .argument('<shell>', 'bash, zsh or fish')
-    .action((shell: string) => terminal.out(completionScript(program, shell)))
+    .action((kind: string) => terminal.out(completionScript(program, kind)))
 }
 
 function addServerCommands(program: Command, { terminal }: ProgramOptions, seams: Seams): void {

@@ -1,7 +1,7 @@
 import { sleep } from './kernel/clock.ts'
 import { system } from './identity/principal.ts'
 import { invoke } from './operation/invoke.ts'
-import { isEnd } from './run/state.ts'
+import { isEnd } from './kernel/run-state.ts'
 import type { Services } from './operation/services.ts'
 import type { RunRow } from '../ports/store/rows.ts'
 

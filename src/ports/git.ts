@@ -21,6 +21,8 @@ export type Git = {
   /** The full name that HEAD points at, whether or not it exists. */
   head(id: string): Promise<string>
   setHead(id: string, ref: string): Promise<void>
+  /** Points HEAD at the branch of a first push, if these changes are one: the new HEAD, or null. Harmless to repeat after a crash. */
+  adoptHead(id: string, changes: readonly RefUpdate[]): Promise<string | null>
   /** Compares and sets refs in one transaction; `from` null: must not exist, `to` null: delete. */
   updateRefs(id: string, updates: readonly RefUpdate[]): Promise<'done' | 'conflict'>
   /**

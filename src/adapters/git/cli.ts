@@ -8,6 +8,7 @@ import { checkoutTree } from './checkout.ts'
 import { commitFiles } from './commit.ts'
 import { defaultSearchPath } from './environment.ts'
 import type { GitHost, GitLog } from './environment.ts'
+import { adoptHead } from './head.ts'
 import { forkRepository } from './fork.ts'
 import { createGate } from './gate.ts'
 import { isOid, isRefName } from './names.ts'
@@ -97,6 +98,7 @@ export function createGit(options: GitOptions): Git {
       await Promise.all([pool.drop(at(id)), serving.stop(id)])
       refs.forget(at(id))
     },
+    adoptHead: (id, changes) => adoptHead(git, id, changes),
     purge: (id) => purgeRepository(host, id),
     exists: (id) => repositoryExists(host, id),
     list: () => listRepositories(host),

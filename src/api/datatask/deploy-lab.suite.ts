@@ -98,12 +98,21 @@ export async function openDeployLab(options: { config?: Partial<Config>; knobs?:
       }),
 
     /** The state of a task or pipeline once it has one of these states. */
-    async until(url: string, states: readonly string[], who: Person | null = null): Promise<Record<string, unknown>> {
-      const end = Date.now() + 20_000
+    until: (url: string, states: readonly string[], who: Person | null = null) =>
+      lab.when(url, ({ state }) => states.includes(String(state)), `${states.join(' or ')}`, who),
+
+    /** What an address answers once it fulfils a condition. */
+    async when(
+      url: string,
+      condition: (json: Record<string, unknown>) => boolean,
+      what: string,
+      who: Person | null = null,
+    ): Promise<Record<string, unknown>> {
+      const end = Date.now() + 10_000
       for (;;) {
         const { json } = await lab.get(who, url)
-        if (states.includes(String(json.state))) return json
-        if (Date.now() > end) throw new Error(`Waited for ${states.join(' or ')}: ${JSON.stringify(json)}`)
+        if (condition(json)) return json
+        if (Date.now() > end) throw new Error(`Waited for ${what}: ${JSON.stringify(json)}`)
         await new Promise((resolve) => setTimeout(resolve, 60))
       }
     },

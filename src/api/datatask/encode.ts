@@ -1,6 +1,6 @@
 import type { PipelineTaskView, PipelineView } from '../../core/deploy/pipeline-view.ts'
 import type { PodView, TaskView } from '../../core/deploy/task-view.ts'
-import type { RunState } from '../../core/run/state.ts'
+import type { RunState } from '../../core/kernel/run-state.ts'
 
 /** The words of the contract for the state of a job (§12.2). */
 export type JobState = 'pending' | 'starting' | 'running' | 'succeeded' | 'failed' | 'killed' | 'deleted'

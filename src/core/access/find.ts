@@ -1,13 +1,13 @@
 import { fault } from '../kernel/fault.ts'
 import { isKind, kindOf } from '../resource/kind.ts'
 import { isSignedIn, viewerOf } from '../identity/principal.ts'
-import { atLeast, highest } from './level.ts'
+import { atLeast, highest } from '../kernel/level.ts'
 import { parseReference } from './reference.ts'
 import { holdsSystem } from './system.ts'
 import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Found, RowOf } from '../operation/operation.ts'
-import type { Level } from './level.ts'
+import type { Level } from '../kernel/level.ts'
 import type { Reference } from './reference.ts'
 
 export type Need = { readonly kind: string; readonly need: Level; readonly extra?: string; readonly member?: string }

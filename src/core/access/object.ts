@@ -6,7 +6,7 @@ import { isForeign, namespaceName, reserveNamespace } from './namespace.ts'
 import { parseReference } from './reference.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { Ctx, WriteCtx } from '../operation/context.ts'
-import type { Level } from './level.ts'
+import type { Level } from '../kernel/level.ts'
 
 /** What a grant is on: one resource, or a whole kind (`kind:repository`), whose grants stand under that text instead of an id. */
 export type GrantObject = {

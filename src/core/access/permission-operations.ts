@@ -1,12 +1,12 @@
 import { pageRequest } from '../kernel/page.ts'
 import { Closed, listMembers, OneOf, PageOf, Type } from '../kernel/schema.ts'
 import { fault } from '../kernel/fault.ts'
-import { everyoneId } from '../identity/builtin.ts'
+import { everyoneId } from '../kernel/builtin.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation } from '../operation/operation.ts'
 import { kindOf, kinds } from '../resource/kind.ts'
 import { resourceExtras } from './extras.ts'
-import { levels } from './level.ts'
+import { levels } from '../kernel/level.ts'
 import { grantObject, kindGrantId } from './object.ts'
 import { userNamed } from './subject.ts'
 import { systemPermissions } from './system.ts'
@@ -14,7 +14,7 @@ import type { AnyOperation } from '../operation/operation.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow, UserRow } from '../../ports/store/rows.ts'
 import type { Tables, Viewer } from '../../ports/store/tables.ts'
-import type { Level } from './level.ts'
+import type { Level } from '../kernel/level.ts'
 
 const held = { level: OneOf(levels), extras: Type.Array(Type.String()) }
 const User = Type.Optional(

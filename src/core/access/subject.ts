@@ -1,5 +1,5 @@
 import { fault } from '../kernel/fault.ts'
-import { everyoneId } from '../identity/builtin.ts'
+import { everyoneId } from '../kernel/builtin.ts'
 import { parseReference } from './reference.ts'
 import type { SubjectKind, UserRow } from '../../ports/store/rows.ts'
 import type { Ctx } from '../operation/context.ts'

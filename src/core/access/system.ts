@@ -1,4 +1,4 @@
-import { systemResourceId } from '../identity/builtin.ts'
+import { systemResourceId } from '../kernel/builtin.ts'
 import { viewerOf } from '../identity/principal.ts'
 import type { Ctx } from '../operation/context.ts'
 

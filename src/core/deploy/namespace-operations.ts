@@ -1,5 +1,5 @@
 import { reservedState } from '../access/namespace.ts'
-import { everyoneId } from '../identity/builtin.ts'
+import { everyoneId } from '../kernel/builtin.ts'
 import { fault } from '../kernel/fault.ts'
 import { timestamp } from '../kernel/clock.ts'
 import { pageRequest } from '../kernel/page.ts'

@@ -1,9 +1,9 @@
 import { timestamp } from '../kernel/clock.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../kernel/schema.ts'
-import { isEnd, runStates } from '../run/state.ts'
+import { isEnd, runStates } from '../kernel/run-state.ts'
 import { currentState, taskView } from './task-view.ts'
 import type { Static } from '../kernel/schema.ts'
-import type { RunState } from '../run/state.ts'
+import type { RunState } from '../kernel/run-state.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
 import type { PipelineSpec, PipelineTaskSpec } from './pipeline-run.ts'
 
@@ -64,7 +64,10 @@ export function pipelineView({ run, steps, children }: PipelineRows): PipelineVi
     const step = byKey.get(task.name) ?? null
     return taskOf(task, run, step, step?.child_id ? (children.get(step.child_id) ?? null) : null)
   })
-  return { ...aboutPipeline(run), tasks }
+  const about = aboutPipeline(run)
+  // The first task is recorded before the run's own row says that it has begun.
+  const begun = about.state === 'queued' ? tasks.find((task) => task.started_at !== null) : undefined
+  return begun ? { ...about, state: 'running', started_at: about.started_at ?? begun.started_at, tasks } : { ...about, tasks }
 }
 
 /** A pipeline as it was when it was accepted: the answer of a run call, the same when it is repeated later. */

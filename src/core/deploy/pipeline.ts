@@ -86,7 +86,7 @@ function checkDependencies(tasks: readonly JsonObject[], problems: Problem[]): v
     for (const [place, name] of (Array.isArray(task.dependance) ? task.dependance : []).entries()) {
       const path = `/tasks/${at}/dependance/${place}`
       const before = index.get(name)
-      if (before === undefined) problems.push(error(path, 'unmemberstask', `there is no task "${name}" in this pipeline`))
+      if (before === undefined) problems.push(error(path, 'unknown_task', `there is no task "${name}" in this pipeline`))
       else if (before === at) problems.push(error(path, 'self', 'a task cannot wait for itself'))
       else after[before]?.push(at)
     }

@@ -1,8 +1,8 @@
 import { timestamp } from '../kernel/clock.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../kernel/schema.ts'
-import { isEnd, runStates } from '../run/state.ts'
+import { isEnd, runStates } from '../kernel/run-state.ts'
 import type { Static } from '../kernel/schema.ts'
-import type { RunState } from '../run/state.ts'
+import type { RunState } from '../kernel/run-state.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
 import type { TaskSpec } from './task.ts'
 
@@ -108,7 +108,9 @@ function aboutTask(run: RunRow) {
 export function currentState(run: RunRow, step: StepRow | null): { state: RunState; reason: string | null; message: string | null } {
   if (!step || isEnd(run.state)) return { state: run.state, reason: run.reason, message: run.message }
   if (isEnd(step.state)) return { state: 'running', reason: null, message: run.message }
-  return { state: step.state, reason: step.reason, message: step.message ?? run.message }
+  // Queued without a word: others of its namespace were there first.
+  const reason = step.state === 'queued' ? (step.reason ?? 'waiting_for_quota') : step.reason
+  return { state: step.state, reason, message: step.message ?? run.message }
 }
 
 function attemptOf(step: StepRow | null): number {

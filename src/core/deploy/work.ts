@@ -2,6 +2,8 @@ import { fault } from '../kernel/fault.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { secretsFor } from '../secret/open.ts'
 import { starterOf } from '../run/starter.ts'
+import { GitContentRefused, GitUnavailable } from '../../ports/git.ts'
+import { StartError } from '../../ports/runtime.ts'
 import type { Json } from '../kernel/json.ts'
 import type { Services } from '../operation/services.ts'
 import type { PreparedWork, RunSource, StepPlacement } from '../run/source.ts'
@@ -35,12 +37,23 @@ async function prepareTask(services: Services, run: RunRow, step: StepRow, node:
     work: {
       command: work.command,
       environment: { ...environment.values, ...ownVariables(run, step, spec) },
-      code: code && ((folder) => services.git.checkout(code.repository_id, code.tree, folder, { ...codeLimit, signal: services.stopping })),
+      code: code && ((folder) => checkout(services, code, folder)),
       image: work.image,
       limits: { cpu: work.cpu, memoryBytes: work.memory_bytes, processes: null },
     },
     labels: labelsOf(run, spec),
     secrets: environment.secrets,
+  }
+}
+
+async function checkout(services: Services, code: NonNullable<TaskWork['code']>, folder: string): Promise<void> {
+  try {
+    await services.git.checkout(code.repository_id, code.tree, folder, { ...codeLimit, signal: services.stopping })
+  } catch (error) {
+    if (error instanceof GitContentRefused)
+      throw new StartError(`The files of code/ cannot be put out: ${error.message}`, { retry: false, cause: error })
+    if (error instanceof GitUnavailable) throw new StartError('The files of code/ cannot be read just now', { retry: true, cause: error })
+    throw error
   }
 }
 

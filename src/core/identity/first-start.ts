@@ -1,7 +1,7 @@
 import { fault } from '../kernel/fault.ts'
 import { defaultSystemPermissions } from '../access/system.ts'
 import { bareSecret, hashSecret, newApiKey } from './api-key.ts'
-import { everyoneId, everyoneName, systemResourceId } from './builtin.ts'
+import { everyoneId, everyoneName, systemResourceId } from '../kernel/builtin.ts'
 import { checkName, checkPassword, emailFor } from './names.ts'
 import { system } from './principal.ts'
 import { newUser } from './user-rules.ts'

@@ -1,7 +1,7 @@
 import { fault } from '../kernel/fault.ts'
 import { inNetworks, parseAddress, parseNetworks } from '../kernel/network.ts'
 import { bareKey, bareSecret, hashSecret } from './api-key.ts'
-import { everyoneId } from './builtin.ts'
+import { everyoneId } from '../kernel/builtin.ts'
 import { touchKey } from './key-use.ts'
 import { anonymous, closedAnonymous, principalOf } from './principal.ts'
 import { provePassword } from './prove.ts'

@@ -1,6 +1,6 @@
 import { fault } from '../kernel/fault.ts'
 import { membersOf } from '../repository/grants.ts'
-import { everyoneId } from './builtin.ts'
+import { everyoneId } from '../kernel/builtin.ts'
 import type { WriteCtx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 

@@ -1,4 +1,4 @@
-import { everyoneId, everyoneName, systemActorId } from './builtin.ts'
+import { everyoneId, everyoneName, systemActorId } from '../kernel/builtin.ts'
 import type { UserRow } from '../../ports/store/rows.ts'
 import type { Viewer } from '../../ports/store/tables.ts'
 

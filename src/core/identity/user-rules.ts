@@ -1,6 +1,6 @@
 import { fault } from '../kernel/fault.ts'
 import { parseNetwork } from '../kernel/network.ts'
-import { everyoneId } from './builtin.ts'
+import { everyoneId } from '../kernel/builtin.ts'
 import type { Ctx, WriteCtx } from '../operation/context.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
 import type { UserRow } from '../../ports/store/rows.ts'

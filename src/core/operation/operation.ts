@@ -1,4 +1,4 @@
-import type { Level } from '../access/level.ts'
+import type { Level } from '../kernel/level.ts'
 import type { JsonObject } from '../kernel/json.ts'
 import type { Static, TSchema } from '../kernel/schema.ts'
 import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'

@@ -1,5 +1,5 @@
 import { parseReference } from '../access/reference.ts'
-import { everyoneId } from '../identity/builtin.ts'
+import { everyoneId } from '../kernel/builtin.ts'
 import { fault } from '../kernel/fault.ts'
 import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'

@@ -1,5 +1,5 @@
 import { holds } from '../access/find.ts'
-import { atLeast } from '../access/level.ts'
+import { atLeast } from '../kernel/level.ts'
 import { fault } from '../kernel/fault.ts'
 import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { viewerOf } from '../identity/principal.ts'

@@ -1,9 +1,9 @@
-import { atLeast } from '../access/level.ts'
-import { everyoneId } from '../identity/builtin.ts'
+import { atLeast } from '../kernel/level.ts'
+import { everyoneId } from '../kernel/builtin.ts'
 import { kindOf } from '../resource/kind.ts'
 import type { WriteCtx } from '../operation/context.ts'
 import type { GrantRow, ResourceRow } from '../../ports/store/rows.ts'
-import type { Level } from '../access/level.ts'
+import type { Level } from '../kernel/level.ts'
 
 /**
  * Writes the grants that a new repository or group begins with: those of the group it is in when `copy` says so, else everyone's default of the kind.

@@ -54,6 +54,8 @@ export async function settlePush(services: Services, push: PushRow): Promise<Ref
     await recordNothing(services, push)
     return []
   }
+  // A crash between the refs and HEAD leaves a first push without its default branch.
+  await services.git.adoptHead(row.id, changes)
   const fresh = await specAfter(services, row, changes)
   const recorded = await services.store.write(async (tables) => {
     // Two may look at once: the push itself as it ends, and a recovery.

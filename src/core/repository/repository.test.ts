@@ -70,7 +70,7 @@ describe('making repositories', () => {
 
   test('without the system permission nobody but administrators makes one at the top level', async () => {
     const { grants } = lab.store.reader
-    const { systemResourceId, everyoneId } = await import('../identity/builtin.ts')
+    const { systemResourceId, everyoneId } = await import('../kernel/builtin.ts')
     const row = await grants.one(systemResourceId, everyoneId)
     if (!row) throw new Error('no default')
     await lab.store.write((tables) => tables.grants.set({ ...row, extras: [] }))

@@ -1,4 +1,4 @@
-import type { Level } from '../access/level.ts'
+import type { Level } from '../kernel/level.ts'
 
 /** What is special about a kind of resource. */
 export type Kind = {

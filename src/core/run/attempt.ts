@@ -5,7 +5,7 @@ import type { Exit, Handle, Runtime } from '../../ports/runtime.ts'
 import type { StepRow } from '../../ports/store/rows.ts'
 import type { Services } from '../operation/services.ts'
 import type { PreparedWork } from './source.ts'
-import type { StepState } from './state.ts'
+import type { StepState } from '../kernel/run-state.ts'
 
 /** How an attempt ended, in the engine's words. */
 export type AttemptEnd = {

@@ -3,7 +3,7 @@ import { fault } from '../kernel/fault.ts'
 import { pageRequest } from '../kernel/page.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
-import { isEnd, runStates } from './state.ts'
+import { isEnd, runStates } from '../kernel/run-state.ts'
 import { Run, RunSummary, runSummary, runView } from './view.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 

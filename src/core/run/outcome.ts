@@ -2,7 +2,7 @@ import type { Effect } from '../flow/machine.ts'
 import type { Json } from '../kernel/json.ts'
 import type { AdvanceAct } from '../../ports/store/runs.ts'
 import type { RunRow } from '../../ports/store/rows.ts'
-import type { EndState } from './state.ts'
+import type { EndState } from '../kernel/run-state.ts'
 
 /** How a step ended. */
 export type StepResult = {

@@ -1,4 +1,4 @@
-import { systemActorId } from '../identity/builtin.ts'
+import { systemActorId } from '../kernel/builtin.ts'
 import { parseCron } from './cron.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'

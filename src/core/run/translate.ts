@@ -6,7 +6,7 @@ import type { StepChange, StepStart } from '../../ports/store/runs.ts'
 import type { RunHost } from './host.ts'
 import type { LiveSteps } from './live-steps.ts'
 import type { Finish, StepResult } from './outcome.ts'
-import type { EndState } from './state.ts'
+import type { EndState } from '../kernel/run-state.ts'
 
 /** What effects of the flow mean for the store, and what is to be done after the commit. */
 export type Translation = {

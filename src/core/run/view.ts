@@ -1,6 +1,6 @@
 import { Closed, Nullable, OneOf, Time, Type } from '../kernel/schema.ts'
 import { timestamp } from '../kernel/clock.ts'
-import { runStates } from './state.ts'
+import { runStates } from '../kernel/run-state.ts'
 import type { Static } from '../kernel/schema.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
 

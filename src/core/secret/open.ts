@@ -1,4 +1,4 @@
-import { atLeast } from '../access/level.ts'
+import { atLeast } from '../kernel/level.ts'
 import { kindOf } from '../resource/kind.ts'
 import { namespaceScope, repositoryScope } from './scope.ts'
 import type { Secret } from '../kernel/json.ts'

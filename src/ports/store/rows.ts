@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../core/kernel/json.ts'
-import type { Level } from '../../core/access/level.ts'
-import type { RunState, StepState } from '../../core/run/state.ts'
+import type { Level } from '../../core/kernel/level.ts'
+import type { RunState, StepState } from '../../core/kernel/run-state.ts'
 
 /**
  * What the store keeps, as every engine gives it back: members are the columns' names, times are epoch milliseconds, booleans are booleans,

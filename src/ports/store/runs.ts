@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../core/kernel/json.ts'
 import type { Page, PageRequest } from '../../core/kernel/page.ts'
-import type { RunState, StepState } from '../../core/run/state.ts'
+import type { RunState, StepState } from '../../core/kernel/run-state.ts'
 import type { AuditRow, RunRow, ScheduleRow, ServerRow, StepRow } from './rows.ts'
 import type { Viewer } from './tables.ts'
 

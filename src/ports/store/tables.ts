@@ -1,4 +1,4 @@
-import type { Level } from '../../core/access/level.ts'
+import type { Level } from '../../core/kernel/level.ts'
 import type { Page, PageRequest } from '../../core/kernel/page.ts'
 import type { JsonObject } from '../../core/kernel/json.ts'
 import type { ApiKeyRow, AuditRow, GrantRow, PushRow, ResourceRow, SecretRow, SessionRow, SigningKeyRow, SubjectKind, UserRow } from './rows.ts'
