@@ -34,7 +34,7 @@ export function sendError(
   if (refusal.status === 401) reply.header('www-authenticate', 'Bearer realm="deploy-api"')
   if (refusal.retryAfterSeconds !== null) reply.header('retry-after', String(refusal.retryAfterSeconds))
   if (refusal.replayed) reply.header('idempotency-replayed', 'true')
-  reply.code(refusal.status).type(json).header('cache-control', 'no-store')
+  reply.code(refusal.status).type(json).header('cache-control', 'no-store').header('x-request-id', request.id)
   if (refusal.code === 'payload_too_large') return sendAndClose(request, reply, host, refusal)
   return reply.send(JSON.stringify(errorBody(refusal, request.id)))
 }
