@@ -22,15 +22,17 @@ export type TestPostgres = {
 
 export type Missing = { readonly missing: string }
 
-/** Starts a server, or says why there can be none. When CAPSTAN_TEST_REQUIRE names `postgres`, its absence throws. */
-export async function startPostgres(): Promise<TestPostgres | Missing> {
-  const found = await tryStart().catch((error: unknown) => ({ missing: error instanceof Error ? error.message : String(error) }))
+/**
+ * Starts a server, or says why there can be none. `durable: false` is for tests that kill nothing: it syncs no disk, which is several times quicker. When CAPSTAN_TEST_REQUIRE names `postgres`, its absence throws.
+ */
+export async function startPostgres(options: { durable: boolean } = { durable: true }): Promise<TestPostgres | Missing> {
+  const found = await tryStart(options).catch((error: unknown) => ({ missing: error instanceof Error ? error.message : String(error) }))
   if ('missing' in found && (process.env.CAPSTAN_TEST_REQUIRE ?? '').split(',').includes('postgres'))
     throw new Error(`PostgreSQL is required for this run of the tests: ${found.missing}`)
   return found
 }
 
-async function tryStart(): Promise<TestPostgres | Missing> {
+async function tryStart({ durable }: { durable: boolean }): Promise<TestPostgres | Missing> {
   const programs = findPrograms()
   if (programs === null) return { missing: 'initdb and postgres are not installed' }
   const account = await accountFor()
@@ -48,6 +50,7 @@ async function tryStart(): Promise<TestPostgres | Missing> {
 
   async function launch(): Promise<ChildProcess> {
     const args = ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=100']
+    if (!durable) for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) args.push('-c', `${setting}=off`)
     const child = spawn(join(programs ?? '', 'postgres'), args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
     await new Promise<void>((resolve, reject) => {
       let said = ''

@@ -1,16 +1,11 @@
 import type { QueryResult } from 'pg'
 import { StoreUnavailable } from '../../../ports/store/store.ts'
-import { postgresDialect, storable } from '../sql/sql.ts'
+import { Conflict, postgresDialect, storable } from '../sql/sql.ts'
 import type { Raw, Sql, Value } from '../sql/sql.ts'
 import { duplicateKey } from '../sql/unique.ts'
 
 /** A pool or one of its clients. */
 export type Queryable = { query(config: { text: string; name?: string; values?: unknown[] }): Promise<QueryResult<Raw>> }
-
-/** Another transaction was faster at the same rows: the same work, done again, can succeed. */
-export class Conflict extends Error {
-  override readonly name = 'Conflict'
-}
 
 // A server keeps what is prepared for as long as the connection lives: lists put together from rare filters stay unnamed beyond this.
 const namedStatements = 1000

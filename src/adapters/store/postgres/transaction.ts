@@ -1,7 +1,8 @@
 import type { Pool } from 'pg'
 import { StoreUnavailable } from '../../../ports/store/store.ts'
+import { Conflict } from '../sql/sql.ts'
 import type { Sql } from '../sql/sql.ts'
-import { command, Conflict, sqlOver, translate } from './connection.ts'
+import { command, sqlOver, translate } from './connection.ts'
 import type { Transaction } from './connection.ts'
 
 export type Isolation = 'read committed' | 'serializable' | 'repeatable read, read only'

@@ -6,7 +6,7 @@ import { readPage } from './page.ts'
 import type { Order } from './page.ts'
 import { grantsOn, holds, isOwner } from './permission.ts'
 import { nextSerial } from './serial.ts'
-import { equal } from './sql.ts'
+import { equal, textList } from './sql.ts'
 import type { Part, Sql } from './sql.ts'
 
 export const resources = codec<ResourceRow>('resource', {
@@ -47,9 +47,7 @@ export function resourceTable(sql: Sql): ResourceTable {
     byName: (kind, name) => one('kind = ? and name = ? and deleted_at is null', [kind, name]),
     bySerial: (kind, serial) => one('kind = ? and serial = ?', [kind, serial]),
     async byIds(ids) {
-      const raws = await sql.all(`select ${resources.list} from resource where id in (${sql.dialect.texts}) order by kind, name, id`, [
-        JSON.stringify(ids),
-      ])
+      const raws = await sql.all(`select ${resources.list} from resource where id in (${sql.dialect.texts}) order by kind, name, id`, [textList(ids)])
       return raws.map(resources.decode)
     },
     async update(id, patch) {
@@ -107,7 +105,7 @@ export function resourceTable(sql: Sql): ResourceTable {
     async visible(ids, viewer, { need, ownerIsAdmin }) {
       const held = holds(viewer, need, ownerIsAdmin ? '1 = 1' : null)
       const text = `select r.id from resource r where r.id in (${sql.dialect.texts}) and r.deleted_at is null and ${held.text}`
-      const raws = await sql.all(text, [JSON.stringify(ids), ...held.values])
+      const raws = await sql.all(text, [textList(ids), ...held.values])
       return new Set(raws.map((raw) => String(raw.id)))
     },
     async countChildren(id) {

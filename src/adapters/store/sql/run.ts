@@ -5,7 +5,7 @@ import { codec } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
 import { seesThrough } from './permission.ts'
-import { among, equal } from './sql.ts'
+import { among, equal, textList } from './sql.ts'
 import type { Part, Sql } from './sql.ts'
 
 export const runs = codec<RunRow>('run', {
@@ -70,7 +70,7 @@ export function runTable(sql: Sql): RunTable {
   return {
     byId: (id) => one('id = ?', [id]),
     async byIds(ids) {
-      const raws = await sql.all(`select ${runs.list} from run where id in (${sql.dialect.texts}) order by created_at, id`, [JSON.stringify(ids)])
+      const raws = await sql.all(`select ${runs.list} from run where id in (${sql.dialect.texts}) order by created_at, id`, [textList(ids)])
       return raws.map(runs.decode)
     },
     activeNamed: (kind, namespace, name) =>
@@ -113,8 +113,8 @@ export function runTable(sql: Sql): RunTable {
       const many = await sql.all(`select id from run where ${ended} order by created_at desc, id desc limit ? offset ?`, [kind, limit, keep])
       const ids = [...new Set([...old, ...many].map((raw) => String(raw.id)))].slice(0, limit)
       if (ids.length === 0) return []
-      await sql.run(`delete from step where run_id in (${sql.dialect.texts})`, [JSON.stringify(ids)])
-      await sql.run(`delete from run where id in (${sql.dialect.texts})`, [JSON.stringify(ids)])
+      await sql.run(`delete from step where run_id in (${sql.dialect.texts})`, [textList(ids)])
+      await sql.run(`delete from run where id in (${sql.dialect.texts})`, [textList(ids)])
       return ids
     },
   }

@@ -3,7 +3,7 @@ import type { SecretTable } from '../../../ports/store/tables.ts'
 import { codec } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
-import { among, equal } from './sql.ts'
+import { among, equal, textList } from './sql.ts'
 import type { Sql } from './sql.ts'
 
 // Lists are read without the sealed value: what is not read cannot leak.
@@ -54,7 +54,7 @@ export function secretTable(sql: Sql): SecretTable {
       }),
     async ofScopes(scopes) {
       const text = `select ${secrets.list} from secret where scope in (${sql.dialect.texts}) order by scope, name, key`
-      return (await sql.all(text, [JSON.stringify(scopes)])).map(secrets.decode)
+      return (await sql.all(text, [textList(scopes)])).map(secrets.decode)
     },
   }
 }

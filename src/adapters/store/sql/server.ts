@@ -34,7 +34,9 @@ export function serverTable(sql: Sql): ServerTable {
     async recount() {
       const totals = new Map<string, number>()
       const raws = await sql.all(`select held from step where ${live} and state in ('starting', 'running')`)
-      for (const { gauge, amount } of raws.flatMap((raw) => heldPlaces(String(raw.held)))) totals.set(gauge, (totals.get(gauge) ?? 0) + amount)
+      // The column is written from `heldText` only.
+      for (const { gauge, amount } of raws.flatMap((raw) => heldPlaces(JSON.parse(String(raw.held)) as string[])))
+        totals.set(gauge, (totals.get(gauge) ?? 0) + amount)
       await sql.run('delete from gauge')
       for (const [name, active] of totals) await sql.run('insert into gauge (name, active) values (?, ?)', [name, active])
     },

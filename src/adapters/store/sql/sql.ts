@@ -24,21 +24,55 @@ export type Dialect = {
   /** Locks what a select in a writing transaction found. SQLite has one writer, so nothing is to be locked. */
   readonly forUpdate: '' | ' for update'
   /** Many rows go in by one statement (one round trip) rather than by one statement each. */
-  readonly recordset: boolean
+  readonly sets: boolean
+  /** A table `k` of one bound JSON list of objects, for `from`: members are columns of the types given. */
+  records(columns: Readonly<Record<string, ColumnType>>): string
 }
 
-export const sqliteDialect: Dialect = { name: 'sqlite', texts: 'select value from json_each(?)', forUpdate: '', recordset: false }
+export type ColumnType = 'text' | 'bigint' | 'smallint' | 'double precision'
+
+export const sqliteDialect: Dialect = {
+  name: 'sqlite',
+  texts: 'select value from json_each(?)',
+  forUpdate: '',
+  sets: false,
+  records(columns) {
+    const members = Object.keys(columns).map((name) => `value ->> '${name}' as "${name}"`)
+    return `(select ${members.join(', ')} from json_each(?)) as k`
+  },
+}
 
 export const postgresDialect: Dialect = {
   name: 'postgres',
   texts: 'select json_array_elements_text(cast(? as json))',
   forUpdate: ' for update',
-  recordset: true,
+  sets: true,
+  records(columns) {
+    const members = Object.entries(columns).map(([name, type]) => `"${name}" ${type}`)
+    return `json_to_recordset(cast(? as json)) as k(${members.join(', ')})`
+  },
 }
 
-/** The value as both engines can keep it: PostgreSQL has no NUL in texts, so neither has SQLite, or a row could not move from one to the other. */
-export function storable(value: Value): Value {
-  return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\u{fffd}') : value
+/** The value as both engines can keep it: PostgreSQL has no NUL and no half characters in texts, so neither has SQLite, or rows could not move. */
+export function storable<T extends Value>(value: T): T {
+  if (typeof value !== 'string') return value
+  if (value.isWellFormed() && !value.includes('\0')) return value
+  return value.toWellFormed().replaceAll('\0', '\u{fffd}') as T & string // a text for a text
+}
+
+/** The value to bind for `texts`. */
+export function textList(values: readonly string[]): string {
+  return JSON.stringify(values.map(storable))
+}
+
+/** The value to bind for `records`. */
+export function recordList(records: readonly Readonly<Record<string, Value>>[]): string {
+  return JSON.stringify(records, (_, value: unknown) => (typeof value === 'string' ? storable(value) : value))
+}
+
+/** Another transaction was faster at the same rows: the same work, done again, can succeed. */
+export class Conflict extends Error {
+  override readonly name = 'Conflict'
 }
 
 /** A piece of a statement with the values of its placeholders. */
@@ -59,5 +93,5 @@ export function equal(column: string, value: Value | undefined): Part | null {
 
 /** `column in (…)`, or nothing without a list. */
 export function among(sql: Sql, column: string, values: readonly string[] | undefined): Part | null {
-  return values === undefined ? null : { text: `${column} in (${sql.dialect.texts})`, values: [JSON.stringify(values)] }
+  return values === undefined ? null : { text: `${column} in (${sql.dialect.texts})`, values: [textList(values)] }
 }

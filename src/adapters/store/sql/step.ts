@@ -1,6 +1,7 @@
 import type { StepRow } from '../../../ports/store/rows.ts'
 import type { StepTable } from '../../../ports/store/runs.ts'
 import { codec } from './codec.ts'
+import { textList } from './sql.ts'
 import type { Sql } from './sql.ts'
 
 export const steps = codec<StepRow>('step', {
@@ -42,11 +43,11 @@ export function stepTable(sql: Sql): StepTable {
     },
     async ofRuns(runIds) {
       const text = `select ${steps.list} from step where run_id in (${sql.dialect.texts}) order by run_id, position, key`
-      return (await sql.all(text, [JSON.stringify(runIds)])).map(steps.decode)
+      return (await sql.all(text, [textList(runIds)])).map(steps.decode)
     },
     async countActive(states) {
       const text = `select count(*) as count from step where ${live} and state in (${sql.dialect.texts})`
-      return Number((await sql.one(text, [JSON.stringify(states)]))?.count)
+      return Number((await sql.one(text, [textList(states)]))?.count)
     },
   }
 }

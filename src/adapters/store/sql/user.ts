@@ -5,7 +5,7 @@ import { codec, fold } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
 import { claimSerial, nextSerial } from './serial.ts'
-import { among, equal } from './sql.ts'
+import { among, equal, textList } from './sql.ts'
 import type { Sql } from './sql.ts'
 
 export const users = codec<UserRow>('user_account', {
@@ -62,7 +62,7 @@ export function userTable(sql: Sql): UserTable {
       return raw === null ? null : users.decode(raw)
     },
     async byIds(ids) {
-      const raws = await sql.all(`select ${users.list} from user_account where id in (${sql.dialect.texts}) order by name_key`, [JSON.stringify(ids)])
+      const raws = await sql.all(`select ${users.list} from user_account where id in (${sql.dialect.texts}) order by name_key`, [textList(ids)])
       return raws.map(users.decode)
     },
     async update(id, patch) {

@@ -28,15 +28,15 @@ export class Connection {
   }
 
   all(text: string, values: readonly Value[] = []): Raw[] {
-    return this.#perform(() => this.#statement(text).all(...values.map(storable)))
+    return this.#perform(() => this.#statement(text).all(...bound(values)))
   }
 
   one(text: string, values: readonly Value[] = []): Raw | null {
-    return this.#perform(() => this.#statement(text).get(...values.map(storable)) ?? null)
+    return this.#perform(() => this.#statement(text).get(...bound(values)) ?? null)
   }
 
   run(text: string, values: readonly Value[] = []): number {
-    return this.#perform(() => Number(this.#statement(text).run(...values.map(storable)).changes))
+    return this.#perform(() => Number(this.#statement(text).run(...bound(values)).changes))
   }
 
   close(): void {
@@ -64,6 +64,11 @@ export class Connection {
       throw translate(error)
     }
   }
+}
+
+// Nearly always as it came: a copy of each list would be for nothing.
+function bound(values: readonly Value[]): readonly Value[] {
+  return values.every((value) => storable(value) === value) ? values : values.map(storable)
 }
 
 /** The statements' executor over a connection. `allowed` is asked before each: it throws when the connection may not be used just now. */

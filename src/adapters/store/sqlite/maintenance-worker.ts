@@ -25,7 +25,7 @@ function perform(order: Order): number {
     backup(order.file)
     return 0
   }
-  const row = db.prepare(order.what === 'passive' ? 'pragma wal_checkpoint(passive)' : 'pragma wal_checkpoint(truncate)').get()
+  const row = db.prepare(`pragma wal_checkpoint(${order.what})`).get()
   return Number(row?.log ?? 0)
 }
 

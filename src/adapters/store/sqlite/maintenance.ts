@@ -4,17 +4,19 @@ import type { Log } from '../../../core/kernel/log.ts'
 import { StoreUnavailable } from '../../../ports/store/store.ts'
 
 export type Order =
-  | { readonly id: number; readonly what: 'passive' | 'truncate' }
+  | { readonly id: number; readonly what: 'passive' | 'restart' | 'truncate' }
   | { readonly id: number; readonly what: 'backup'; readonly file: string }
 export type Answer = { readonly id: number; readonly frames: number } | { readonly id: number; readonly error: string }
 
-type Work = { readonly what: 'passive' | 'truncate' } | { readonly what: 'backup'; readonly file: string }
+type Work = { readonly what: 'passive' | 'restart' | 'truncate' } | { readonly what: 'backup'; readonly file: string }
 
 // Below this the log is left as it is: a quiet server starts no thread at all.
 const worthwhileBytes = 4 * 1024 * 1024
 const betweenMs = 250
-// Under steady writes the log never comes to its end by passive checkpoints alone: beyond this (64 MiB of pages) writes are held back for one that does.
-const largeFrames = 16_384
+// Under steady writes the log never comes to its end by passive checkpoints alone: beyond this (16 MiB of pages) writes are held back for one that does,
+// and the log begins anew in the same file. Writing over a file is quicker than making it longer, so the file is only cut when it is far too long.
+const largeFrames = 4096
+const hugeBytes = 128 * 1024 * 1024
 
 /** Keeps the write-ahead log small, and makes backups, on a thread of its own that is started when first needed. */
 export class Maintenance {
@@ -42,7 +44,7 @@ export class Maintenance {
     const size = statSync(`${this.#file}-wal`, { throwIfNoEntry: false })?.size ?? 0
     if (size < worthwhileBytes) return
     this.#busy = true
-    this.#checkpoint()
+    this.#checkpoint(size)
       .catch((error: unknown) => this.#log.warn('store.checkpoint_failed', { error }))
       .finally(() => {
         this.#busy = false
@@ -60,9 +62,9 @@ export class Maintenance {
     await worker?.terminate()
   }
 
-  async #checkpoint(): Promise<void> {
+  async #checkpoint(size: number): Promise<void> {
     const frames = await this.#order({ what: 'passive' })
-    if (frames > largeFrames) await this.#hold(() => this.#order({ what: 'truncate' }))
+    if (frames > largeFrames) await this.#hold(() => this.#order({ what: size > hugeBytes ? 'truncate' : 'restart' }))
   }
 
   #order(work: Work): Promise<number> {

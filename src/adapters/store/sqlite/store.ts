@@ -7,8 +7,7 @@ import type { Store } from '../../../ports/store/store.ts'
 import type { Tables } from '../../../ports/store/tables.ts'
 import { migrations } from '../migrations/all.ts'
 import { migrate } from '../migrations/migrate.ts'
-import { acceptRun } from '../sql/accept.ts'
-import { advanceRun } from '../sql/advance.ts'
+import { ActBatches } from '../sql/acts.ts'
 import { tablesOver } from '../sql/tables.ts'
 import { localBus } from './bus.ts'
 import { Connection, sqlOver } from './connection.ts'
@@ -83,14 +82,15 @@ function assemble({ writer, reader, snapshots, file, lock, log }: Parts): Store 
   const commits = new GroupCommit(writer, { log, afterCommit: maintenance.committed })
   const writing = sqlOver(writer, commits.assertOpen)
   const writingTables = tablesOver(writing)
+  const acts = new ActBatches((work) => commits.add(() => work(writing)), log)
   const snapshot = snapshotReads(snapshots)
   const probe = () => commits.add(() => writingTables.settings.set('store.probe', {}))
   let closing: Promise<void> | null = null
 
   return {
     engine: {
-      accept: (act) => commits.add(() => acceptRun(writing, act)),
-      advance: (act) => commits.add(() => advanceRun(writing, act)),
+      accept: (act) => acts.accept(act),
+      advance: (act) => acts.advance(act),
     },
     reader: tablesOver(sqlOver(reader)),
     read: (work) => snapshot(work),
@@ -117,6 +117,7 @@ function assemble({ writer, reader, snapshots, file, lock, log }: Parts): Store 
   }
 
   async function close(): Promise<void> {
+    await acts.close()
     await commits.close()
     await maintenance.close()
     for (const connection of [snapshots, reader, writer]) connection.close()

@@ -77,10 +77,14 @@ export function randomHistory(random: () => number, groups: number, size: number
   )
 }
 
-/** Hands a history to a store, group by group, and gives the results and all rows that are there afterwards. */
-export async function playHistory(store: Store, history: readonly (readonly HistoryAct[])[]): Promise<{ results: unknown[]; rows: unknown }> {
+/** Hands a history to a store, group by group or act by act, and gives the results and all rows that are there afterwards. */
+export async function playHistory(
+  store: Store,
+  history: readonly (readonly HistoryAct[])[],
+  by: 'group' | 'act',
+): Promise<{ results: unknown[]; rows: unknown }> {
   const results: unknown[] = []
-  for (const group of history) {
+  for (const group of by === 'group' ? history : history.flat().map((act) => [act])) {
     const settled = await Promise.allSettled(group.map(({ what, act }) => (what === 'accept' ? store.engine.accept(act) : store.engine.advance(act))))
     // What failed has a cause of its engine; only that it failed, and by what key, is the same.
     results.push(

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
-import { acceptAct, resourceRow } from './rows.ts'
+import { acceptAct, resourceRow, runRow, stepRow } from './rows.ts'
 
 export function transactionSuite(use: UseStore): void {
   test('a write that throws is undone alone, while those that share its commit stay', async () => {
@@ -63,6 +63,19 @@ export function transactionSuite(use: UseStore): void {
     expect(await store.read((t) => t.settings.get('a'))).toEqual({ n: 2 })
     await expect(store.read((t) => t.settings.set('a', { n: 3 }))).rejects.toThrow()
     expect(await store.reader.settings.get('a')).toEqual({ n: 2 })
+  })
+
+  test('texts that cannot be kept as they are become the same everywhere, in rows, lists and sets of acts', async () => {
+    const { store } = use()
+    const odd = 'a\0b\ud800c'
+    const kept = 'a\u{fffd}b\u{fffd}c'
+    const acts = [odd, `${odd}2`].map((name) => acceptAct({ run: runRow({ name, spec: { odd } }) }))
+    const runs = await Promise.all(acts.map((act) => store.engine.accept({ ...act, steps: [...act.steps, stepRow(act.run.id, odd)] })))
+    expect(runs.map(({ outcome }) => outcome)).toEqual(['accepted', 'accepted'])
+    expect((await store.reader.runs.activeNamed('task', 'weather', odd))?.name).toBe(kept)
+    expect((await store.reader.runs.byIds([odd, acts[0]?.run.id ?? ''])).map(({ name, spec }) => [name, spec])).toEqual([[kept, { odd }]])
+    expect((await store.reader.steps.ofRun(acts[0]?.run.id ?? '')).map(({ key }) => key).sort()).toEqual([kept, 'main'])
+    expect((await store.engine.accept(acceptAct({ run: runRow({ name: odd }) }))).outcome).toBe('name_taken')
   })
 
   test('a store says that it is well and how long a commit takes', async () => {

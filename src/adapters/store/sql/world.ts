@@ -1,18 +1,21 @@
-import { enterable } from '../sql/advance.ts'
-import { heldPlaces, heldText, reasonOf } from '../sql/gauge.ts'
-import type { StepState } from '../../../core/kernel/run-state.ts'
+import { isEnd, mayFollow, runStates } from '../../../core/kernel/run-state.ts'
+import type { RunState, StepState } from '../../../core/kernel/run-state.ts'
 import type { AuditRow, RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { AcceptAct, AcceptResult, AdvanceAct, AdvanceResult, IdempotencyRecord, Place, Refusal, StepStart } from '../../../ports/store/runs.ts'
+import { heldPlaces, heldText, reasonOf } from './gauge.ts'
+import { storable } from './sql.ts'
 
 /*
- * A batch of acts on rows in memory: what the acts touch was read (and locked) beforehand, each act is carried out here with the rules of `acceptRun` and
- * `advanceRun`, and what came of it is written afterwards, table by table. The contract suite holds both ways to the same results.
+ * A batch of acts on rows in memory: what the acts touch was read (and locked) beforehand, each act is carried out here in its turn, and what came of it is
+ * written afterwards, table by table. So both engines have one set of rules, and an act costs a few rows instead of a dozen statements.
  */
 
 /** What is known of a run that was there before, and what shall become of it. */
-export type KnownRun = Pick<RunRow, 'id' | 'owner' | 'fence' | 'state' | 'kind' | 'namespace' | 'name' | 'active' | 'listed' | 'created_at'> & {
+export type KnownRun = Pick<
+  RunRow,
+  'id' | 'owner' | 'fence' | 'state' | 'kind' | 'namespace' | 'name' | 'active' | 'listed' | 'version' | 'created_at'
+> & {
   patch: Partial<RunRow>
-  versions: number
 }
 export type KnownStep = Pick<StepRow, 'run_id' | 'key' | 'state' | 'reason' | 'attempt' | 'held'> & { patch: Partial<StepRow> }
 type Named = Pick<RunRow, 'id' | 'created_at'>
@@ -37,10 +40,21 @@ export type World = {
   }
 }
 
-/** The rows are not as a batch can handle them: the acts have to be carried out one by one. */
-export class NeedsOrder extends Error {
-  override readonly name = 'NeedsOrder'
+/** A row is there that was not when we looked, or goes in twice. `key` is what callers are told when the act is to blame for it alone. */
+export class Crossed extends Error {
+  override readonly name = 'Crossed'
+  readonly key: string
+
+  constructor(key: string) {
+    super(`A row with this ${key} was made meanwhile`)
+    this.key = key
+  }
 }
+
+/** States that may be left for `to`, or kept while other members change. An end is not entered twice: what follows from it would follow twice. */
+const enterable = Object.fromEntries(
+  runStates.map((to) => [to, runStates.filter((from) => mayFollow(from, to) || (from === to && !isEnd(to)))]),
+) as Record<RunState, RunState[]> // one entry per state
 
 export function emptyWorld(): World {
   return {
@@ -55,9 +69,9 @@ export function emptyWorld(): World {
   }
 }
 
-/** One text for several, for the keys of maps. No part holds a NUL: the store takes none. */
+/** One text for several, for the keys of maps: as they will be kept, so that what was read and what was handed in are the same. */
 export function joined(...parts: readonly (string | number)[]): string {
-  return parts.join('\0')
+  return parts.map(storable).join('\0')
 }
 
 export const nameOf = (run: Pick<RunRow, 'kind' | 'namespace' | 'name'>) => joined(run.kind, run.namespace, run.name)
@@ -81,7 +95,7 @@ export function acceptIn(world: World, act: AcceptAct): AcceptResult {
   }
   const queue = world.queues.get(queueOf(run)) ?? 0
   if (act.queueLimit !== null && queue >= act.queueLimit) return { outcome: 'queue_full' }
-  if (world.made.runs.has(run.id)) throw new NeedsOrder('A run is accepted twice')
+  if (world.made.runs.has(run.id)) throw new Crossed('runs.id')
 
   const replaced = act.unique && run.active ? unlist(world, names?.ended.splice(0) ?? []) : null
   if (slot && slotKey !== null) {
@@ -141,7 +155,7 @@ function placeSteps(world: World, rows: readonly StepRow[], starts: readonly Ste
   const refused: Refusal[] = []
   for (const row of rows) {
     const id = joined(row.run_id, row.key)
-    if (world.made.steps.has(id)) throw new NeedsOrder('A step is made twice')
+    if (world.made.steps.has(id)) throw new Crossed('steps.key')
     const step = { ...row }
     world.made.steps.set(id, step)
     const places = wanted.get(row.key)
@@ -174,7 +188,7 @@ function changeStep(world: World, id: string, attempt: number, given: Partial<St
   if (patch.state !== undefined) {
     if (!enterable[patch.state].includes(before.state)) return
     if (!holding.includes(patch.state) && holding.includes(before.state)) {
-      give(world, heldPlaces(JSON.stringify(before.held)))
+      give(world, heldPlaces(before.held))
       patch.held = []
     }
   }
@@ -201,12 +215,8 @@ function changeRun(world: World, id: string, patch: NonNullable<AdvanceAct['run'
   if (run === undefined || (patch.state !== undefined && !enterable[patch.state].includes(run.state))) return
   if (Object.keys(patch).length === 0) return
   const before = { state: run.state, active: run.active }
-  Object.assign(run, patch)
-  if (made) made.version += 1
-  if (known) {
-    known.patch = { ...known.patch, ...patch }
-    known.versions += 1
-  }
+  Object.assign(run, patch, { version: run.version + 1 })
+  if (known) known.patch = { ...known.patch, ...patch, version: run.version }
   const queue = queueOf(run)
   world.queues.set(queue, (world.queues.get(queue) ?? 0) + Number(isQueued(run)) - Number(isQueued(before)))
   if (before.active === run.active) return
@@ -221,7 +231,7 @@ function changeRun(world: World, id: string, patch: NonNullable<AdvanceAct['run'
 function take(world: World, places: readonly Place[]): string | null {
   for (const [index, { gauge, amount, limit }] of places.entries()) {
     const state = world.gauges.get(gauge)
-    if (state === undefined) throw new NeedsOrder('A gauge was not read')
+    if (state === undefined) throw new Error(`The gauge ${gauge} was not read`)
     if (state.active + amount > limit) {
       give(world, places.slice(0, index))
       return gauge
@@ -235,7 +245,7 @@ function take(world: World, places: readonly Place[]): string | null {
 function give(world: World, places: readonly { gauge: string; amount: number }[]): void {
   for (const { gauge, amount } of places) {
     const state = world.gauges.get(gauge)
-    if (state === undefined) throw new NeedsOrder('A gauge was not read')
+    if (state === undefined) throw new Error(`The gauge ${gauge} was not read`)
     state.active = Math.max(state.active - amount, 0)
     state.changed = true
   }

@@ -1,17 +1,19 @@
 import type { Log } from '../../../core/kernel/log.ts'
 import type { AcceptAct, AcceptResult, AdvanceAct, AdvanceResult } from '../../../ports/store/runs.ts'
-import { StoreUnavailable } from '../../../ports/store/store.ts'
-import { acceptRun } from '../sql/accept.ts'
-import { advanceRun } from '../sql/advance.ts'
-import type { Sql } from '../sql/sql.ts'
+import { DuplicateKey, StoreUnavailable } from '../../../ports/store/store.ts'
 import { runBatch } from './batch.ts'
 import type { Act, ActResult } from './batch.ts'
-import { Conflict } from './connection.ts'
+import { Conflict } from './sql.ts'
+import type { Sql } from './sql.ts'
+import { Crossed } from './world.ts'
 
 type Waiting = { readonly act: Act; resolve(result: ActResult): void; reject(error: unknown): void }
 
 // A transaction's statements carry all of their acts as one text each: the bound keeps that text, and what a failure has to repeat, small.
 const largestBatch = 200
+
+// How often an act is tried again after another server was faster at the same name, key or slot. Each time the other's row is there to be read.
+const attempts = 3
 
 /**
  * Commits the engine's acts: all that came in while the commit before was under way go through together, as sets. When that fails for a reason that only
@@ -51,9 +53,11 @@ export class ActBatches {
   }
 
   async #work(): Promise<void> {
-    // The rest of this turn of the event loop belongs to others who bring acts as well.
-    await new Promise((resolve) => setImmediate(resolve))
-    while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, largestBatch))
+    while (this.#queue.length > 0) {
+      // The rest of this turn of the event loop belongs to those who bring acts as well: many small commits would take longer than one.
+      await new Promise((resolve) => setImmediate(resolve))
+      await this.#commit(this.#queue.splice(0, largestBatch))
+    }
     // In the same turn as the look at the queue, or an act that comes in between would wait for the next one.
     this.#running = null
   }
@@ -90,14 +94,19 @@ export class ActBatches {
 }
 
 async function alone(sql: Sql, act: Act): Promise<{ result: ActResult } | { error: unknown }> {
-  await sql.run('savepoint one')
-  try {
-    const result = act.what === 'accept' ? await acceptRun(sql, act.act) : await advanceRun(sql, act.act)
-    await sql.run('release savepoint one')
-    return { result }
-  } catch (error) {
-    if (error instanceof StoreUnavailable || error instanceof Conflict) throw error
-    await sql.run('rollback to savepoint one')
-    return { error }
+  for (let attempt = 1; ; attempt++) {
+    await sql.run('savepoint act')
+    try {
+      const [result] = await runBatch(sql, [act])
+      await sql.run('release savepoint act')
+      if (result === undefined) throw new Error('An act has no result')
+      return { result }
+    } catch (error) {
+      if (error instanceof StoreUnavailable || error instanceof Conflict) throw error
+      await sql.run('rollback to savepoint act')
+      await sql.run('release savepoint act')
+      if (!(error instanceof Crossed)) return { error }
+      if (attempt >= attempts) return { error: new DuplicateKey(error.key, { cause: error }) }
+    }
   }
 }

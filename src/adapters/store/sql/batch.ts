@@ -1,14 +1,16 @@
 import type { AcceptAct, AcceptResult, AdvanceAct, AdvanceResult } from '../../../ports/store/runs.ts'
-import { auditEvents } from '../sql/audit.ts'
-import { codec, encode } from '../sql/codec.ts'
-import type { Codec } from '../sql/codec.ts'
-import { heldPlaces } from '../sql/gauge.ts'
-import { idempotency } from '../sql/idempotency.ts'
-import { columnType, insertMany } from '../sql/many.ts'
-import { runs } from '../sql/run.ts'
-import type { Sql } from '../sql/sql.ts'
-import { steps } from '../sql/step.ts'
-import { acceptIn, advanceIn, emptyWorld, joined, nameOf, NeedsOrder, queueOf, recordOf } from './world.ts'
+import { auditEvents } from './audit.ts'
+import { codec, encode } from './codec.ts'
+import type { Codec } from './codec.ts'
+import { heldPlaces } from './gauge.ts'
+import { idempotency } from './idempotency.ts'
+import { columnType, insertMany } from './many.ts'
+import { runs } from './run.ts'
+import { recordList, textList } from './sql.ts'
+import type { Sql } from './sql.ts'
+import { steps } from './step.ts'
+import { memberOf } from './unique.ts'
+import { acceptIn, advanceIn, emptyWorld, joined, nameOf, Crossed, queueOf, recordOf } from './world.ts'
 import type { KnownRun, KnownStep, World } from './world.ts'
 
 export type Act = { readonly what: 'accept'; readonly act: AcceptAct } | { readonly what: 'advance'; readonly act: AdvanceAct }
@@ -46,11 +48,11 @@ async function load(sql: Sql, acts: readonly Act[]): Promise<World> {
 async function loadRuns(sql: Sql, world: World, advances: readonly AdvanceAct[]): Promise<void> {
   const ids = [...new Set(advances.map((act) => act.run_id))]
   if (ids.length === 0) return
-  const text = `select id, owner, fence, state, kind, namespace, name, active, listed, created_at from run
-    where id in (${sql.dialect.texts}) order by id for update`
-  for (const raw of await sql.all(text, [JSON.stringify(ids)])) {
+  const text = `select id, owner, fence, state, kind, namespace, name, active, listed, version, created_at from run
+    where id in (${sql.dialect.texts}) order by id${sql.dialect.forUpdate}`
+  for (const raw of await sql.all(text, [textList(ids)])) {
     // The columns are those of KnownRun, flags as numbers.
-    const run = { ...raw, active: raw.active === 1, listed: raw.listed === 1, patch: {}, versions: 0 } as unknown as KnownRun
+    const run = { ...raw, active: raw.active === 1, listed: raw.listed === 1, patch: {} } as unknown as KnownRun
     world.runs.set(run.id, run)
   }
 }
@@ -62,8 +64,8 @@ async function loadSteps(sql: Sql, world: World, advances: readonly AdvanceAct[]
       if (world.runs.has(act.run_id)) keys.set(joined(act.run_id, key), { run_id: act.run_id, key })
   if (keys.size === 0) return
   const text = `select s.run_id, s.key, s.state, s.reason, s.attempt, s.held
-    from json_to_recordset(cast(? as json)) as k(run_id text, key text) join step s on s.run_id = k.run_id and s.key = k.key`
-  for (const raw of await sql.all(text, [JSON.stringify([...keys.values()])])) {
+    from ${sql.dialect.records({ run_id: 'text', key: 'text' })} join step s on s.run_id = k.run_id and s.key = k.key`
+  for (const raw of await sql.all(text, [recordList([...keys.values()])])) {
     const step = { ...raw, held: JSON.parse(String(raw.held)), patch: {} } as unknown as KnownStep // the columns are those of KnownStep
     world.steps.set(joined(step.run_id, step.key), step)
   }
@@ -71,18 +73,19 @@ async function loadSteps(sql: Sql, world: World, advances: readonly AdvanceAct[]
 
 async function loadGauges(sql: Sql, world: World, acts: readonly (AdvanceAct | AcceptAct)[]): Promise<void> {
   const wanted = new Set(acts.flatMap((act) => act.starts.flatMap((start) => start.places.map(({ gauge }) => gauge))))
-  for (const step of world.steps.values()) for (const { gauge } of heldPlaces(JSON.stringify(step.held))) wanted.add(gauge)
+  for (const step of world.steps.values()) for (const { gauge } of heldPlaces(step.held)) wanted.add(gauge)
   if (wanted.size === 0) return
-  const names = JSON.stringify([...wanted].sort())
-  const read = () => sql.all(`select name, active from gauge where name in (${sql.dialect.texts}) order by name for update`, [names])
+  const names = textList([...wanted].sort())
+  const read = () => sql.all(`select name, active from gauge where name in (${sql.dialect.texts}) order by name${sql.dialect.forUpdate}`, [names])
   let rows = await read()
-  if (rows.length < wanted.size) {
+  if (rows.length < wanted.size && sql.dialect.forUpdate !== '') {
     // A row that is not there cannot be locked.
     await sql.run(`insert into gauge (name, active) select name, 0 from (${sql.dialect.texts}) as n(name) order by name on conflict do nothing`, [
       names,
     ])
     rows = await read()
   }
+  for (const name of wanted) world.gauges.set(name, { active: 0, changed: false })
   for (const row of rows) world.gauges.set(String(row.name), { active: Number(row.active), changed: false })
 }
 
@@ -93,9 +96,9 @@ async function loadNames(sql: Sql, world: World, accepts: readonly AcceptAct[]):
   if (wanted.size === 0) return
   for (const name of wanted.keys()) world.names.set(name, { active: [], ended: [] })
   const text = `select r.id, r.kind, r.namespace, r.name, r.active, r.created_at
-    from json_to_recordset(cast(? as json)) as k(kind text, namespace text, name text)
+    from ${sql.dialect.records({ kind: 'text', namespace: 'text', name: 'text' })}
     join run r on r.kind = k.kind and r.namespace = k.namespace and r.name = k.name where r.active = 1 or r.listed = 1`
-  for (const raw of await sql.all(text, [JSON.stringify([...wanted.values()])])) {
+  for (const raw of await sql.all(text, [recordList([...wanted.values()])])) {
     const names = world.names.get(joined(String(raw.kind), String(raw.namespace), String(raw.name)))
     const list = raw.active === 1 ? names?.active : names?.ended
     list?.push({ id: String(raw.id), created_at: Number(raw.created_at) })
@@ -108,8 +111,8 @@ async function loadQueues(sql: Sql, world: World, accepts: readonly AcceptAct[])
   if (wanted.size === 0) return
   const text = `select k.kind, k.namespace,
       (select count(*) from run r where r.active = 1 and r.kind = k.kind and r.namespace = k.namespace and r.state in ('queued', 'waiting')) as count
-    from json_to_recordset(cast(? as json)) as k(kind text, namespace text)`
-  for (const raw of await sql.all(text, [JSON.stringify([...wanted.values()])]))
+    from ${sql.dialect.records({ kind: 'text', namespace: 'text' })}`
+  for (const raw of await sql.all(text, [recordList([...wanted.values()])]))
     world.queues.set(joined(String(raw.kind), String(raw.namespace)), Number(raw.count))
 }
 
@@ -117,9 +120,9 @@ async function loadRecords(sql: Sql, world: World, accepts: readonly AcceptAct[]
   const wanted = accepts.flatMap(({ idempotency: given }) => (given ? [{ identity: given.identity, route: given.route, key: given.key }] : []))
   if (wanted.length === 0) return
   const text = `select distinct ${idempotency.listOf('i')}
-    from json_to_recordset(cast(? as json)) as k(identity text, route text, key text)
+    from ${sql.dialect.records({ identity: 'text', route: 'text', key: 'text' })}
     join idempotency i on i.identity = k.identity and i.route = k.route and i.key = k.key`
-  for (const raw of await sql.all(text, [JSON.stringify(wanted)])) {
+  for (const raw of await sql.all(text, [recordList(wanted)])) {
     const kept = idempotency.decode(raw)
     world.records.set(recordOf(kept), kept)
   }
@@ -128,9 +131,9 @@ async function loadRecords(sql: Sql, world: World, accepts: readonly AcceptAct[]
 async function loadSlots(sql: Sql, world: World, accepts: readonly AcceptAct[]): Promise<void> {
   const wanted = accepts.flatMap(({ slot }) => (slot ? [slot] : []))
   if (wanted.length === 0) return
-  const text = `select s.schedule_id, s.at from json_to_recordset(cast(? as json)) as k(schedule_id text, at bigint)
+  const text = `select s.schedule_id, s.at from ${sql.dialect.records({ schedule_id: 'text', at: 'bigint' })}
     join schedule_slot s on s.schedule_id = k.schedule_id and s.at = k.at`
-  for (const raw of await sql.all(text, [JSON.stringify(wanted)])) world.slots.add(joined(String(raw.schedule_id), Number(raw.at)))
+  for (const raw of await sql.all(text, [recordList(wanted)])) world.slots.add(joined(String(raw.schedule_id), Number(raw.at)))
 }
 
 async function save(sql: Sql, world: World): Promise<void> {
@@ -138,15 +141,15 @@ async function save(sql: Sql, world: World): Promise<void> {
   // Records, slots and runs may have been made by another server after our look: then the whole batch goes another way.
   await insertAll(sql, idempotency, made.records)
   await insertAll(sql, slots, made.slots)
-  if (made.unlisted.length > 0) await sql.run(`update run set listed = 0 where id in (${sql.dialect.texts})`, [JSON.stringify(made.unlisted)])
+  if (made.unlisted.length > 0) await sql.run(`update run set listed = 0 where id in (${sql.dialect.texts})`, [textList(made.unlisted)])
   // A name that becomes free in this batch must be free before it is taken again.
-  await saveRuns(sql, world)
+  await updateAll(sql, runs, ['id'], [...world.runs.values()])
   for (const exclusive of [0, 1]) {
     const rows = [...made.runs.values()].filter((run) => run.exclusive === exclusive).map(({ row }) => row)
     await insertAll(sql, runs, rows, { exclusive })
   }
   await insertMany(sql, steps, [...made.steps.values()])
-  await saveSteps(sql, world)
+  await updateAll(sql, steps, ['run_id', 'key'], [...world.steps.values()])
   const changed = [...world.gauges].filter(([, { changed }]) => changed).map(([name, { active }]) => ({ name, active }))
   await insertMany(sql, gauges, changed, { conflict: ' on conflict (name) do update set active = excluded.active' })
   await insertMany(sql, auditEvents, made.audit)
@@ -154,29 +157,35 @@ async function save(sql: Sql, world: World): Promise<void> {
 
 async function insertAll<Row extends object>(sql: Sql, table: Codec<Row>, rows: readonly Row[], further: Record<string, number> = {}): Promise<void> {
   const inserted = await insertMany(sql, table, rows, { conflict: ' on conflict do nothing', further })
-  if (inserted < rows.length) throw new NeedsOrder(`Rows of ${table.table} are there already`)
+  if (inserted < rows.length) throw new Crossed(`${memberOf(table.table)}.id`)
 }
 
-async function saveRuns(sql: Sql, world: World): Promise<void> {
-  const changed = [...world.runs.values()].filter(({ versions }) => versions > 0)
-  for (const [members, group] of byMembers(changed)) {
-    const sets = members.map((member) => `"${member}" = r."${member}"`).join(', ')
-    const columns = ['id text', 'versions bigint', ...members.map((member) => `"${member}" ${columnType(runs.kinds[member])}`)].join(', ')
-    const records = group.map((run) => ({ id: run.id, versions: run.versions, ...encoded(runs, run.patch, members) }))
-    const text = `update run set ${sets}, version = run.version + r.versions from json_to_recordset(cast(? as json)) as r(${columns}) where run.id = r.id`
-    await sql.run(text, [JSON.stringify(records)])
-  }
-}
-
-async function saveSteps(sql: Sql, world: World): Promise<void> {
-  for (const [members, group] of byMembers([...world.steps.values()])) {
+/** Updates rows found by `keys`: by one statement for all that change the same members, or by one each. */
+async function updateAll<Row extends object>(
+  sql: Sql,
+  table: Codec<Row>,
+  keys: readonly (keyof Row & string)[],
+  rows: readonly (Partial<Row> & { patch: Partial<Row> })[],
+): Promise<void> {
+  for (const [members, group] of byMembers<Row, Partial<Row> & { patch: Partial<Row> }>(rows)) {
     if (members.length === 0) continue
-    const sets = members.map((member) => `"${member}" = r."${member}"`).join(', ')
-    const columns = members.map((member) => `"${member}" ${columnType(steps.kinds[member])}`).join(', ')
-    const records = group.map((step) => ({ at_run: step.run_id, at_key: step.key, ...encoded(steps, step.patch, members) }))
-    const text = `update step set ${sets} from json_to_recordset(cast(? as json)) as r(at_run text, at_key text, ${columns})
-      where step.run_id = r.at_run and step.key = r.at_key`
-    await sql.run(text, [JSON.stringify(records)])
+    const encoded = (from: Partial<Row>, names: readonly (keyof Row & string)[]) => names.map((name) => encode(table.kinds[name], from[name]))
+    if (!sql.dialect.sets) {
+      const text = `update ${table.table} set ${members.map((name) => `"${name}" = ?`).join(', ')} where ${keys.map((name) => `"${name}" = ?`).join(' and ')}`
+      for (const row of group) await sql.run(text, [...encoded(row.patch, members), ...encoded(row, keys)])
+      continue
+    }
+    const columns = [
+      ...keys.map((name) => [`at_${name}`, columnType(table.kinds[name])] as const),
+      ...members.map((name) => [name, columnType(table.kinds[name])] as const),
+    ]
+    const text = `update ${table.table} t set ${members.map((name) => `"${name}" = k."${name}"`).join(', ')}
+      from ${sql.dialect.records(Object.fromEntries(columns))} where ${keys.map((name) => `t."${name}" = k."at_${name}"`).join(' and ')}`
+    const records = group.map((row) => {
+      const values = [...encoded(row, keys), ...encoded(row.patch, members)]
+      return Object.fromEntries(columns.map(([name], index) => [name, values[index] ?? null]))
+    })
+    await sql.run(text, [recordList(records)])
   }
 }
 
@@ -191,8 +200,4 @@ function byMembers<Row extends object, Item extends { patch: Partial<Row> }>(ite
     else groups.set(key, [members, [item]])
   }
   return [...groups.values()]
-}
-
-function encoded<Row extends object>(table: Codec<Row>, patch: Partial<Row>, members: readonly (keyof Row & string)[]): Record<string, unknown> {
-  return Object.fromEntries(members.map((member) => [member, encode(table.kinds[member], patch[member])]))
 }
