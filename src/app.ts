@@ -1,6 +1,6 @@
 import { mkdirSync, realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createEgress } from './adapters/egress/egress.ts'
 import { createFileRunLog } from './adapters/run-log/files.ts'
 import { createGit } from './adapters/git/cli.ts'
@@ -157,6 +157,25 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     await closeAll()
     throw error
   }
+}
+
+/** Writes a consistent copy of everything that the data folder holds, while a server uses it or not. Gives lines for the operator. */
+export async function backup(config: Config, file: string): Promise<readonly string[]> {
+  refuseDatabaseServer(config, 'Save that with "pg_dump", and after it copy these folders')
+  const { writeBackup } = await import('./adapters/backup/backup.ts')
+  return writeBackup({ data: config.data, file: resolve(file), at: systemClock.now() })
+}
+
+/** Puts a backup into an empty data folder. Gives lines for the operator. */
+export async function restore(config: Config, file: string): Promise<readonly string[]> {
+  refuseDatabaseServer(config, 'Restore that with "pg_restore", and put back these folders')
+  const { restoreBackup } = await import('./adapters/backup/restore.ts')
+  return restoreBackup({ data: config.data, file: resolve(file) })
+}
+
+function refuseDatabaseServer({ databaseUrl, data }: Config, what: string): void {
+  if (databaseUrl === null) return
+  throw new Error(`The store is in PostgreSQL (CAPSTAN_DATABASE_URL). ${what} of ${data}: keys, repositories, logs and templates.`)
 }
 
 // Beside `src` as beside `dist`.
