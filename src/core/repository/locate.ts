@@ -1,4 +1,4 @@
-import { find } from '../access/find.ts'
+import { findOrNull } from '../access/find.ts'
 import { atLeast } from '../kernel/level.ts'
 import { fault } from '../kernel/fault.ts'
 import { Closed, OneOf, Type } from '../kernel/schema.ts'
@@ -50,7 +50,9 @@ export const locateGroup = defineOperation({
 
 async function locate<Kind extends 'repository' | 'repository-group'>(ctx: Ctx, kind: Kind, path: string): Promise<Found<Kind>> {
   const row = await rowAt(ctx, kind, path)
-  if (row && !ctx.principal.closed) return find(ctx, { kind, need: 'read', member: 'path' }, row.id, `${kind}.locate`)
+  const found = row ? await findOrNull(ctx, { kind, need: 'read', member: 'path' }, row.id) : null
+  if (found) return found
+  // The reference is the one that was given: with the id of what was found there, what is hidden would be told from what is missing.
   const context = { absence: row ? 'hidden' : 'missing', kind, reference: path, member: 'path', ...(row ? { path: row.name } : {}) } as const
   throw fault('not_found', { kind: kindOf(kind).title, reference: path }, { private: context })
 }
