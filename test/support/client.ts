@@ -12,7 +12,11 @@ export type Reply = {
 export type Client = {
   readonly token: string | null
   /** One request; headers of the caller win. */
-  request(method: string, path: string, options?: { headers?: Record<string, string>; body?: string | Uint8Array; signal?: AbortSignal }): Promise<Reply>
+  request(
+    method: string,
+    path: string,
+    options?: { headers?: Record<string, string>; body?: string | Uint8Array<ArrayBuffer>; signal?: AbortSignal },
+  ): Promise<Reply>
   get(path: string, headers?: Record<string, string>): Promise<Reply>
   /** Calls an operation of the native API and gives whatever it answers. */
   call(operation: string, input?: unknown): Promise<Reply>
@@ -33,7 +37,7 @@ export function clientOf(url: string, token: string | null, record?: Recorder): 
       const response = await fetch(url + path, {
         method,
         headers: { ...authorization, ...headers },
-        body: body === undefined ? null : (body as BodyInit), // a Uint8Array is one; its type parameter is not
+        body: body ?? null,
         redirect: 'manual',
         ...(signal && { signal }),
       })

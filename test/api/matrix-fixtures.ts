@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto'
+import { until } from '../support/until.ts'
+import type { TestApp } from '../support/app.ts'
+
+export const roles = ['nobody', 'stranger', 'reader', 'writer', 'admin'] as const
+export type Role = (typeof roles)[number]
+
+/** How a call ends: with an answer, or refused with a code of the fault table. */
+export type Outcome = 'ok' | 'unauthenticated' | 'forbidden' | 'not_found' | 'invalid_credential'
+export type Expectation = Readonly<Record<Role, Outcome>>
+
+/** One call of an operation that would work, made new for each role: what it names is private, and `reader` and `writer` hold their level on it. */
+export type Fixture = {
+  readonly input: (make: Making) => Promise<object> | object
+  /** Where the operation decides by itself: then it is in exceptions.txt. */
+  readonly expect?: Expectation
+  /** The code that a call ends with whose caller may make it, where this lab lacks what it needs. */
+  readonly ends?: string
+}
+
+export type Making = ReturnType<typeof makingIn>
+
+let count = 0
+
+/** Makes things of which a stranger may not know. `hidden` collects how they are referred to. */
+export function makingIn(app: TestApp) {
+  const hidden: string[] = []
+  const name = () => `hid${++count}`
+  const remember = (reference: string) => {
+    hidden.push(reference)
+    return reference
+  }
+  // Groups begin with *read* for everyone.
+  const levels = { everyone: 'none', 'user:reader': 'read', 'user:writer': 'write' }
+  const grant = async (on: string) => {
+    for (const [to, level] of Object.entries(levels)) await app.system('grant.set', { to, on, level })
+  }
+  const made = async (kind: string, input: object, reference: string) => {
+    await app.system(`${kind}.create`, input)
+    await grant(`${kind}:${reference}`)
+    return remember(reference)
+  }
+  const making = {
+    hidden,
+    name,
+    user: async (more: object = {}) => {
+      const user = name()
+      await app.system('user.create', { name: user, ...more })
+      return remember(user)
+    },
+    group: async () => {
+      const group = name()
+      return made('group', { name: group }, group)
+    },
+    repositoryGroup: async () => {
+      const path = name()
+      return made('repository-group', { path, copy_permissions: false }, path)
+    },
+    repository: async () => {
+      const path = name()
+      return made('repository', { path }, path)
+    },
+    repositoryWithFile: async () => {
+      const repository = await making.repository()
+      await app.system('repository.commit-files', { repository, branch: 'master', message: 'file', files: [{ path: 'a/b', text: 'x' }] })
+      return repository
+    },
+    /** A namespace in use, and the run of a task in it that has ended. */
+    task: async () => {
+      const namespace = name()
+      const run = await app.system('task.deploy', { repository: 'source', directory: 'job', namespace })
+      await grant(`namespace:${namespace}`)
+      await until('the task has ended', async () => (await app.system('run.get', { run: run.id })).state === 'succeeded')
+      hidden.push(namespace, run.id)
+      return { namespace, name: run.name as string, run: run.id as string }
+    },
+    pipeline: async () => {
+      const namespace = name()
+      const { id } = await app.system('pipeline.run', { repository: 'source', directory: 'line', namespace, name: namespace })
+      await grant(`namespace:${namespace}`)
+      hidden.push(namespace, id)
+      return { namespace, run: id as string }
+    },
+    secret: async () => {
+      const scope = `repository:${await making.repository()}`
+      await app.system('secret.set', { scope, name: 'x', value: 'y' })
+      return scope
+    },
+    session: async () => {
+      const user = await making.user({ password: 'a phrase that is long' })
+      return (await app.system('session.create', { login: user, password: 'a phrase that is long' })).token as string
+    },
+  }
+  return making
+}
+
+/** The repository from which all tasks come; everybody with a name here may read it. */
+export async function makeSource(app: TestApp): Promise<void> {
+  await app.system('repository.create', { path: 'source', default_branch: 'master' })
+  const manifest = JSON.stringify({ type: 'job', name: 'job', cmd: ['/bin/true'] })
+  const pipeline = JSON.stringify({ name: 'line', original: 'line', tasks: [{ name: 'one', namespacetask: 'source/job' }] })
+  const files = [
+    { path: 'job/manifest.json', text: manifest },
+    { path: 'job/code/x', text: 'x' },
+    { path: 'line/pipeline.json', text: pipeline },
+  ]
+  await app.system('repository.commit-files', { repository: 'source', branch: 'master', message: 'files', files })
+  for (const to of ['reader', 'writer']) await app.system('grant.set', { to: `user:${to}`, on: 'repository:source', level: 'read' })
+}
+
+/** The same call about things that are not there. */
+export function missing(input: object, hidden: readonly string[]): { input: object; back: (text: string) => string } {
+  const pairs = hidden.map((reference) => [reference, reference.startsWith('hid') ? reference.replace('hid', 'mis') : randomUUID()] as const)
+  const swap = (text: string, from: 0 | 1) => pairs.reduce((swapped, pair) => swapped.replaceAll(pair[from], pair[from === 0 ? 1 : 0]), text)
+  return { input: JSON.parse(swap(JSON.stringify(input), 0)) as object, back: (text) => swap(text, 1) }
+}
