@@ -60,7 +60,7 @@ async function pathsBelow(at: string, folder: string): Promise<string[]> {
   const pending = [folder]
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     for (const entry of await entriesOf(`${at}/${next}`)) {
-      if (passing.test(entry.name) || entry.name.startsWith('tmp_objdir-')) continue
+      if (passing.test(entry.name)) continue
       if (entry.isDirectory()) pending.push(`${next}/${entry.name}`)
       else if (entry.isFile()) found.push(`${next}/${entry.name}`)
     }
