@@ -23,6 +23,11 @@ export type PostgresOptions = {
 
 // No statement of ours takes a second; one that does waits for something that will not come.
 const settings = '-c jit=off -c statement_timeout=60000 -c lock_timeout=30000 -c idle_in_transaction_session_timeout=60000'
+// A plan is kept for as long as the connection lives, also one that was made while a table was nearly empty: then reading all of it looks cheapest, and
+// with serializable transactions what is read is what conflicts. There is an index for every statement, so it shall be used from the first row on.
+const readerSettings = `${settings} -c enable_seqscan=off -c random_page_cost=1.1`
+// The engine's statements look up a few rows by their keys, nothing else.
+const engineSettings = `${readerSettings} -c enable_hashjoin=off -c enable_mergejoin=off`
 const oldestVersion = 150_000
 // Any number, the same in all servers: "capstan" in ASCII, cut to what a lock takes.
 const migrationLock = 0x6361_7073
@@ -34,19 +39,19 @@ export async function openPostgresStore({ url, log, clock }: PostgresOptions): P
   const config: PoolConfig = {
     connectionString: url,
     application_name: 'capstan',
-    options: settings,
+    options: readerSettings,
     connectionTimeoutMillis: 5000,
     keepAlive: true,
     // Numbers, not texts: nothing here passes 2^53. 20 is bigint (and what count gives), 21 smallint, 701 double precision.
     types: { getTypeParser: (oid: number) => (oid === 20 || oid === 21 || oid === 23 || oid === 701 ? Number : (value: unknown) => value) },
   }
-  const poolOf = (max: number) => {
-    const pool = new pg.Pool({ ...config, max, idleTimeoutMillis: 60_000 })
+  const poolOf = (max: number, options: string) => {
+    const pool = new pg.Pool({ ...config, options, max, idleTimeoutMillis: 60_000 })
     // A connection that breaks while nobody uses it is replaced at the next use.
     pool.on('error', (error) => log.warn('store.connection_lost', { error }))
     return pool
   }
-  const pool = poolOf(10)
+  const pool = poolOf(10, readerSettings)
   try {
     await prepare(pool, clock.now(), log)
   } catch (error) {
@@ -56,7 +61,7 @@ export async function openPostgresStore({ url, log, clock }: PostgresOptions): P
     throw error
   }
   const bus = postgresBus(() => new pg.Client(config), { id: randomUUID(), clock, log })
-  return assemble({ pool, engine: poolOf(1), bus, log, clock })
+  return assemble({ pool, engine: poolOf(1, engineSettings), bus, log, clock })
 }
 
 async function prepare(pool: Pool, now: number, log: Log): Promise<void> {
@@ -105,7 +110,12 @@ function assemble({ pool, engine, bus, log, clock }: Parts): Store {
   const pause = (ms: number) => sleep(clock, ms)
   const retryWrite = retrying(pause)
   const retryActs = retrying(pause)
-  const acts = new ActBatches((work) => retryActs(() => inTransaction(engine, 'read committed', work)), log)
+  const grown = analyseWhenGrown(pool, log)
+  const acts = new ActBatches(async (work) => {
+    const result = await retryActs(() => inTransaction(engine, 'read committed', work))
+    grown()
+    return result
+  }, log)
   const open = new Set<Promise<unknown>>()
   let closing: Promise<void> | null = null
 
@@ -148,6 +158,19 @@ function assemble({ pool, engine, bus, log, clock }: Parts): Store {
     await Promise.allSettled([...open])
     await bus.close()
     await Promise.all([engine.end(), pool.end()])
+  }
+}
+
+// A fresh database has no statistics, and plans made without them are kept. The server's own housekeeping comes after a minute, which is long for a queue
+// that fills: so we ask for statistics when the tables have grown, and that renews the plans as well. Each time is ten times as rare as the one before.
+function analyseWhenGrown(pool: Pool, log: Log): () => void {
+  let commits = 0
+  let next = 30
+  return () => {
+    commits += 1
+    if (commits < next || next > 30_000) return
+    next *= 10
+    command(pool, 'analyze run, step, audit_event, gauge').catch((error: unknown) => log.warn('store.analyse_failed', { error }))
   }
 }
 

@@ -85,8 +85,8 @@ async function loadGauges(sql: Sql, world: World, acts: readonly (AdvanceAct | A
     ])
     rows = await read()
   }
-  for (const name of wanted) world.gauges.set(name, { active: 0, changed: false })
-  for (const row of rows) world.gauges.set(String(row.name), { active: Number(row.active), changed: false })
+  for (const name of wanted) world.gauges.set(name, { active: 0, before: 0 })
+  for (const row of rows) world.gauges.set(String(row.name), { active: Number(row.active), before: Number(row.active) })
 }
 
 async function loadNames(sql: Sql, world: World, accepts: readonly AcceptAct[]): Promise<void> {
@@ -150,7 +150,8 @@ async function save(sql: Sql, world: World): Promise<void> {
   }
   await insertMany(sql, steps, [...made.steps.values()])
   await updateAll(sql, steps, ['run_id', 'key'], [...world.steps.values()])
-  const changed = [...world.gauges].filter(([, { changed }]) => changed).map(([name, { active }]) => ({ name, active }))
+  // Mostly one step gives its place to the next, and nothing is to be written.
+  const changed = [...world.gauges].filter(([, { active, before }]) => active !== before).map(([name, { active }]) => ({ name, active }))
   await insertMany(sql, gauges, changed, { conflict: ' on conflict (name) do update set active = excluded.active' })
   await insertMany(sql, auditEvents, made.audit)
 }

@@ -23,7 +23,7 @@ type Named = Pick<RunRow, 'id' | 'created_at'>
 export type World = {
   readonly runs: Map<string, KnownRun>
   readonly steps: Map<string, KnownStep>
-  readonly gauges: Map<string, { active: number; changed: boolean }>
+  readonly gauges: Map<string, { active: number; readonly before: number }>
   /** By name: the active runs, and the ended ones that are still listed. Only names that an act asks for. */
   readonly names: Map<string, { active: Named[]; ended: Named[] }>
   /** Queued and waiting runs by kind and namespace, where an act asks for them. */
@@ -237,7 +237,6 @@ function take(world: World, places: readonly Place[]): string | null {
       return gauge
     }
     state.active += amount
-    state.changed = true
   }
   return null
 }
@@ -247,6 +246,5 @@ function give(world: World, places: readonly { gauge: string; amount: number }[]
     const state = world.gauges.get(gauge)
     if (state === undefined) throw new Error(`The gauge ${gauge} was not read`)
     state.active = Math.max(state.active - amount, 0)
-    state.changed = true
   }
 }
