@@ -6,6 +6,7 @@ import type { Health } from '../core/operation/health.ts'
 import type { Call } from '../core/operation/invoke.ts'
 import type { Registry } from '../core/operation/registry.ts'
 import type { Settings } from '../core/operation/settings.ts'
+import type { Fault } from '../core/kernel/fault.ts'
 import type { Clock } from '../core/kernel/clock.ts'
 import type { Log } from '../core/kernel/log.ts'
 import type { Metrics } from './metrics.ts'
@@ -21,7 +22,8 @@ export type Api = {
   /** Whether an address that nothing answers is this API's to refuse, in its own error form. */
   readonly ownsPath?: (path: string) => boolean
   /** Answers such an address. Where the path exists with other methods, the reply has the header `allow` already. */
-  readonly refuseUnmatched?: (request: FastifyRequest, reply: FastifyReply, host: ApiHost) => void | Promise<void>
+  /** `why` is what is wrong with the address itself; null: nothing answers there. */
+  readonly refuseUnmatched?: (request: FastifyRequest, reply: FastifyReply, host: ApiHost, why: Fault | null) => void | Promise<void>
   /** First path segments that its routes use, so that no repository is named so. */
   readonly segments: readonly string[]
 }

@@ -69,7 +69,11 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       reply.headers(staticHeaders)
-      sendFault(reply, toFault(error, request, host.log))
+      // An address that the router cannot read still belongs to somebody, who refuses it in its own form.
+      const owner = ownerOf(apis, pathOf(request))
+      const why = toFault(error, request, host.log)
+      if (owner?.refuseUnmatched) void owner.refuseUnmatched(request, reply, host, why)
+      else sendFault(reply, why)
     },
   })
   // A form of another site can send text/plain: no API of ours takes it.
@@ -158,7 +162,7 @@ async function refuse(request: FastifyRequest, reply: FastifyReply, { apis, host
   if (allowed) reply.header('allow', allowed)
   const owner = ownerOf(apis, path)
   if (owner?.refuseUnmatched) {
-    await owner.refuseUnmatched(request, reply, host)
+    await owner.refuseUnmatched(request, reply, host, null)
     return reply
   }
   return sendFault(reply, allowed ? fault('method_not_allowed', { method: request.method, allowed }) : fault('route_not_found'))

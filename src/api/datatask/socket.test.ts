@@ -79,8 +79,11 @@ test('two Identity headers are refused', async () => {
   expect((await exchange([request])).text).toContain('invalid_parameter')
 })
 
-// The router refuses such an address before any API sees it; the host has to hand it to `refuseUnmatched`.
-test.todo('broken percent-encoding is invalid_parameter in the form of this API')
+test('broken percent-encoding is invalid_parameter in the form of this API', async () => {
+  const { text } = await exchange(['GET /v1/task/state/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'])
+  expect(text).toMatch(/^HTTP\/1\.1 400 /)
+  expect(text).toContain('"code":"invalid_parameter"')
+})
 
 test('a HEAD of a deploy deploys nothing', async () => {
   const request = `HEAD /v1/task/deployas/weather/fetch/headed HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${ann.key}\r\n\r\n`

@@ -11,7 +11,11 @@ export const native: Api = {
   name: 'native',
   segments: ['api'],
   ownsPath: (path) => path === '/api' || path.startsWith('/api/'),
-  refuseUnmatched(request, reply) {
+  refuseUnmatched(request, reply, _host, why) {
+    if (why) {
+      sendFault(reply, why)
+      return
+    }
     const allowed = reply.getHeader('allow')
     sendFault(reply, allowed ? fault('method_not_allowed', { method: request.method, allowed }) : fault('route_not_found'))
   },

@@ -172,7 +172,7 @@ export class ActiveRun {
     extra: { starts?: readonly StepStart[]; children?: readonly AcceptAct[] } = {},
   ): Promise<AdvanceResult | null> {
     const next = this.#translate(effects)
-    const run = this.#runPatch(next.finish)
+    const run = this.#runPatch(next.finish, changes)
     const act: AdvanceAct = {
       run_id: this.row.id,
       owner: this.row.owner,
@@ -335,10 +335,13 @@ export class ActiveRun {
     if (effects.length > 0) await this.#record([], effects)
   }
 
-  #runPatch(finish: Finish | null): AdvanceAct['run'] {
+  #runPatch(finish: Finish | null, changes: readonly StepChange[]): AdvanceAct['run'] {
     const now = this.#host.services.clock.now()
     if (finish) return endOfRun(this.row, finish, this.#last, { lone: this.#lone, now })
-    const begun = this.row.state === 'queued' && this.#live.all().some(({ row }) => row.state === 'starting' || row.state === 'running')
+    if (this.row.state !== 'queued') return null
+    const begun = [...changes.map(({ patch }) => patch), ...this.#live.all().map(({ row }) => row)].some(
+      ({ state }) => state === 'starting' || state === 'running',
+    )
     return begun ? { state: 'running', started_at: now } : null
   }
 

@@ -306,7 +306,7 @@ export class RunEngine implements Engine, RunHost {
         if (typeof record.outcome.conflict === 'string') throw taken(record.outcome.conflict)
         const row = await ctx.db.runs.byId(String(record.outcome.run))
         if (!row) throw fault('not_found', { kind: 'run', reference: String(record.outcome.run) }, { private: { kind: 'run', absence: 'missing' } })
-        return { run: row, replaced: record.outcome.replaced === true, replayed: true }
+        return { run: row, replaced: Boolean(record.outcome.replaced), replayed: true }
       }
     }
   }

@@ -48,7 +48,8 @@ export function translate(host: RunHost, run: RunRow, live: LiveSteps, effects: 
         row.runtime = runtime
         live.add(row, effect.node, host.services.runtimes.get(runtime) ?? null)
         // Who waits already in this namespace comes first.
-        if (!host.waiting.has(run.namespace)) starts.push({ key: row.key, places })
+        if (host.waiting.has(run.namespace)) row.reason = 'waiting_for_quota'
+        else starts.push({ key: row.key, places })
       }
     } else {
       const state: EndState = effect.do === 'skip' ? 'skipped' : effect.state
