@@ -10,7 +10,7 @@ const ends = (steps: readonly StepRow[]) => Object.fromEntries(steps.map((step) 
 
 /** What the run engine promises, over any store: exported, so that each store's test is a few lines. */
 export function engineSuite(title: string, options: { openStore?: (folder: string) => Promise<Store>; skip?: string | null }) {
-  describe.skipIf(options.skip)(title, () => {
+  describe.skipIf(options.skip)(options.skip ? `${title} (skipped: ${options.skip})` : title, () => {
     let lab: EngineLab
     beforeAll(async () => {
       lab = await engineLab(options.openStore ? { openStore: options.openStore } : {})

@@ -9,10 +9,10 @@ import type { Store } from '../../ports/store/store.ts'
 import { openPostgresStore } from './postgres/store.ts'
 import { openSqliteStore } from './sqlite/store.ts'
 import { storeSuite } from './store.suite.ts'
-import { testLog } from './suite/fixtures.ts'
-import { playHistory, randomHistory } from './suite/history.ts'
-import { seeded } from './suite/random.ts'
-import { acceptAct, advanceAct, resourceRow, runRow, userRow } from './suite/rows.ts'
+import { testLog } from './testing/fixtures.ts'
+import { playHistory, randomHistory } from './testing/history.ts'
+import { seeded } from './testing/random.ts'
+import { acceptAct, advanceAct, resourceRow, runRow, userRow } from './testing/rows.ts'
 
 const postgres = await startPostgres({ durable: false })
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../core/kernel/clock.ts'
 import { openSqliteStore } from './sqlite/store.ts'
 import { storeSuite } from './store.suite.ts'
-import { testLog } from './suite/fixtures.ts'
+import { testLog } from './testing/fixtures.ts'
 
 const folders: string[] = []
 

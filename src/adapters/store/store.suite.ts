@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeEach, describe } from 'vitest'
 import type { Store } from '../../ports/store/store.ts'
-import { acceptSuite } from './suite/accept.suite.ts'
-import { advanceSuite } from './suite/advance.suite.ts'
-import type { Subject } from './suite/fixtures.ts'
-import { identitySuite } from './suite/identity.suite.ts'
-import { permissionSuite } from './suite/permission.suite.ts'
-import { resourceSuite } from './suite/resource.suite.ts'
-import { runSuite } from './suite/run.suite.ts'
-import { transactionSuite } from './suite/transaction.suite.ts'
+import { acceptSuite } from './testing/accept.suite.ts'
+import { advanceSuite } from './testing/advance.suite.ts'
+import type { Subject } from './testing/fixtures.ts'
+import { identitySuite } from './testing/identity.suite.ts'
+import { permissionSuite } from './testing/permission.suite.ts'
+import { resourceSuite } from './testing/resource.suite.ts'
+import { runSuite } from './testing/run.suite.ts'
+import { transactionSuite } from './testing/transaction.suite.ts'
 
 export type StoreSuite = {
   /** A fresh, empty store for each test. */

@@ -77,6 +77,7 @@ export class ActiveRun {
 
   /** The run is stored: begins with what was started in that commit. */
   opened(started: readonly string[]): void {
+    if (started.length > 0) Object.assign(this.row, { state: 'running', started_at: this.row.created_at })
     this.post(async () => {
       await this.#afterCommit(started)
       if (this.#pending.length > 0) await this.#record([], this.#pending.splice(0))

@@ -286,8 +286,8 @@ export class RunEngine implements Engine, RunHost {
     }
     const result = await this.services.store.engine.accept(act)
     if (result.outcome !== 'accepted') return this.#notAccepted(ctx, draft, options, result)
-    this.adopt(run)
     run.opened(result.started)
+    this.adopt(run)
     return { run: { ...run.row }, replaced: result.replaced !== null, replayed: false }
   }
 

@@ -21,7 +21,7 @@ export type Place = { readonly gauge: string; readonly amount: number; readonly 
 export type AcceptAct = {
   readonly run: RunRow
   readonly steps: readonly StepRow[]
-  /** Steps (by key) that shall start at once if their places are free; else they stay queued. */
+  /** Steps (by key) that shall start at once if their places are free; else they stay queued. A run with a step that started is running from its making on. */
   readonly starts: readonly StepStart[]
   /** Refuse when another active run has the same kind, namespace and name. Ended ones of that name leave the lists. */
   readonly unique: boolean

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Connection, sqlOver } from '../sqlite/connection.ts'
-import { exampleMigrations } from '../suite/migrations.ts'
+import { exampleMigrations } from '../testing/migrations.ts'
 import { migrations } from './all.ts'
 import { checksum, migrate } from './migrate.ts'
 import type { Migration } from './migration.ts'
@@ -83,7 +83,7 @@ test('the versions of our own migrations count up by one, and both engines get t
 })
 
 function runMigrator(dieBefore: string): Promise<{ signal: NodeJS.Signals | null; output: string }> {
-  const script = join(import.meta.dirname, '../suite/migrator.ts')
+  const script = join(import.meta.dirname, '../testing/migrator.ts')
   const child = spawn(process.execPath, [script, join(folder, 'test.db'), dieBefore], { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))

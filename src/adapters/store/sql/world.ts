@@ -103,11 +103,13 @@ export function acceptIn(world: World, act: AcceptAct): AcceptResult {
     world.made.slots.push({ ...slot, run_id: run.id })
   }
   if (record) keep(world, { ...record, outcome: { ...record.outcome, replaced } })
-  world.made.runs.set(run.id, { row: { ...run }, exclusive: act.unique ? 1 : 0 })
+  const { started, refused } = placeSteps(world, act.steps, act.starts)
+  // A run whose first step starts in the same commit never waits: it must not count as queued.
+  const row: RunRow = started.length > 0 && run.state === 'queued' ? { ...run, state: 'running', started_at: run.created_at } : { ...run }
+  world.made.runs.set(run.id, { row, exclusive: act.unique ? 1 : 0 })
   if (run.active) names?.active.push(run)
   else if (run.listed) names?.ended.push(run)
-  if (isQueued(run)) world.queues.set(queueOf(run), queue + 1)
-  const { started, refused } = placeSteps(world, act.steps, act.starts)
+  if (isQueued(row)) world.queues.set(queueOf(run), queue + 1)
   world.made.audit.push(...act.audit)
   return { outcome: 'accepted', started, refused, replaced }
 }

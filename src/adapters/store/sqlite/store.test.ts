@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../../core/kernel/clock.ts'
 import { silentLog } from '../../../core/kernel/log.ts'
 import type { Store } from '../../../ports/store/store.ts'
-import { acceptAct, runRow } from '../suite/rows.ts'
+import { acceptAct, runRow } from '../testing/rows.ts'
 import { openSqliteStore } from './store.ts'
 
 let folder = ''
@@ -123,7 +123,7 @@ test('kill -9 under load loses nothing that was acknowledged, and leaves no run 
 
 // Gives the ids that the server had printed by the time it died.
 async function killedUnderLoad(count: number): Promise<string[]> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../suite/writer.ts'), folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../testing/writer.ts'), folder], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ids: string[] = []
   const lines = createInterface({ input: child.stdout })
   lines.on('line', (line) => {
