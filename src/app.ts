@@ -44,7 +44,7 @@ import type { Runtime } from './ports/runtime.ts'
 import type { Store } from './ports/store/store.ts'
 
 /** The whole server, built and not yet listening. */
-export type App = {
+type App = {
   readonly services: Services
   /** The one-time token for the first administrator; null when there is one. */
   readonly bootstrapToken: string | null
@@ -54,7 +54,7 @@ export type App = {
   close(): Promise<void>
 }
 
-export type AppOptions = {
+type AppOptions = {
   readonly log?: Log
   /** Further runtimes, by name: tests and benchmarks bring the `fake` one. */
   readonly runtimes?: readonly Runtime[]
@@ -64,7 +64,7 @@ export type AppOptions = {
 }
 
 /** Builds the server from its configuration. Throws `StoreRefused` when the data folder or database cannot be used. */
-export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
+async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const owned: (() => Promise<void> | void)[] = []
   const own = <T>(thing: T, close: (thing: T) => Promise<void> | void): T => {
     owned.push(() => close(thing))
@@ -160,14 +160,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 }
 
 /** Writes a consistent copy of everything that the data folder holds, while a server uses it or not. Gives lines for the operator. */
-export async function backup(config: Config, file: string): Promise<readonly string[]> {
+async function backup(config: Config, file: string): Promise<readonly string[]> {
   refuseDatabaseServer(config, 'Save that with "pg_dump", and after it copy these folders')
   const { writeBackup } = await import('./adapters/backup/backup.ts')
   return writeBackup({ data: config.data, file: resolve(file), at: systemClock.now() })
 }
 
 /** Puts a backup into an empty data folder. Gives lines for the operator. */
-export async function restore(config: Config, file: string): Promise<readonly string[]> {
+async function restore(config: Config, file: string): Promise<readonly string[]> {
   refuseDatabaseServer(config, 'Restore that with "pg_restore", and put back these folders')
   const { restoreBackup } = await import('./adapters/backup/restore.ts')
   return restoreBackup({ data: config.data, file: resolve(file) })
@@ -211,3 +211,6 @@ function adminOf(config: Config) {
   if (config.adminName === null) return null
   return { name: config.adminName, password: config.adminPassword, email: config.adminEmail, apiKey: config.adminApiKey }
 }
+
+export type { App, AppOptions }
+export { createApp, backup, restore }

@@ -110,3 +110,14 @@ test('no any, no default exports, no barrels', () => {
 test('no file is longer than 500 lines', () => {
   expect(sources.filter((source) => source.text.split('\n').length > 500).map((source) => source.name)).toEqual([])
 })
+
+// Tools that read declarations with regular expressions try every way to cut `async function` and a long name into words: 2^letters of them. Files with such
+// names list what they export at their end, where a reader finds the whole interface at once.
+test('long names are exported by the list at the end of their file', () => {
+  const long = sources.flatMap((source) =>
+    [...source.code.matchAll(/^export\s+((?:[\w$]+\s*)+)/gm)]
+      .filter((match) => (match[1] ?? '').split(/\s+/).reduce((letters, word) => letters + Math.max(word.length - 1, 0), 0) > 18)
+      .map((match) => `${source.name}: ${match[0].trim()}`),
+  )
+  expect(long).toEqual([])
+})

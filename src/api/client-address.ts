@@ -2,13 +2,13 @@ import { BlockList, isIP } from 'node:net'
 import type { IncomingMessage } from 'node:http'
 
 /** Says where a request comes from. */
-export type ClientAddress = (request: IncomingMessage) => string
+type ClientAddress = (request: IncomingMessage) => string
 
 /**
  * The address of the TCP peer; where that is a trusted proxy, the right-most address of `X-Forwarded-For` that is no trusted proxy. An entry that is no
  * address ends the search at the proxy that passed it on: what a client wrote is never taken for an address.
  */
-export function clientAddress(trustedProxies: readonly string[]): ClientAddress {
+function clientAddress(trustedProxies: readonly string[]): ClientAddress {
   if (trustedProxies.length === 0) return peerOf
   const trusted = networkList(trustedProxies)
   return (request) => {
@@ -25,7 +25,7 @@ export function clientAddress(trustedProxies: readonly string[]): ClientAddress 
 }
 
 /** Whether an address is in one of the networks (CIDR). IPv4-mapped addresses count as IPv4. */
-export function networkList(networks: readonly string[]): (address: string) => boolean {
+function networkList(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const network of networks) {
     const [address = '', prefix = ''] = network.split('/')
@@ -40,7 +40,7 @@ export function networkList(networks: readonly string[]): (address: string) => b
 }
 
 /** An address in one spelling: IPv4-mapped ones as IPv4, without a zone. */
-export function plainAddress(address: string): string {
+function plainAddress(address: string): string {
   const bare = address.split('%')[0] ?? ''
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)
   return mapped?.[1] ?? bare
@@ -53,3 +53,6 @@ function peerOf(request: IncomingMessage): string {
 function withoutPort(entry: string): string {
   return /^\[([^\]]+)\](?::\d+)?$/.exec(entry)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(entry)?.[1] ?? entry
 }
+
+export type { ClientAddress }
+export { clientAddress, networkList, plainAddress }

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** Answers what is no HTTP that node can read, then ends the connection: nothing that follows on it can be trusted to be a request of its own. */
-export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   if (!socket.writable) {
     socket.destroy()
@@ -25,3 +25,5 @@ function meaningOf(code: string | undefined): [number, string] {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'its headers took too long']
   return [400, 'it does not follow HTTP']
 }
+
+export { answerClientError }

@@ -1,5 +1,5 @@
 /** The value of a cookie in a `Cookie` header; undefined when it is missing or empty. Of several with one name the first counts. */
-export function readCookie(header: string | undefined, name: string): string | undefined {
+function readCookie(header: string | undefined, name: string): string | undefined {
   if (!header) return undefined
   for (const part of header.split(';')) {
     const at = part.indexOf('=')
@@ -11,7 +11,7 @@ export function readCookie(header: string | undefined, name: string): string | u
   return undefined
 }
 
-export type CookieOptions = {
+type CookieOptions = {
   /** Seconds that the browser keeps it; 0 deletes it. */
   readonly maxAge: number
   /** Only over TLS. */
@@ -19,7 +19,7 @@ export type CookieOptions = {
 }
 
 /** A `Set-Cookie` header for something that scripts must not read and other sites' requests must not carry. */
-export function sessionCookie(name: string, value: string, { maxAge, secure }: CookieOptions): string {
+function sessionCookie(name: string, value: string, { maxAge, secure }: CookieOptions): string {
   if (!/^[\w.~+/=-]*$/.test(value)) throw new Error('A cookie value is letters, digits and -._~+/=')
   return `${name}=${value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${Math.max(0, Math.floor(maxAge))}${secure ? '; Secure' : ''}`
 }
@@ -27,3 +27,6 @@ export function sessionCookie(name: string, value: string, { maxAge, secure }: C
 function unquote(value: string): string {
   return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
 }
+
+export type { CookieOptions }
+export { readCookie, sessionCookie }

@@ -27,7 +27,7 @@ declare module 'fastify' {
   }
 }
 
-export type HttpOptions = {
+type HttpOptions = {
   readonly config: Pick<Config, 'trustedProxies' | 'bodyLimitBytes'>
   readonly services: Services
   readonly apis: readonly Api[]
@@ -50,7 +50,7 @@ const staticHeaders = {
 }
 
 /** The one listener of all APIs, ready to listen. Closing it ends streams and idle connections, and all others after a few seconds. */
-export async function createHttp(options: HttpOptions): Promise<FastifyInstance> {
+async function createHttp(options: HttpOptions): Promise<FastifyInstance> {
   const { services, apis } = options
   const closing = new AbortController()
   const host = hostOf(options, closing.signal)
@@ -97,7 +97,7 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
 }
 
 /** Starts to listen, and gives the port that was taken. A taken port or a foreign address rejects with node's error. */
-export async function listenHttp(http: FastifyInstance, { host, port }: { host: string; port: number }): Promise<number> {
+async function listenHttp(http: FastifyInstance, { host, port }: { host: string; port: number }): Promise<number> {
   await http.listen({ host, port })
   const address = http.server.address()
   return typeof address === 'object' && address !== null ? address.port : port
@@ -196,3 +196,6 @@ function checkSegments(routes: RoutesSeen, apis: readonly Api[]): void {
   const missing = [...routes.segments()].filter((segment) => segment !== '' && !listed.has(segment))
   if (missing.length > 0) throw new Error(`No API lists the first path segments ${missing.join(', ')} of its routes`)
 }
+
+export type { HttpOptions }
+export { createHttp, listenHttp }

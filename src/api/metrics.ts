@@ -1,7 +1,7 @@
 /** What was counted since the start, by name and labels. */
-export type Counted = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number }
+type Counted = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number }
 
-export type Metrics = {
+type Metrics = {
   /** Counts something for /metrics. Labels come from closed sets (API, status, operation): never from a request's free text. */
   count(name: string, labels?: Readonly<Record<string, string>>): void
   counted(): readonly Counted[]
@@ -11,7 +11,7 @@ const none: Readonly<Record<string, string>> = {}
 const mostSeries = 10_000
 
 /** Counters in memory: an increment is a look-up, and the library that prints them is loaded by the first scrape. */
-export function createMetrics(): Metrics {
+function createMetrics(): Metrics {
   const series = new Map<string, { name: string; labels: Readonly<Record<string, string>>; value: number }>()
   return {
     count(name, labels = none) {
@@ -24,3 +24,6 @@ export function createMetrics(): Metrics {
     counted: () => [...series.values()].map((entry) => ({ ...entry })),
   }
 }
+
+export type { Counted, Metrics }
+export { createMetrics }

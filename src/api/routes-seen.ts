@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 
 /** The routes of all APIs, as patterns: which methods a path takes, and which first segments are in use. */
-export type RoutesSeen = {
+type RoutesSeen = {
   /** The methods that a path answers; empty when nothing is there. */
   methodsOf(path: string): readonly string[]
   /** First segments of all routes that start with fixed text. */
@@ -11,7 +11,7 @@ export type RoutesSeen = {
 type Pattern = { readonly expression: RegExp; readonly methods: Set<string> }
 
 /** Watches routes being added. Call it before the first one is. */
-export function watchRoutes(http: FastifyInstance): RoutesSeen {
+function watchRoutes(http: FastifyInstance): RoutesSeen {
   const fixed = new Map<string, Set<string>>()
   const patterns = new Map<string, Pattern>()
   const segments = new Set<string>()
@@ -52,3 +52,6 @@ function expressionOf(url: string): RegExp {
     .join('[^/]+')
   return new RegExp(`^${source}$`)
 }
+
+export type { RoutesSeen }
+export { watchRoutes }

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import type { Clock, Timer } from '../core/kernel/clock.ts'
 
 /** One message of a stream of server-sent events. */
-export type ServerSentEvent = { readonly id?: string; readonly event?: string; readonly data: unknown }
+type ServerSentEvent = { readonly id?: string; readonly event?: string; readonly data: unknown }
 
 const pingAfterMs = 15_000
 
@@ -11,14 +11,14 @@ const pingAfterMs = 15_000
  * Answers with server-sent events: headers at once, a comment every 15 s so that proxies and clients see it is alive, and an end when `items` end.
  * `items` must end when the reply's signal (`signalOf`) is aborted.
  */
-export function sendEvents(reply: FastifyReply, items: AsyncIterable<ServerSentEvent>, clock: Clock): FastifyReply {
+function sendEvents(reply: FastifyReply, items: AsyncIterable<ServerSentEvent>, clock: Clock): FastifyReply {
   reply.header('content-type', 'text/event-stream; charset=utf-8')
   reply.header('x-accel-buffering', 'no')
   return reply.send(Readable.from(lines(items, clock), { objectMode: false, highWaterMark: 64 * 1024 }))
 }
 
 /** Aborted when the client has gone before the answer was complete, or the server stops. */
-export function signalOf(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
+function signalOf(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
   const gone = new AbortController()
   const stop = () => gone.abort(stopping.reason)
   if (stopping.aborted) stop()
@@ -66,3 +66,6 @@ async function orPing<T>(next: Promise<T>, clock: Clock): Promise<T | 'ping'> {
 function textOf({ id, event, data }: ServerSentEvent): string {
   return `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`
 }
+
+export type { ServerSentEvent }
+export { sendEvents, signalOf }

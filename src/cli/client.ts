@@ -2,12 +2,12 @@ import { isObject } from '../core/kernel/json.ts'
 import { CommandFailure, exitOf } from './exit.ts'
 
 /** A server and how to prove oneself to it. */
-export type Server = { readonly url: string; readonly token: string | null }
+type Server = { readonly url: string; readonly token: string | null }
 
 const answerWithinMs = 120_000
 
 /** Calls an operation and gives its output. Whatever goes wrong is a `CommandFailure` that says what to do next. */
-export async function callOperation(server: Server, operation: string, input: unknown): Promise<unknown> {
+async function callOperation(server: Server, operation: string, input: unknown): Promise<unknown> {
   const response = await send(server, `/api/v1/${operation}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -19,10 +19,10 @@ export async function callOperation(server: Server, operation: string, input: un
   return body
 }
 
-export type StreamedEvent = { readonly id: string; readonly event: string; readonly data: unknown }
+type StreamedEvent = { readonly id: string; readonly event: string; readonly data: unknown }
 
 /** Follows a stream of server-sent events until it ends. */
-export async function* followEvents(server: Server, path: string, lastId?: string): AsyncGenerator<StreamedEvent> {
+async function* followEvents(server: Server, path: string, lastId?: string): AsyncGenerator<StreamedEvent> {
   const headers = { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) }
   const response = await send(server, path, { headers })
   if (!response.ok) throw failureOf(server, response.status, await response.json().catch(() => null))
@@ -78,3 +78,6 @@ function problemsOf(details: unknown): string {
   if (problems.length < 2) return ''
   return problems.map((problem) => (isObject(problem) ? `\n  ${problem.path || '/'} ${problem.message}` : '')).join('')
 }
+
+export type { Server, StreamedEvent }
+export { callOperation, followEvents }

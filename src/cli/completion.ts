@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 const shells = ['bash', 'zsh', 'fish'] as const
 
 /** A completion script for a shell, made from the commands. Names of commands and options are ours: nothing in it comes from a server. */
-export function completionScript(program: Command, kind: string): string {
+function completionScript(program: Command, kind: string): string {
   const words = wordsByPath(program)
   if (kind === 'bash') return bash(words)
   if (kind === 'zsh') return `#compdef capstan\nautoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
@@ -56,3 +56,5 @@ function fish(words: ReadonlyMap<string, readonly string[]>): string {
   })
   return `${lines.join('\n')}\n`
 }
+
+export { completionScript }

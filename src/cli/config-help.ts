@@ -3,7 +3,7 @@ import type { Config } from '../config/load.ts'
 import type { Key } from '../config/schema.ts'
 
 /** Every key with its three names, for `--help`. */
-export function configHelp(): string {
+function configHelp(): string {
   const parts = keyList.map(([, key]) => {
     const names = [key.secret ? null : `${key.flag}${key.kind.toml === 'boolean' ? '' : ' <value>'}`, key.environment, key.path].filter(Boolean)
     return `  ${names.join(' | ')}\n      ${key.description}\n      ${key.kind.wanted}; ${defaultOf(key)}\n`
@@ -13,7 +13,7 @@ export function configHelp(): string {
 }
 
 /** What holds when a key is not set. */
-export function defaultOf(key: Key): string {
+function defaultOf(key: Key): string {
   if (key.otherwise) return `default: ${key.otherwise}`
   if (key.default === null) return 'not set by default'
   const value = Array.isArray(key.default) ? key.default.join(',') : String(key.default)
@@ -21,9 +21,11 @@ export function defaultOf(key: Key): string {
 }
 
 /** The settings in effect and where each comes from; secrets are only said to be set. */
-export function configRows(config: Config): { key: string; value: unknown; source: string }[] {
+function configRows(config: Config): { key: string; value: unknown; source: string }[] {
   return keyList.map(([name, key]) => {
     const value: unknown = config[name]
     return { key: key.path, value: key.secret && value !== null ? '***' : value, source: config.sources[name] }
   })
 }
+
+export { configHelp, defaultOf, configRows }

@@ -6,12 +6,12 @@ import type { ClientEnvironment } from '../config/client.ts'
 import type { Server } from './client.ts'
 
 /** What `capstan login` stored: a token for each server, and which server commands talk to. */
-export type Credentials = { readonly current: string | null; readonly servers: Readonly<Record<string, { readonly token: string }>> }
+type Credentials = { readonly current: string | null; readonly servers: Readonly<Record<string, { readonly token: string }>> }
 
 const nothing: Credentials = { current: null, servers: {} }
-export const defaultServer = 'http://127.0.0.1:9120'
+const defaultServer = 'http://127.0.0.1:9120'
 
-export async function readCredentials(file: string): Promise<Credentials> {
+async function readCredentials(file: string): Promise<Credentials> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw new CommandFailure('failure', `${file} cannot be read (${error.code}).`)
@@ -25,7 +25,7 @@ export async function readCredentials(file: string): Promise<Credentials> {
 }
 
 /** Keeps a token for a server, which commands talk to from now on. The file is the owner's alone. */
-export async function storeToken(file: string, url: string, token: string): Promise<void> {
+async function storeToken(file: string, url: string, token: string): Promise<void> {
   const { servers } = await readCredentials(file)
   const next: Credentials = { current: url, servers: { ...servers, [url]: { token } } }
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
@@ -37,7 +37,7 @@ export async function storeToken(file: string, url: string, token: string): Prom
 }
 
 /** The server that a command talks to: `--server`, else the environment, else the one signed in to last, else one on this machine. */
-export async function serverOf(environment: ClientEnvironment, named: string | undefined): Promise<Server> {
+async function serverOf(environment: ClientEnvironment, named: string | undefined): Promise<Server> {
   // Where the environment says everything (in CI), what somebody stored on this machine does not matter.
   const { current, servers } = environment.token && (named ?? environment.server) ? nothing : await readCredentials(environment.credentialsFile)
   const url = plainUrl(named ?? environment.server ?? current ?? defaultServer)
@@ -45,10 +45,13 @@ export async function serverOf(environment: ClientEnvironment, named: string | u
 }
 
 /** A server's address in one spelling. */
-export function plainUrl(text: string): string {
+function plainUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
     throw new CommandFailure('usage', `"${text}" is no address of a server. Write for example ${defaultServer}.`)
   }
   return url.href.replace(/\/+$/, '')
 }
+
+export type { Credentials }
+export { defaultServer, readCredentials, storeToken, serverOf, plainUrl }

@@ -1,7 +1,7 @@
 import { faults } from '../core/kernel/fault.ts'
 
 /** The exit statuses of every command, so that scripts can tell failures apart. */
-export const exits = {
+const exits = {
   ok: { status: 0, meaning: 'it is done' },
   failure: { status: 1, meaning: 'it failed, or the server cannot be reached' },
   usage: { status: 2, meaning: 'the command, an option or an input is wrong' },
@@ -12,10 +12,10 @@ export const exits = {
   tryLater: { status: 7, meaning: 'too much at once, or something is down: try again later' },
 } as const
 
-export type Exit = keyof typeof exits
+type Exit = keyof typeof exits
 
 /** A command that ends without success: what to say, and the exit status. */
-export class CommandFailure extends Error {
+class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
   readonly exit: Exit
   /** Shown as JSON with `--json`. */
@@ -29,7 +29,7 @@ export class CommandFailure extends Error {
 }
 
 /** The exit for an answer that is an error. */
-export function exitOf(code: string, status: number): Exit {
+function exitOf(code: string, status: number): Exit {
   if (status === 401) return 'notSignedIn'
   if (Object.hasOwn(faults, code) && faults[code as keyof typeof faults].retry) return 'tryLater' // own key, by the check
   if (status === 403) return 'refused'
@@ -40,6 +40,9 @@ export function exitOf(code: string, status: number): Exit {
 }
 
 /** For `--help` and the documents. */
-export function exitLines(): string[] {
+function exitLines(): string[] {
   return Object.values(exits).map(({ status, meaning }) => `${status}  ${meaning}`)
 }
+
+export type { Exit }
+export { exits, CommandFailure, exitOf, exitLines }

@@ -5,13 +5,13 @@ import { harmless, oneLine, safeJson } from './terminal.ts'
 import type { Server } from './client.ts'
 import type { Terminal } from './terminal.ts'
 
-export type LogOptions = { readonly step?: string; readonly attempt?: string; readonly offset?: string; readonly follow?: boolean }
+type LogOptions = { readonly step?: string; readonly attempt?: string; readonly offset?: string; readonly follow?: boolean }
 
 /**
  * Prints the output of a run, live with `follow`, over interruptions of the connection. Following a run that ended badly fails, so that a script that
  * waits for a run can tell.
  */
-export async function printRunLog(terminal: Terminal, server: Server, run: string, options: LogOptions): Promise<void> {
+async function printRunLog(terminal: Terminal, server: Server, run: string, options: LogOptions): Promise<void> {
   const query = new URLSearchParams()
   for (const name of ['step', 'attempt', 'offset'] as const) {
     const value = options[name]
@@ -42,7 +42,7 @@ export async function printRunLog(terminal: Terminal, server: Server, run: strin
 }
 
 /** Prints changes as they happen, until it is interrupted. */
-export async function watch(terminal: Terminal, server: Server, { kind, json }: { kind: string | null; json: boolean }): Promise<void> {
+async function watch(terminal: Terminal, server: Server, { kind, json }: { kind: string | null; json: boolean }): Promise<void> {
   let last: string | undefined
   for (;;) {
     for await (const { id, event, data } of followEvents(server, '/api/v1/events', last)) {
@@ -58,3 +58,6 @@ export async function watch(terminal: Terminal, server: Server, { kind, json }: 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
+
+export type { LogOptions }
+export { printRunLog, watch }

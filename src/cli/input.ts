@@ -8,15 +8,10 @@ import type { Parameter, Parameters } from './parameters.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What stood on the command line, by member. */
-export type Given = Readonly<Record<string, unknown>>
+type Given = Readonly<Record<string, unknown>>
 
 /** The input of an operation: `--input` first, what was given on its own over it, and secrets asked for or read from standard input. */
-export async function readInput(
-  terminal: Terminal,
-  { positional, options }: Parameters,
-  given: Given,
-  whole: string | undefined,
-): Promise<JsonObject> {
+async function readInput(terminal: Terminal, { positional, options }: Parameters, given: Given, whole: string | undefined): Promise<JsonObject> {
   const input: JsonObject = whole === undefined ? {} : await wholeInput(terminal, whole)
   const known = positional ? [positional, ...options] : options
   for (const parameter of known) {
@@ -67,3 +62,6 @@ async function fileText(file: string): Promise<string> {
     throw new CommandFailure('usage', `${file} cannot be read (${error.code}).`)
   })
 }
+
+export type { Given }
+export { readInput }

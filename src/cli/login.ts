@@ -5,10 +5,10 @@ import { CommandFailure } from './exit.ts'
 import type { ClientEnvironment } from '../config/client.ts'
 import type { Terminal } from './terminal.ts'
 
-export type LoginOptions = { readonly url: string; readonly user?: string; readonly token?: boolean }
+type LoginOptions = { readonly url: string; readonly user?: string; readonly token?: boolean }
 
 /** Signs in and keeps the token. With `token` a session token or API key is taken instead of a name and password. */
-export async function login(terminal: Terminal, environment: ClientEnvironment, options: LoginOptions): Promise<void> {
+async function login(terminal: Terminal, environment: ClientEnvironment, options: LoginOptions): Promise<void> {
   const url = plainUrl(options.url)
   const token = options.token ? await secretLine(terminal, 'Token or API key: ') : await newSession(terminal, url, options.user)
   // Something that only somebody signed in may call: a wrong token is told now, not with the next command.
@@ -30,8 +30,11 @@ async function newSession(terminal: Terminal, url: string, user: string | undefi
 }
 
 /** A secret: asked for without showing it, or the first line of standard input where nobody can be asked. */
-export async function secretLine(terminal: Terminal, question: string): Promise<string> {
+async function secretLine(terminal: Terminal, question: string): Promise<string> {
   const text = terminal.interactive ? await terminal.ask(question, { hidden: true }) : ((await terminal.readAll()).split(/\r?\n/)[0] ?? '')
   if (text === '') throw new CommandFailure('usage', `${question.replace(/: $/, '')} is missing. Type it, or pipe it in.`)
   return text
 }
+
+export type { LoginOptions }
+export { login, secretLine }

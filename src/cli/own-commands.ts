@@ -16,7 +16,7 @@ import type { Config } from '../config/load.ts'
 import type { AppModule, Seams } from './seams.ts'
 
 /** Adds the commands that are no operations: of the server itself, of signing in, and of following. */
-export function addOwnCommands(program: Command, options: ProgramOptions, seams: Seams): void {
+function addOwnCommands(program: Command, options: ProgramOptions, seams: Seams): void {
   addServerCommands(program, options, seams)
   addClientCommands(program, options)
   const { terminal } = options
@@ -97,3 +97,5 @@ function addClientCommands(program: Command, { terminal, environment }: ProgramO
       await watch(terminal, await serverOf(environment, chosen.server), { kind: chosen.all ? null : 'run', json: chosen.json === true })
     })
 }
+
+export { addOwnCommands }

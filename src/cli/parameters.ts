@@ -3,7 +3,7 @@ import type { JsonObject } from '../core/kernel/json.ts'
 import type { AnyOperation } from '../core/operation/operation.ts'
 
 /** One member of an operation's input, as the command line takes it. */
-export type Parameter = {
+type Parameter = {
   readonly member: string
   /** `--first-name` */
   readonly flag: string
@@ -17,7 +17,7 @@ export type Parameter = {
   readonly choices: readonly string[]
 }
 
-export type Parameters = { readonly positional: Parameter | null; readonly options: readonly Parameter[] }
+type Parameters = { readonly positional: Parameter | null; readonly options: readonly Parameter[] }
 
 type Schema = {
   readonly type?: string
@@ -33,7 +33,7 @@ type Schema = {
 const taken: ReadonlySet<string> = new Set(['help', 'json', 'server', 'input'])
 
 /** The parameters of an operation. The thing that it is about (else the first text it needs) is the argument; the rest are options. */
-export function parametersOf(operation: AnyOperation): Parameters {
+function parametersOf(operation: AnyOperation): Parameters {
   const schema: Schema = operation.input // TypeBox's schemas are JSON Schema objects
   const secrets = new Set(operation.secretMembers)
   const all = Object.entries(schema.properties ?? {}).map(([member, node]) => {
@@ -72,7 +72,7 @@ function isScalar(node: Schema | undefined): node is Schema & { type: keyof type
 }
 
 /** The value of a parameter that is not secret, from the text on the command line. */
-export function readValue(parameter: Parameter, text: string): JsonObject[string] {
+function readValue(parameter: Parameter, text: string): JsonObject[string] {
   if (text === 'null' && parameter.nullable) return null
   switch (parameter.kind) {
     case 'text':
@@ -93,7 +93,7 @@ export function readValue(parameter: Parameter, text: string): JsonObject[string
 }
 
 /** JSON from the command line, or from a file (`@name`) by way of `read`. */
-export function parseJson(text: string, what: string): JsonObject[string] {
+function parseJson(text: string, what: string): JsonObject[string] {
   try {
     return JSON.parse(text)
   } catch {
@@ -106,12 +106,15 @@ function wrong(parameter: Parameter, text: string, wanted: string): CommandFailu
 }
 
 /** How a parameter is written in help: `--first-name <text>`. */
-export function placeholderOf({ kind, choices }: Parameter): string {
+function placeholderOf({ kind, choices }: Parameter): string {
   return choices.length > 0 && choices.join('|').length <= 40 ? choices.join('|') : kind === 'integer' ? 'number' : kind
 }
 
 /** Noun and verb of an operation's name: `workflow.version.create` is `workflow version-create`. */
-export function wordsOf(name: string): { noun: string; verb: string } {
+function wordsOf(name: string): { noun: string; verb: string } {
   const [noun = '', ...rest] = name.split('.')
   return { noun, verb: rest.join('-') }
 }
+
+export type { Parameter, Parameters }
+export { parametersOf, readValue, parseJson, placeholderOf, wordsOf }

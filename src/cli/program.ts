@@ -13,16 +13,16 @@ import type { Server } from './client.ts'
 import type { Parameter } from './parameters.ts'
 import type { Terminal } from './terminal.ts'
 
-export type ProgramOptions = {
+type ProgramOptions = {
   readonly operations: readonly AnyOperation[]
   readonly terminal: Terminal
   readonly environment: ClientEnvironment
 }
 
-export type CommonOptions = { readonly json?: boolean; readonly server?: string; readonly input?: string }
+type CommonOptions = { readonly json?: boolean; readonly server?: string; readonly input?: string }
 
 /** The whole command line: what `own` adds, and `<noun> <verb>` for every operation. */
-export function buildProgram(options: ProgramOptions, own: (program: Command) => void): Command {
+function buildProgram(options: ProgramOptions, own: (program: Command) => void): Command {
   const program = new Command('capstan')
     .description('One engine for hosting code, delivering it, automating around it and governing all of it.')
     .version(version)
@@ -50,7 +50,7 @@ export function buildProgram(options: ProgramOptions, own: (program: Command) =>
 }
 
 /** Adds the options that every command that talks to a server takes. */
-export function takesServer(command: Command): Command {
+function takesServer(command: Command): Command {
   return command.option('--server <url>', 'the server to talk to').option('--json', 'print the answer as JSON')
 }
 
@@ -101,7 +101,7 @@ function optionsOf(parameter: Parameter): Option[] {
 }
 
 /** The example of an operation as a command line. */
-export function exampleOf(operation: AnyOperation): string {
+function exampleOf(operation: AnyOperation): string {
   const { noun, verb } = wordsOf(operation.name)
   const { positional, options } = parametersOf(operation)
   const words = ['capstan', noun, verb]
@@ -121,3 +121,6 @@ export function exampleOf(operation: AnyOperation): string {
 function quote(text: string): string {
   return /^[\w./:@=+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
+
+export type { ProgramOptions, CommonOptions }
+export { buildProgram, takesServer, exampleOf }

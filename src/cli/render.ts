@@ -27,7 +27,7 @@ const mostColumns = 7
 const widest = 48
 
 /** An output for people: a table for a list, `member  value` lines for one thing, nothing for nothing. */
-export function renderOutput(output: unknown): string {
+function renderOutput(output: unknown): string {
   if (!isObject(output)) return output === null ? '' : `${oneLine(String(output))}\n`
   if (Array.isArray(output.items)) return renderList(output.items, output.next)
   const members = Object.entries(output)
@@ -83,3 +83,5 @@ function cell(value: unknown): string {
 function shorten(text: string): string {
   return text.length > widest && text.includes(' ') ? `${text.slice(0, widest - 1)}…` : text
 }
+
+export { renderOutput }

@@ -1,5 +1,5 @@
 /** Where a command writes and reads; tests hand in their own. */
-export type Terminal = {
+type Terminal = {
   out(text: string): void
   err(text: string): void
   /** Whether somebody sits there and can be asked. */
@@ -10,7 +10,7 @@ export type Terminal = {
   readAll(): Promise<string>
 }
 
-export const processTerminal: Terminal = {
+const processTerminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   get interactive() {
@@ -39,12 +39,12 @@ export const processTerminal: Terminal = {
 }
 
 /** Text of others for a terminal: one line, without anything that moves the cursor or turns the reading direction. */
-export function oneLine(text: string): string {
+function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
 }
 
 /** Output of jobs for a terminal: lines, tabs and colours stay; what writes titles, moves the cursor or asks the terminal something goes. */
-export function harmless(text: string): string {
+function harmless(text: string): string {
   // A colour is `ESC [ digits ; … m`; every other escape begins with the same character.
   return text
     .split(/(\u001b\[[\d;]{0,30}m)/)
@@ -53,7 +53,10 @@ export function harmless(text: string): string {
 }
 
 /** JSON for a terminal: what JSON leaves as it is but a terminal obeys is written as an escape. */
-export function safeJson(value: unknown): string {
+function safeJson(value: unknown): string {
   const asEscape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, asEscape)
 }
+
+export type { Terminal }
+export { processTerminal, oneLine, harmless, safeJson }

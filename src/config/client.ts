@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 /** What the command line client takes from its environment. */
-export type ClientEnvironment = {
+type ClientEnvironment = {
   /** The file that `capstan login` keeps tokens in. */
   readonly credentialsFile: string
   readonly server: string | null
@@ -10,7 +10,7 @@ export type ClientEnvironment = {
 }
 
 /** Reads the client's environment; nothing but `src/config` reads variables. */
-export function clientEnvironment(environment: Readonly<Record<string, string | undefined>> = process.env): ClientEnvironment {
+function clientEnvironment(environment: Readonly<Record<string, string | undefined>> = process.env): ClientEnvironment {
   const folder = environment['XDG_CONFIG_HOME'] || join(environment['HOME'] || homedir(), '.config')
   return {
     credentialsFile: join(folder, 'capstan', 'credentials.json'),
@@ -18,3 +18,6 @@ export function clientEnvironment(environment: Readonly<Record<string, string | 
     token: environment['CAPSTAN_TOKEN'] || null,
   }
 }
+
+export type { ClientEnvironment }
+export { clientEnvironment }

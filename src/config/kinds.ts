@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 
 /** How the text of one key is read. `read` gives the value, or throws a `BadValue` that says what is wanted instead. */
-export type Kind<T> = {
+type Kind<T> = {
   /** What to write, for the documents: `number from 0 to 65535`. */
   readonly wanted: string
   readonly read: (text: string) => T
@@ -10,11 +10,11 @@ export type Kind<T> = {
 }
 
 /** A value that a key cannot have. The message goes on from `CAPSTAN_PORT: `. */
-export class BadValue extends Error {
+class BadValue extends Error {
   override readonly name = 'BadValue'
 }
 
-export function text(wanted = 'text'): Kind<string> {
+function text(wanted = 'text'): Kind<string> {
   return {
     wanted,
     toml: 'string',
@@ -26,7 +26,7 @@ export function text(wanted = 'text'): Kind<string> {
 }
 
 /** A text of one form. */
-export function matching(pattern: RegExp, wanted: string): Kind<string> {
+function matching(pattern: RegExp, wanted: string): Kind<string> {
   return {
     wanted,
     toml: 'string',
@@ -37,7 +37,7 @@ export function matching(pattern: RegExp, wanted: string): Kind<string> {
   }
 }
 
-export function whole(least: number, most: number): Kind<number> {
+function whole(least: number, most: number): Kind<number> {
   const wanted = `a whole number from ${least} to ${most}`
   return {
     wanted,
@@ -52,7 +52,7 @@ export function whole(least: number, most: number): Kind<number> {
 
 const truths: Readonly<Record<string, boolean>> = { true: true, '1': true, yes: true, on: true, false: false, '0': false, no: false, off: false }
 
-export const flag: Kind<boolean> = {
+const flag: Kind<boolean> = {
   wanted: 'true or false',
   toml: 'boolean',
   read(value) {
@@ -63,7 +63,7 @@ export const flag: Kind<boolean> = {
   },
 }
 
-export function oneOf<const W extends readonly string[]>(words: W): Kind<W[number]> {
+function oneOf<const W extends readonly string[]>(words: W): Kind<W[number]> {
   const wanted = `one of ${words.join(', ')}`
   return {
     wanted,
@@ -77,7 +77,7 @@ export function oneOf<const W extends readonly string[]>(words: W): Kind<W[numbe
 }
 
 /** An http(s) address without user, query and fragment; given back without a slash at the end. */
-export const webAddress: Kind<string> = {
+const webAddress: Kind<string> = {
   wanted: 'an http:// or https:// address',
   toml: 'string',
   read(value) {
@@ -127,11 +127,11 @@ function listOf(item: Kind<string>, wanted: string): Kind<readonly string[]> {
   }
 }
 
-export const networks = listOf(network, 'a comma-separated list of networks such as 10.0.0.0/8')
-export const origins = listOf(origin, 'a comma-separated list of origins such as https://tools.example')
+const networks = listOf(network, 'a comma-separated list of networks such as 10.0.0.0/8')
+const origins = listOf(origin, 'a comma-separated list of origins such as https://tools.example')
 
 /** The URL of a PostgreSQL database. */
-export const databaseUrl: Kind<string> = {
+const databaseUrl: Kind<string> = {
   wanted: 'postgresql://user:password@host/database',
   toml: 'string',
   read(value) {
@@ -141,3 +141,6 @@ export const databaseUrl: Kind<string> = {
     return value
   },
 }
+
+export type { Kind }
+export { BadValue, text, matching, whole, flag, oneOf, webAddress, networks, origins, databaseUrl }

@@ -6,12 +6,12 @@ import { clientVariables, keyList } from './schema.ts'
 import type { Key, KeyName, Source, Values } from './schema.ts'
 
 /** A configuration that cannot be used. The message is one line for the operator. */
-export class ConfigError extends Error {
+class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
 /** What the server runs with: the values of all keys, with what follows from others filled in. */
-export type Config = Omit<Values, 'publicUrl' | 'pluginRoot' | 'gatewayUrl' | 'openRoutes'> & {
+type Config = Omit<Values, 'publicUrl' | 'pluginRoot' | 'gatewayUrl' | 'openRoutes'> & {
   readonly publicUrl: string
   readonly pluginRoot: string
   readonly gatewayUrl: string
@@ -19,7 +19,7 @@ export type Config = Omit<Values, 'publicUrl' | 'pluginRoot' | 'gatewayUrl' | 'o
   readonly sources: Readonly<Record<KeyName, Source>>
 }
 
-export type LoadOptions = {
+type LoadOptions = {
   /** Command line after the command: flags only. */
   readonly flags?: readonly string[]
   readonly environment?: Readonly<Record<string, string | undefined>>
@@ -33,7 +33,7 @@ type Given = { readonly text: string; readonly source: Source; readonly label: s
  * The configuration: `capstan.toml` of the folder, overruled by the environment, overruled by flags.
  * A key, flag or `CAPSTAN_` variable that nobody knows, or a value that a key cannot have, throws a `ConfigError` that names it.
  */
-export async function loadConfig(options: LoadOptions = {}): Promise<Config> {
+async function loadConfig(options: LoadOptions = {}): Promise<Config> {
   const folder = options.folder ?? process.cwd()
   const given = new Map<string, Given>([
     ...(await fromFile(folder)),
@@ -74,12 +74,12 @@ function complete(values: Values, sources: Record<KeyName, Source>, folder: stri
 }
 
 /** The http address of a host and port; a wildcard host is reached by loopback. */
-export function urlOf(host: string, port: number): string {
+function urlOf(host: string, port: number): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${port}`
 }
 
-export function isLoopbackHost(host: string): boolean {
+function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }
 
@@ -186,3 +186,6 @@ function splitOnce(text: string, mark: string): [string, string?] {
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}').slice(0, 200)
 }
+
+export type { Config, LoadOptions }
+export { ConfigError, loadConfig, urlOf, isLoopbackHost }

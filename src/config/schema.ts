@@ -5,7 +5,7 @@ import type { Kind } from './kinds.ts'
  * One thing that an operator can set. Loading, `capstan config` and `docs/configuration.md` are made from the table of these, so nothing else knows
  * the names.
  */
-export type Key<T = unknown> = {
+type Key<T = unknown> = {
   /** The key in `capstan.toml`; a dot is a table: `deploy_api.open_routes`. */
   readonly path: string
   readonly environment: string
@@ -41,7 +41,7 @@ function named({ path, ...rest }: Names): Omit<Key, 'kind' | 'default'> {
 const none: readonly string[] = []
 
 /** Every key of the server. */
-export const keys = {
+const keys = {
   host: set(matching(/^[A-Za-z0-9._:-]{1,253}$/, 'a host name or an address to listen on'), '127.0.0.1', {
     path: 'host',
     description: 'The address to listen on; 0.0.0.0 or :: means all of this machine.',
@@ -181,20 +181,23 @@ export const keys = {
   }),
 } as const satisfies Record<string, Key>
 
-export type KeyName = keyof typeof keys
+type KeyName = keyof typeof keys
 type ValueOf<K> = K extends { readonly kind: Kind<infer T>; readonly default: infer D } ? (D extends null ? T | null : T) : never
 
 /** The configuration as it was loaded: every key of the table. */
-export type Values = { readonly [K in KeyName]: ValueOf<(typeof keys)[K]> }
+type Values = { readonly [K in KeyName]: ValueOf<(typeof keys)[K]> }
 
 /** Where a value came from. */
-export type Source = 'default' | 'file' | 'environment' | 'flag'
+type Source = 'default' | 'file' | 'environment' | 'flag'
 
 /** The table for code that walks over all of it. */
-export const keyList: readonly (readonly [KeyName, Key])[] = Object.entries(keys) as [KeyName, Key][] // Object.entries forgets the names
+const keyList: readonly (readonly [KeyName, Key])[] = Object.entries(keys) as [KeyName, Key][] // Object.entries forgets the names
 
 /** Variables that only the command line client reads. A server that sees them does not mind. */
-export const clientVariables = {
+const clientVariables = {
   CAPSTAN_SERVER: 'The server that commands talk to; otherwise the one that was signed in to last.',
   CAPSTAN_TOKEN: 'A session token or API key for commands; otherwise the one that "capstan login" stored.',
 } as const
+
+export type { Key, KeyName, Values, Source }
+export { keys, keyList, clientVariables }

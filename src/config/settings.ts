@@ -2,7 +2,7 @@ import type { Settings } from '../core/operation/settings.ts'
 import type { Config } from './load.ts'
 
 /** The part of the configuration that core acts upon. `reservedSegments` are the first path segments that routes use. */
-export function settingsOf(config: Config, reservedSegments: ReadonlySet<string>): Settings {
+function settingsOf(config: Config, reservedSegments: ReadonlySet<string>): Settings {
   return {
     publicUrl: config.publicUrl,
     registration: config.registration,
@@ -25,3 +25,5 @@ export function settingsOf(config: Config, reservedSegments: ReadonlySet<string>
     reservedSegments,
   }
 }
+
+export { settingsOf }

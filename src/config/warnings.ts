@@ -5,7 +5,7 @@ import type { Config } from './load.ts'
 /**
  * What an operator should hear at start, from the settings in effect (not from what a file says): each is a sentence with what to do about it.
  */
-export function warningsOf(config: Config): readonly string[] {
+function warningsOf(config: Config): readonly string[] {
   const warnings: string[] = []
   const beyond = !isLoopbackHost(config.host)
   const peers = config.trustedIdentityPeers
@@ -62,3 +62,5 @@ function includesLoopback(network: string): boolean {
   // A range inside 127.0.0.0/8 that leaves out 127.0.0.1 is loopback all the same.
   return list.check('127.0.0.1', 'ipv4') || list.check('::1', 'ipv6') || address.startsWith('127.') || /^::ffff:127\./i.test(address)
 }
+
+export { warningsOf }

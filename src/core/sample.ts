@@ -6,9 +6,9 @@ import type { Services } from './operation/services.ts'
 import type { RunRow } from '../ports/store/rows.ts'
 
 /** A file of the sample. */
-export type SampleFile = { readonly path: string; readonly content: Uint8Array; readonly executable: boolean }
+type SampleFile = { readonly path: string; readonly content: Uint8Array; readonly executable: boolean }
 
-export type Sample = {
+type Sample = {
   /** What to tell the operator: known when the sample's first run has ended, or has not within ten seconds. Never rejects. */
   readonly lines: Promise<readonly string[]>
 }
@@ -25,10 +25,7 @@ const lookAgainMs = 50
  * Makes the sample repository and deploys its first task, once in the life of an installation; null when there is nothing to make. A
  * repository that a kill left half made is finished by the next start. A failure is a warning in the log, because a server without a sample serves as well.
  */
-export async function makeSample(
-  services: Services,
-  options: { files: () => Promise<readonly SampleFile[]>; address: string },
-): Promise<Sample | null> {
+async function makeSample(services: Services, options: { files: () => Promise<readonly SampleFile[]>; address: string }): Promise<Sample | null> {
   try {
     if (await services.store.reader.settings.get(settingKey)) return null
     const made = await makeRepository(services, options.files)
@@ -102,3 +99,6 @@ async function endOf(services: Services, id: string): Promise<RunRow | null> {
 function asServer<Output = unknown>(services: Services, operation: string, input: unknown): Promise<Output> {
   return invoke<Output>(services, { principal: system, origin: { via: 'start', peer: '', requestId: 'sample' } }, operation, input)
 }
+
+export type { SampleFile, Sample }
+export { makeSample }

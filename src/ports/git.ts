@@ -2,7 +2,7 @@
  * Git storage: bare repositories named by id, never by a name of a user. Everything is read from git objects, not from a checkout; links are never
  * followed; no hook, filter or submodule of a repository is ever run; every child process gets argument vectors, protected configuration and a scrubbed environment.
  */
-export type Git = {
+type Git = {
   /** Makes an empty bare repository. One that exists already is no error. */
   create(id: string): Promise<void>
   /** Makes `id` a full copy of `source` (all refs), sharing nothing with it. Leaves nothing behind when it fails. */
@@ -49,10 +49,10 @@ export type Git = {
   close(): Promise<void>
 }
 
-export type RefUpdate = { readonly ref: string; readonly from: string | null; readonly to: string | null }
+type RefUpdate = { readonly ref: string; readonly from: string | null; readonly to: string | null }
 
 /** A commit to be made. What `files` does not name stays as it is in `parent`. */
-export type GitChange = {
+type GitChange = {
   /** The full name of the branch: `refs/heads/…`. */
   readonly branch: string
   /** Where the branch must be; null: it must not exist. */
@@ -65,7 +65,7 @@ export type GitChange = {
 }
 
 /** A file as a commit shall hold it. It replaces whatever is at its path, a folder as well. */
-export type GitFile = {
+type GitFile = {
   /** As of `Git.entry`, and without backslashes, control characters, `.git` and `.gitmodules` in any spelling. */
   readonly path: string
   /** Null: nothing shall be at this path, whether or not there was. */
@@ -73,7 +73,7 @@ export type GitFile = {
   readonly executable?: boolean
 }
 
-export type GitEntry = {
+type GitEntry = {
   readonly name: string
   readonly mode: string
   readonly type: 'blob' | 'tree' | 'commit' | 'link'
@@ -81,18 +81,18 @@ export type GitEntry = {
   readonly size: number | null
 }
 
-export type GitCommit = {
+type GitCommit = {
   readonly id: string
   readonly parents: readonly string[]
   readonly author: GitSignature
   readonly committer: GitSignature
   readonly message: string
 }
-export type GitSignature = { readonly name: string; readonly email: string; readonly at: number; readonly zone: string }
+type GitSignature = { readonly name: string; readonly email: string; readonly at: number; readonly zone: string }
 
-export type GitService = 'upload-pack' | 'receive-pack'
+type GitService = 'upload-pack' | 'receive-pack'
 
-export type GitServeRequest = {
+type GitServeRequest = {
   readonly id: string
   readonly service: GitService
   /** `advertise` answers GET info/refs; `exchange` answers the POST. */
@@ -109,24 +109,27 @@ export type GitServeRequest = {
 }
 
 /** The answer's body, streamed with back-pressure; ending it early ends the git process. */
-export type GitServeAnswer = { readonly contentType: string; readonly body: AsyncIterable<Uint8Array> }
+type GitServeAnswer = { readonly contentType: string; readonly body: AsyncIterable<Uint8Array> }
 
 /** Too many git processes run already. */
-export class GitBusy extends Error {
+class GitBusy extends Error {
   override readonly name = 'GitBusy'
 }
 /** The storage cannot be read or written. `detail` is for the log only. */
-export class GitUnavailable extends Error {
+class GitUnavailable extends Error {
   override readonly name = 'GitUnavailable'
 }
-export class GitTimeout extends Error {
+class GitTimeout extends Error {
   override readonly name = 'GitTimeout'
 }
 /** What the client sent is not the git protocol. */
-export class GitProtocolError extends Error {
+class GitProtocolError extends Error {
   override readonly name = 'GitProtocolError'
 }
 /** What was asked for is there but may not be used: larger than the caller's limit, or with names that would lead outside of a folder. */
-export class GitContentRefused extends Error {
+class GitContentRefused extends Error {
   override readonly name = 'GitContentRefused'
 }
+
+export type { Git, RefUpdate, GitChange, GitFile, GitEntry, GitCommit, GitSignature, GitService, GitServeRequest, GitServeAnswer }
+export { GitBusy, GitUnavailable, GitTimeout, GitProtocolError, GitContentRefused }

@@ -1,5 +1,5 @@
 /** Slow, salted one-way hashes of passwords, computed off the main thread, at most two at once. */
-export type PasswordHasher = {
+type PasswordHasher = {
   hash(password: string): Promise<string>
   /**
    * Constant in time for a given hash; false for a hash that it does not understand. Without a hash (an unknown user, one without a password) it takes as
@@ -7,3 +7,5 @@ export type PasswordHasher = {
    */
   verify(password: string, hash: string | null): Promise<boolean>
 }
+
+export type { PasswordHasher }

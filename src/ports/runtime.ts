@@ -5,7 +5,7 @@
  * Names are deterministic (`<run id>-<step>-<attempt>`), chosen and made durable by the engine before `start`: a second `start` of one name finds the
  * first and is no error, so nothing can be started twice.
  */
-export type Runtime = {
+type Runtime = {
   readonly name: string
   readonly capabilities: RuntimeCapabilities
 
@@ -44,7 +44,7 @@ export type Runtime = {
   close(): Promise<void>
 }
 
-export type RuntimeCapabilities = {
+type RuntimeCapabilities = {
   /** Work goes on when the server is killed, and `recover` finds it. */
   readonly survivesServer: boolean
   /** Runs the files of `code` directly; false: needs an image. */
@@ -58,7 +58,7 @@ export type RuntimeCapabilities = {
 }
 
 /** One attempt of one step, complete: nothing has to be looked up to start it. */
-export type Work = {
+type Work = {
   /** `[a-z0-9-]{1,100}`, unique for ever. */
   readonly name: string
   /** The command vector; never passed through a shell. A leading `/code/` of a part is replaced by where `code` was put, if the driver has no such path. */
@@ -77,22 +77,22 @@ export type Work = {
 }
 
 /** What finds the work again: plain data that the store keeps. */
-export type Handle = { readonly name: string; readonly runtime: string; readonly data: Readonly<Record<string, string | number | null>> }
+type Handle = { readonly name: string; readonly runtime: string; readonly data: Readonly<Record<string, string | number | null>> }
 
-export type Started = {
+type Started = {
   readonly handle: Handle
   readonly exit: Exit | null /** What could not be done as asked, for the run's message. */
   readonly warning: string | null
 }
 
-export type Recovered =
+type Recovered =
   | { readonly found: 'running'; readonly handle: Handle }
   | { readonly found: 'ended'; readonly handle: Handle; readonly exit: Exit }
   | { readonly found: 'never_started' }
   | { readonly found: 'gone' }
 
 /** How work ended. Without code, signal and `outOfMemory` it vanished, and nobody saw its end. */
-export type Exit = {
+type Exit = {
   /** Exit code, or null when a signal ended it. */
   readonly code: number | null
   readonly signal: string | null
@@ -103,7 +103,7 @@ export type Exit = {
 }
 
 /** Work could not be started. `retry` says whether trying again later can help. */
-export class StartError extends Error {
+class StartError extends Error {
   override readonly name = 'StartError'
   readonly retry: boolean
 
@@ -113,7 +113,7 @@ export class StartError extends Error {
   }
 }
 
-export type FakeKnobs = {
+type FakeKnobs = {
   /** How long it runs; 0 = ended when `start` resolves. */
   readonly durationMs?: number
   readonly exitCode?: number
@@ -123,3 +123,6 @@ export type FakeKnobs = {
   /** Fails this many first attempts (by the attempt in the name), then ends as the other knobs say. */
   readonly failFirst?: number
 }
+
+export type { Runtime, RuntimeCapabilities, Work, Handle, Started, Recovered, Exit, FakeKnobs }
+export { StartError }

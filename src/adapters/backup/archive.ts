@@ -6,13 +6,13 @@ import { version } from '../../core/kernel/version.ts'
  * `checksums` comes last and names every other file, so that one that was cut off or changed is seen.
  */
 
-export const manifestName = 'capstan-backup.json'
-export const checksumsName = 'checksums'
-export const databaseName = 'capstan.db'
+const manifestName = 'capstan-backup.json'
+const checksumsName = 'checksums'
+const databaseName = 'capstan.db'
 
 const format = 1
 
-export type Manifest = {
+type Manifest = {
   readonly format: number
   /** Of the program that wrote it. */
   readonly version: string
@@ -23,16 +23,16 @@ export type Manifest = {
 }
 
 /** A backup that cannot be written or used. The message is one line for the operator. */
-export class BackupRefused extends Error {
+class BackupRefused extends Error {
   override readonly name = 'BackupRefused'
 }
 
-export function manifestOf(about: { migration: number; at: number }): Manifest {
+function manifestOf(about: { migration: number; at: number }): Manifest {
   return { format, version, ...about }
 }
 
 /** The manifest of an archive that this program can restore; `newest` is the last migration that it knows. */
-export function readManifest(text: string, newest: number): Manifest {
+function readManifest(text: string, newest: number): Manifest {
   const found = parsed(text)
   if (!isManifest(found))
     throw new BackupRefused('The file is not a backup of Capstan: its first entry is damaged. Use one that "capstan backup" wrote.')
@@ -74,15 +74,15 @@ function shown(text: string): string {
 const storage = /^(?:[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?\.git|\.aside-[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?)$/
 
 /** Folders of the data folder that a backup holds. */
-export const folders = ['keys', 'repositories', 'logs', 'templates'] as const
+const folders = ['keys', 'repositories', 'logs', 'templates'] as const
 
 /** Whether a name is the storage of a repository, in use or kept aside. */
-export function isStorageName(name: string): boolean {
+function isStorageName(name: string): boolean {
   return storage.test(name)
 }
 
 /** Whether an entry of an archive may be written below a data folder under its own name: only what a backup puts there, and nothing that leads outside. */
-export function isArchivePath(path: string): boolean {
+function isArchivePath(path: string): boolean {
   if (path === databaseName) return true
   if (path.length > 4096 || !path.isWellFormed() || /[\\\p{Cc}]/u.test(path)) return false
   const parts = path.split('/')
@@ -91,3 +91,6 @@ export function isArchivePath(path: string): boolean {
   if (!folders.some((known) => known === folder)) return false
   return folder !== 'repositories' || parts.length === 1 || isStorageName(second)
 }
+
+export type { Manifest }
+export { manifestName, checksumsName, databaseName, BackupRefused, manifestOf, readManifest, folders, isStorageName, isArchivePath }

@@ -6,7 +6,7 @@ import { addRepository } from './repository-files.ts'
 import { absent, writeTar } from './tar-writer.ts'
 import type { TarWriter } from './tar-writer.ts'
 
-export type BackupOptions = {
+type BackupOptions = {
   /** The data folder. */
   readonly data: string
   /** The archive to write; one that is there is replaced when the new one is whole. */
@@ -20,7 +20,7 @@ export type BackupOptions = {
  * The order makes it consistent: the store at one moment, then the keys that open its secrets, then repositories and logs, which by then hold at least
  * what the store tells of. What they hold beyond that is put in order by the next start, as after a crash.
  */
-export async function writeBackup({ data, file, at }: BackupOptions): Promise<string[]> {
+async function writeBackup({ data, file, at }: BackupOptions): Promise<string[]> {
   await checkPlaces(data, file)
   // In the folder of the file, so that the last step is one rename; of mode 0700, because the parts are as secret as the whole.
   const draft = await mkdtemp(join(dirname(file), `.${basename(file)}-`)).catch((error: unknown) => refuseFile(file, error))
@@ -84,7 +84,7 @@ async function addTree(tar: TarWriter, data: string, folder: string): Promise<vo
 }
 
 /** Makes new names in a folder survive a power cut. */
-export async function syncFolder(path: string): Promise<void> {
+async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
   try {
     await folder.sync()
@@ -92,3 +92,6 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.close()
   }
 }
+
+export type { BackupOptions }
+export { writeBackup, syncFolder }

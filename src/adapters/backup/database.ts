@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { BackupRefused } from './archive.ts'
 
 /** Writes a copy of a SQLite store that a server may be writing to, as it is at one moment. Gives the last migration of it. */
-export function copyDatabase(from: string, to: string): number {
+function copyDatabase(from: string, to: string): number {
   closeSync(openSync(to, 'wx', 0o600))
   const db = new DatabaseSync(from, { readOnly: true, timeout: 10_000 })
   try {
@@ -15,7 +15,7 @@ export function copyDatabase(from: string, to: string): number {
   }
 }
 
-export type Held = {
+type Held = {
   readonly users: number
   readonly repositories: number
   readonly runs: number
@@ -24,7 +24,7 @@ export type Held = {
 }
 
 /** What a copied store holds. Throws `BackupRefused` when it is damaged. */
-export function lookInto(file: string): Held {
+function lookInto(file: string): Held {
   const db = new DatabaseSync(file, { readOnly: true })
   try {
     const count = (from: string) => Number(db.prepare(`select count(*) as n from ${from}`).get()?.n)
@@ -47,3 +47,6 @@ export function lookInto(file: string): Held {
 function lastMigration(db: DatabaseSync): number {
   return Number(db.prepare('select max(version) as version from migration').get()?.version)
 }
+
+export type { Held }
+export { copyDatabase, lookInto }

@@ -12,7 +12,7 @@ const passing = /\.(lock|keep)$|^(tmp_|incoming-|fast_import_crash_)|^packed-ref
  * then there. Loose refs come before packed ones, in the order in which packing moves them. `places` are where it may be, in turn: a deletion moves it aside.
  * False when it is at none of them.
  */
-export async function addRepository(tar: TarWriter, name: string, places: readonly string[]): Promise<boolean> {
+async function addRepository(tar: TarWriter, name: string, places: readonly string[]): Promise<boolean> {
   const at = await placeOf(places)
   if (at === null) return false
   const { mtime } = await lstat(at)
@@ -71,3 +71,5 @@ async function pathsBelow(at: string, folder: string): Promise<string[]> {
 async function entriesOf(folder: string) {
   return (await readdir(folder, { withFileTypes: true }).catch(absent)) ?? []
 }
+
+export { addRepository }

@@ -12,7 +12,7 @@ import { syncFolder } from './backup.ts'
 import { lookInto } from './database.ts'
 import { absent } from './tar-writer.ts'
 
-export type RestoreOptions = {
+type RestoreOptions = {
   /** The data folder: empty, or not there. */
   readonly data: string
   readonly file: string
@@ -28,7 +28,7 @@ const damaged = 'The backup is damaged or was cut off, so nothing was restored. 
  * Puts a backup into an empty data folder and gives lines for the operator. Everything is written and checked beside the data folder first; then it gets its
  * name in one step, so that a failure or a kill leaves the data folder as it was.
  */
-export async function restoreBackup({ data, file }: RestoreOptions): Promise<string[]> {
+async function restoreBackup({ data, file }: RestoreOptions): Promise<string[]> {
   const there = await emptyOrMissing(data)
   const inside = there && (await isMount(data))
   // A data folder that is a mount of its own cannot be replaced by a rename.
@@ -211,3 +211,6 @@ function refusalOf(error: unknown, file: string): unknown {
   if (typeof code === 'string' && /^(ENOSPC|EDQUOT|EACCES|EROFS|EIO)$/.test(code)) return error
   return new BackupRefused(damaged, { cause: error })
 }
+
+export type { RestoreOptions }
+export { restoreBackup }

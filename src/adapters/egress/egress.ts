@@ -5,7 +5,7 @@ import { judge } from './judge.ts'
 import type { Egress } from '../../ports/egress.ts'
 
 /** All addresses of a name, of both families. */
-export type Lookup = (host: string) => Promise<readonly { readonly address: string }[]>
+type Lookup = (host: string) => Promise<readonly { readonly address: string }[]>
 
 const longestName = 253
 
@@ -13,7 +13,7 @@ const longestName = 253
  * The guard of outgoing addresses. `allow` is the operator's list of networks (CIDR) that are allowed for every purpose. A caller must connect to one of
  * the addresses that it was given, never resolve the name again: the second answer could be another.
  */
-export function createEgress(options: { allow: readonly string[]; lookup?: Lookup }): Egress {
+function createEgress(options: { allow: readonly string[]; lookup?: Lookup }): Egress {
   const allow = parseNetworks(options.allow)
   const lookup = options.lookup ?? ((host) => systemLookup(host, { all: true, verbatim: true }))
   const allows: Egress['allows'] = (address, purpose) => {
@@ -45,3 +45,6 @@ async function addressesOf(host: string, lookup: Lookup): Promise<string[]> {
     return []
   }
 }
+
+export type { Lookup }
+export { createEgress }

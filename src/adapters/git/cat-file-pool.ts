@@ -3,7 +3,7 @@ import type { Timer } from '../../core/kernel/clock.ts'
 import { CatFile } from './cat-file.ts'
 import type { GitHost } from './environment.ts'
 
-export type CatFilePool = {
+type CatFilePool = {
   /** Lends the reader of a repository for as long as `work` runs. */
   use<T>(directory: string, work: (reader: CatFile) => Promise<T>): Promise<T>
   /** Ends the reader of a repository that is going away. */
@@ -17,7 +17,7 @@ type Open = { readonly reader: CatFile; users: number; idle: Timer | null }
  * Keeps the readers of the repositories used last, `largest` at most: a reader is a process. One that nobody uses for `idleMs` is ended; when all are in
  * use, the next caller waits its turn.
  */
-export function createCatFilePool(host: GitHost, options: { largest: number; idleMs: number }): CatFilePool {
+function createCatFilePool(host: GitHost, options: { largest: number; idleMs: number }): CatFilePool {
   const open = new Map<string, Open>()
   const turns: (() => void)[] = []
   let closed = false
@@ -103,3 +103,6 @@ export function createCatFilePool(host: GitHost, options: { largest: number; idl
     },
   }
 }
+
+export type { CatFilePool }
+export { createCatFilePool }

@@ -8,7 +8,7 @@ import { readTree } from './objects.ts'
 import type { TreeEntry } from './objects.ts'
 import { storageError } from './storage.ts'
 
-export type CheckoutOptions = { readonly limitBytes: number; readonly limitFiles: number; readonly signal: AbortSignal }
+type CheckoutOptions = { readonly limitBytes: number; readonly limitFiles: number; readonly signal: AbortSignal }
 
 const linkLimit = 4095
 const window = 32
@@ -25,7 +25,7 @@ type Budget = { files: number; bytes: number }
  *
  * On any failure the folder is emptied again and the error thrown: there is no partial success.
  */
-export async function checkoutTree(host: GitHost, directory: string, tree: string, folder: string, options: CheckoutOptions): Promise<void> {
+async function checkoutTree(host: GitHost, directory: string, tree: string, folder: string, options: CheckoutOptions): Promise<void> {
   options.signal.throwIfAborted()
   if (!isOid(tree)) throw new GitUnavailable('not an object id')
   const root = Buffer.from(await realpath(folder).catch(failStorage))
@@ -145,3 +145,6 @@ async function empty(root: Buffer): Promise<void> {
 function failStorage(error: unknown): never {
   throw storageError(error)
 }
+
+export type { CheckoutOptions }
+export { checkoutTree }

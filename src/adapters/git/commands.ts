@@ -4,7 +4,7 @@ import { isOid, noObject } from './names.ts'
 import { packetAt } from './pkt-line.ts'
 
 /** What a push asks for: the head of its request. `raw` are the bytes read so far, which git must get unchanged and first. */
-export type PushHead = {
+type PushHead = {
   readonly commands: readonly RefUpdate[]
   readonly options: readonly string[]
   readonly capabilities: ReadonlySet<string>
@@ -15,7 +15,7 @@ const mostCommands = 10_000
 const mostBytes = 1024 * 1024
 
 /** Reads commands and push options from the beginning of a request, and no more of it than the chunk in which they end. */
-export async function readPushHead(body: AsyncIterator<Uint8Array>): Promise<PushHead> {
+async function readPushHead(body: AsyncIterator<Uint8Array>): Promise<PushHead> {
   const raw = new Growing()
   const commands: RefUpdate[] = []
   let capabilities: ReadonlySet<string> | null = null
@@ -113,3 +113,6 @@ function textOf(bytes: Buffer): string {
     throw new GitProtocolError('the commands of a push must be UTF-8')
   }
 }
+
+export type { PushHead }
+export { readPushHead }

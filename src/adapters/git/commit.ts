@@ -9,12 +9,12 @@ import type { RefReader } from './refs.ts'
 import type { RefWriter } from './update-refs.ts'
 import type { Writers } from './writers.ts'
 
-export type CommitParts = { readonly host: GitHost; readonly refs: RefReader; readonly refWriter: RefWriter; readonly writers: Writers }
+type CommitParts = { readonly host: GitHost; readonly refs: RefReader; readonly refWriter: RefWriter; readonly writers: Writers }
 
 const importMs = 60_000
 
 /** Makes a commit of whole files and moves the branch to it. The branch moves last and by comparison, so a lost race or a kill leaves objects that nothing names. */
-export async function commitFiles(
+async function commitFiles(
   parts: CommitParts,
   directory: string,
   change: GitChange,
@@ -122,3 +122,6 @@ async function removeCrashReports(directory: string): Promise<void> {
   for (const name of await readdir(directory).catch(() => []))
     if (name.startsWith('fast_import_crash_')) await rm(`${directory}/${name}`, { force: true })
 }
+
+export type { CommitParts }
+export { commitFiles }

@@ -2,10 +2,10 @@ import type { Clock } from '../../core/kernel/clock.ts'
 import type { Log } from '../../core/kernel/log.ts'
 
 /** Where this adapter says what went wrong inside. */
-export type GitLog = Pick<Log, 'warn'>
+type GitLog = Pick<Log, 'warn'>
 
 /** What every part of this adapter works with: one per server. */
-export type GitHost = {
+type GitHost = {
   /** The real path of the folder that holds the repositories. */
   readonly root: string
   readonly log: GitLog
@@ -19,10 +19,10 @@ export type GitHost = {
   readonly children: Set<{ end(): Promise<unknown> }>
 }
 
-export const defaultSearchPath = '/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin'
+const defaultSearchPath = '/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin'
 
 /** Marks our children, so that a later start finds those that outlived a killed server (see sweep.ts). */
-export const marker = 'CAPSTAN_GIT_ROOT'
+const marker = 'CAPSTAN_GIT_ROOT'
 
 // Protected configuration: it comes with the call and beats whatever a repository's own file says.
 const protectedConfig: readonly (readonly [string, string])[] = [
@@ -77,7 +77,7 @@ const protectedConfig: readonly (readonly [string, string])[] = [
 ]
 
 /** The whole environment of a git process: nothing is inherited from ours. `directory` is the repository it works in. */
-export function gitEnvironment(host: GitHost, directory: string, extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+function gitEnvironment(host: GitHost, directory: string, extra: Readonly<Record<string, string>> = {}): Record<string, string> {
   const environment: Record<string, string> = {
     PATH: host.searchPath,
     HOME: `${host.root}/.home`,
@@ -109,8 +109,11 @@ export function gitEnvironment(host: GitHost, directory: string, extra: Readonly
 }
 
 /** The Git-Protocol header as the variable that git reads, or nothing when the header is not of the published form. */
-export function protocolVariable(header: string | null): Record<string, string> {
+function protocolVariable(header: string | null): Record<string, string> {
   return header !== null && header.length <= 200 && /^version=[012](?::[a-z0-9-]+(?:=[A-Za-z0-9._-]+)?)*$/.test(header)
     ? { GIT_PROTOCOL: header }
     : {}
 }
+
+export type { GitLog, GitHost }
+export { defaultSearchPath, marker, gitEnvironment, protocolVariable }

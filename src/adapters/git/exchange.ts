@@ -4,7 +4,7 @@ import type { GitHost } from './environment.ts'
 import { startGit, unavailable } from './process.ts'
 import type { GitExit, GitProcess } from './process.ts'
 
-export type ExchangeOptions = {
+type ExchangeOptions = {
   readonly args: readonly string[]
   readonly directory: string
   readonly extra: Readonly<Record<string, string>>
@@ -17,7 +17,7 @@ export type ExchangeOptions = {
  * One git process that talks to one client. It is over when git has ended by itself, the signal was aborted, `stop` was called, or nothing moved for too
  * long; `failure` then says why it did not end by itself.
  */
-export class Exchange {
+class Exchange {
   readonly #host: GitHost
   readonly #git: GitProcess
   readonly #options: ExchangeOptions
@@ -114,3 +114,6 @@ export class Exchange {
     })
   }
 }
+
+export type { ExchangeOptions }
+export { Exchange }

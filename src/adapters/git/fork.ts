@@ -9,7 +9,7 @@ import { place, makeUnfinished, repositoryPath, writeDurably } from './storage.t
  * Copies a repository by streaming one pack from `pack-objects` into `index-pack`: no transport, no hard links, no alternates, nothing shared. Refs are
  * listed first and the pack is made from that list, so a push to the source in between does no harm. The copy gets its name when it is complete.
  */
-export async function forkRepository(
+async function forkRepository(
   host: GitHost,
   id: string,
   source: { directory: string; head: string },
@@ -61,3 +61,5 @@ async function copyObjects(host: GitHost, from: string, to: string, tips: readon
     timer.cancel()
   }
 }
+
+export { forkRepository }

@@ -2,12 +2,12 @@ import type { Clock } from '../../core/kernel/clock.ts'
 import { GitBusy } from '../../ports/git.ts'
 
 /** Lets a bounded number of exchanges run, and a bounded number wait. */
-export type Gate = {
+type Gate = {
   /** Resolves to what gives the place back, once there is one. `GitBusy` when too many wait or it takes too long; the signal's reason when aborted. */
   enter(signal: AbortSignal): Promise<() => void>
 }
 
-export function createGate(clock: Clock, options: { places: number; queue: number; waitMs: number }): Gate {
+function createGate(clock: Clock, options: { places: number; queue: number; waitMs: number }): Gate {
   let free = options.places
   const waiting: (() => void)[] = []
 
@@ -52,3 +52,6 @@ export function createGate(clock: Clock, options: { places: number; queue: numbe
     },
   }
 }
+
+export type { Gate }
+export { createGate }

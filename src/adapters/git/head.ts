@@ -1,6 +1,6 @@
 import type { Git, RefUpdate } from '../../ports/git.ts'
 
-export type HeadQuestion = {
+type HeadQuestion = {
   /** The full name that HEAD points at. */
   readonly head: string
   /** All branches and tags after the push. */
@@ -13,7 +13,7 @@ export type HeadQuestion = {
  * The branch that HEAD should point at after a push, or null when it is right as it is: the first push to a repository without branches makes its branch
  * the default one, preferring the one that HEAD names already (Kallithea contract 12.3).
  */
-export function headAfterPush({ head, refs, changes }: HeadQuestion): string | null {
+function headAfterPush({ head, refs, changes }: HeadQuestion): string | null {
   if (refs.has(head)) return null
   const made = changes.filter((change) => change.from === null && change.to !== null && change.ref.startsWith('refs/heads/') && refs.has(change.ref))
   const first = made[0]
@@ -24,9 +24,12 @@ export function headAfterPush({ head, refs, changes }: HeadQuestion): string | n
 }
 
 /** Points HEAD at the branch of the first push. Harmless to repeat, so a push that a crash interrupted is finished by calling it again. */
-export async function adoptHead(git: Pick<Git, 'head' | 'refs' | 'setHead'>, id: string, changes: readonly RefUpdate[]): Promise<string | null> {
+async function adoptHead(git: Pick<Git, 'head' | 'refs' | 'setHead'>, id: string, changes: readonly RefUpdate[]): Promise<string | null> {
   if (!changes.some((change) => change.from === null && change.ref.startsWith('refs/heads/'))) return null
   const head = headAfterPush({ head: await git.head(id), refs: await git.refs(id), changes })
   if (head !== null) await git.setHead(id, head)
   return head
 }
+
+export type { HeadQuestion }
+export { headAfterPush, adoptHead }

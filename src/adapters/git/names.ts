@@ -2,15 +2,15 @@ const idPattern = /^[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?$/
 const oidPattern = /^[0-9a-f]{40}$/
 
 /** The object id that stands for "none" on the wire. */
-export const noObject = '0'.repeat(40)
+const noObject = '0'.repeat(40)
 
 /** Whether a text may become part of a path as the id of a repository. */
-export function isRepositoryId(text: string): boolean {
+function isRepositoryId(text: string): boolean {
   return idPattern.test(text)
 }
 
 /** Whether a text is a full object id in the one spelling that git prints. */
-export function isOid(text: string): boolean {
+function isOid(text: string): boolean {
   return oidPattern.test(text)
 }
 
@@ -18,7 +18,7 @@ export function isOid(text: string): boolean {
  * Whether a text is a full ref name by git's own rules (git-check-ref-format), below `refs/` with two more parts at least. What passes holds no `..`,
  * no `:`, `^`, `~`, `@{`, blank or control character, so it is a safe path and never a revision expression.
  */
-export function isRefName(text: string): boolean {
+function isRefName(text: string): boolean {
   if (!text.startsWith('refs/') || text.length > 1000 || !text.isWellFormed()) return false
   if (/[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{/.test(text) || text.endsWith('.')) return false
   const parts = text.split('/')
@@ -26,7 +26,7 @@ export function isRefName(text: string): boolean {
 }
 
 /** The parts of a path inside a tree, or null when it is not one: no empty, `.` or `..` part, no NUL. '' has no parts. */
-export function pathParts(path: string): string[] | null {
+function pathParts(path: string): string[] | null {
   if (path === '') return []
   if (path.length > 4096 || path.includes('\0')) return null
   const parts = path.split('/')
@@ -40,7 +40,7 @@ const invisible = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g
  * Whether a name of a tree entry may be written below a folder. Refused are names that lead elsewhere, and every spelling of `.git` that some file
  * system takes for it: other case, trailing dots and blanks, short names, streams, invisible characters.
  */
-export function isSafeEntryName(name: Buffer): boolean {
+function isSafeEntryName(name: Buffer): boolean {
   if (name.length === 0 || name.length > 255 || name.includes(0) || name.includes(0x2f)) return false
   return name
     .toString('utf8')
@@ -54,3 +54,5 @@ export function isSafeEntryName(name: Buffer): boolean {
       return part !== '.' && part !== '..' && plain !== '.git' && plain !== 'git~1' && !(plain === '' && /^[. ]+$/.test(part))
     })
 }
+
+export { noObject, isRepositoryId, isOid, isRefName, pathParts, isSafeEntryName }

@@ -4,19 +4,19 @@ import type { CatFile } from './cat-file.ts'
 import { isOid, pathParts } from './names.ts'
 
 /** An entry of a tree as git stores it. Names are bytes: they need not be UTF-8. */
-export type TreeEntry = { readonly name: Buffer; readonly mode: string; readonly type: GitEntry['type']; readonly oid: string }
+type TreeEntry = { readonly name: Buffer; readonly mode: string; readonly type: GitEntry['type']; readonly oid: string }
 
 const treeLimit = 32 * 1024 * 1024
 const commitLimit = 8 * 1024 * 1024
 
 /** The entries of a tree object, or `GitUnavailable` when it is missing, too large or not a tree. */
-export async function readTree(reader: CatFile, oid: string): Promise<TreeEntry[]> {
+async function readTree(reader: CatFile, oid: string): Promise<TreeEntry[]> {
   const bytes = await reader.whole(oid, { type: 'tree', limit: treeLimit })
   if (bytes === null) throw new GitUnavailable(`the tree ${oid} is missing`)
   return parseTree(bytes)
 }
 
-export function parseTree(bytes: Buffer): TreeEntry[] {
+function parseTree(bytes: Buffer): TreeEntry[] {
   const entries: TreeEntry[] = []
   for (let at = 0; at < bytes.length; ) {
     const blank = bytes.indexOf(0x20, at)
@@ -47,7 +47,7 @@ function typeOf(mode: string): GitEntry['type'] {
 }
 
 /** What is at `path` of a commit or tree, found folder by folder through object ids, so that no name is ever part of a revision expression. */
-export async function findEntry(reader: CatFile, treeish: string, path: string): Promise<GitEntry | null> {
+async function findEntry(reader: CatFile, treeish: string, path: string): Promise<GitEntry | null> {
   const parts = pathParts(path)
   if (parts === null) return null
   const root = await reader.info(treeish, '^{tree}')
@@ -67,7 +67,7 @@ export async function findEntry(reader: CatFile, treeish: string, path: string):
 }
 
 /** An entry in the words of the port, with the size of files and links. */
-export async function described(reader: CatFile, entry: TreeEntry): Promise<GitEntry> {
+async function described(reader: CatFile, entry: TreeEntry): Promise<GitEntry> {
   const { mode, type, oid } = entry
   const name = entry.name.toString('utf8')
   if (type === 'tree' || type === 'commit') return { name, mode, type, oid, size: null }
@@ -76,13 +76,13 @@ export async function described(reader: CatFile, entry: TreeEntry): Promise<GitE
   return { name, mode, type, oid, size: header.size }
 }
 
-export async function readCommit(reader: CatFile, oid: string): Promise<GitCommit> {
+async function readCommit(reader: CatFile, oid: string): Promise<GitCommit> {
   const bytes = await reader.whole(oid, { type: 'commit', limit: commitLimit })
   if (bytes === null) throw new GitUnavailable(`the commit ${oid} is missing`)
   return parseCommit(oid, bytes)
 }
 
-export function parseCommit(id: string, bytes: Buffer): GitCommit {
+function parseCommit(id: string, bytes: Buffer): GitCommit {
   const end = bytes.indexOf('\n\n')
   const head = end < 0 ? bytes : bytes.subarray(0, end)
   const encoding = /^encoding (\S+)$/m.exec(head.toString('latin1'))?.[1]
@@ -118,3 +118,6 @@ function parseSignature(text: string): GitSignature {
   const [, seconds, zone] = /^ (-?\d{1,12})(?: ([+-]\d{1,4}))?/.exec(text.slice(text.lastIndexOf('>') + 1)) ?? []
   return { name: text.slice(0, from).trim(), email: text.slice(from + 1, to).trim(), at: Number(seconds ?? 0) * 1000, zone: zone ?? '+0000' }
 }
+
+export type { TreeEntry }
+export { readTree, parseTree, findEntry, described, readCommit, parseCommit }

@@ -7,10 +7,10 @@ import type { GitHost } from './environment.ts'
 import { GitTimeout, GitUnavailable } from '../../ports/git.ts'
 
 /** How a git process ended. `stderr` is cut to a bound and is for the log only. */
-export type GitExit = { readonly code: number | null; readonly signal: string | null; readonly stderr: string }
+type GitExit = { readonly code: number | null; readonly signal: string | null; readonly stderr: string }
 
 /** A running git process, leader of a group of its own. */
-export type GitProcess = {
+type GitProcess = {
   readonly stdin: Writable
   readonly stdout: Readable
   /** Resolves when the process has ended; never rejects. Output may still wait in `stdout`. */
@@ -19,13 +19,13 @@ export type GitProcess = {
   end(): Promise<GitExit>
 }
 
-export type StartOptions = { readonly directory: string; readonly extra?: Readonly<Record<string, string>> }
+type StartOptions = { readonly directory: string; readonly extra?: Readonly<Record<string, string>> }
 
 const stderrLimit = 8192
 const graceMs = 2000
 
 /** Starts git with an argument vector, the scrubbed environment and the repository as its working folder. */
-export function startGit(host: GitHost, args: readonly string[], options: StartOptions): GitProcess {
+function startGit(host: GitHost, args: readonly string[], options: StartOptions): GitProcess {
   const child = spawn(host.program, args, {
     cwd: options.directory,
     env: gitEnvironment(host, options.directory, options.extra),
@@ -120,10 +120,10 @@ function signalGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): bo
   }
 }
 
-export type RunOptions = StartOptions & { readonly input?: string | Buffer; readonly timeoutMs?: number; readonly limit?: number }
+type RunOptions = StartOptions & { readonly input?: string | Buffer; readonly timeoutMs?: number; readonly limit?: number }
 
 /** Runs git to its end and gives what it printed. More output than `limit` bytes: `GitUnavailable`; longer than `timeoutMs`: `GitTimeout`. */
-export async function runGit(host: GitHost, args: readonly string[], options: RunOptions): Promise<{ exit: GitExit; stdout: Buffer }> {
+async function runGit(host: GitHost, args: readonly string[], options: RunOptions): Promise<{ exit: GitExit; stdout: Buffer }> {
   const git = startGit(host, args, options)
   let late = false
   const timer = host.clock.after(options.timeoutMs ?? host.timeoutMs, () => {
@@ -152,6 +152,9 @@ export async function runGit(host: GitHost, args: readonly string[], options: Ru
 }
 
 /** The error for a git that failed, with what it said as the detail for the log. */
-export function unavailable(what: string, exit: GitExit): GitUnavailable {
+function unavailable(what: string, exit: GitExit): GitUnavailable {
   return new GitUnavailable(`${what}: git ended with ${exit.signal ?? exit.code}: ${exit.stderr.slice(0, 1000)}`)
 }
+
+export type { GitExit, GitProcess, StartOptions, RunOptions }
+export { startGit, runGit, unavailable }

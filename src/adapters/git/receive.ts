@@ -6,7 +6,7 @@ import type { GitExit } from './process.ts'
 import type { RefReader } from './refs.ts'
 import { ReportHold } from './report.ts'
 
-export type PushParts = {
+type PushParts = {
   readonly exchange: Exchange
   readonly head: PushHead
   readonly directory: string
@@ -23,7 +23,7 @@ export type PushParts = {
 }
 
 /** The refs of a push as they are now. */
-export async function refValues(refs: RefReader, directory: string, commands: readonly RefUpdate[]): Promise<Map<string, string | null>> {
+async function refValues(refs: RefReader, directory: string, commands: readonly RefUpdate[]): Promise<Map<string, string | null>> {
   const values = new Map<string, string | null>()
   for (const { ref } of commands) values.set(ref, await refs.read(directory, ref))
   return values
@@ -33,7 +33,7 @@ export async function refValues(refs: RefReader, directory: string, commands: re
  * The answer to a push. Git's output is read whether or not the client listens, and when git has ended the refs that really changed are told to
  * `onChanged`; only then the report goes out. So a push that took effect is recorded even when its client has left.
  */
-export async function answerPush(parts: PushParts): Promise<AsyncIterableIterator<Uint8Array>> {
+async function answerPush(parts: PushParts): Promise<AsyncIterableIterator<Uint8Array>> {
   const sideBand = parts.head.capabilities.has('side-band-64k') || parts.head.capabilities.has('side-band')
   const hold = new ReportHold({ sideBand })
   let news = Promise.withResolvers<void>()
@@ -120,3 +120,6 @@ async function changesOf(parts: PushParts, hold: ReportHold, exit: GitExit): Pro
   const after = await refValues(parts.refs, parts.directory, wanted)
   return wanted.filter((command) => after.get(command.ref) === command.to && parts.before.get(command.ref) !== command.to)
 }
+
+export type { PushParts }
+export { refValues, answerPush }

@@ -10,7 +10,7 @@ import { codeOf, storageError } from './storage.ts'
  * The order (loose file first, then packed-refs) is git's own: packing writes packed-refs before it removes the loose file, so a ref that exists is
  * found by one of the two reads.
  */
-export type RefReader = {
+type RefReader = {
   /** The object that a full ref name points at just now; null when there is no such ref. */
   read(directory: string, ref: string): Promise<string | null>
   /** The full name that HEAD points at. */
@@ -22,7 +22,7 @@ type Packed = { readonly version: string; readonly refs: ReadonlyMap<string, str
 
 const keptFiles = 64
 
-export function createRefReader(): RefReader {
+function createRefReader(): RefReader {
   const cache = new Map<string, Packed>()
 
   async function packed(directory: string): Promise<ReadonlyMap<string, string>> {
@@ -97,3 +97,6 @@ function parsePacked(text: string): Map<string, string> {
   }
   return refs
 }
+
+export type { RefReader }
+export { createRefReader }

@@ -13,7 +13,7 @@ import { repositoryExists, repositoryPath, syncRefs } from './storage.ts'
 import { streamed } from './upload.ts'
 import type { Writers } from './writers.ts'
 
-export type ServingParts = {
+type ServingParts = {
   readonly host: GitHost
   readonly gate: Gate
   readonly refs: RefReader
@@ -22,7 +22,7 @@ export type ServingParts = {
   readonly stallMs: number
 }
 
-export type Serving = {
+type Serving = {
   serve(request: GitServeRequest): Promise<GitServeAnswer>
   /** Ends the exchanges of a repository that is going away, or all of them. */
   stop(id: string | null): Promise<void>
@@ -33,7 +33,7 @@ const commandsMs = 60_000
 const uploadRequestLimit = 64 * 1024 * 1024
 
 /** Answers requests of the smart protocol with `git upload-pack` and `git receive-pack`, one process each, packs streamed and never held. */
-export function createServing(parts: ServingParts): Serving {
+function createServing(parts: ServingParts): Serving {
   const { host } = parts
   const running = new Map<Exchange, { id: string; over: Promise<void> }>()
 
@@ -151,3 +151,6 @@ function within<T>(host: GitHost, signal: AbortSignal, work: Promise<T>): Promis
     })
   })
 }
+
+export type { ServingParts, Serving }
+export { createServing }

@@ -5,10 +5,10 @@ import { GitUnavailable } from '../../ports/git.ts'
 import type { GitHost } from './environment.ts'
 import { isRepositoryId } from './names.ts'
 
-export const defaultHead = 'refs/heads/master'
+const defaultHead = 'refs/heads/master'
 
 /** Prefixes of what is beside the repositories. A repository's name begins with a letter or digit, so the two never meet. */
-export const beside = { unfinished: '.new-', aside: '.aside-' } as const
+const beside = { unfinished: '.new-', aside: '.aside-' } as const
 
 const skeleton = {
   folders: ['objects', 'objects/info', 'objects/pack', 'refs', 'refs/heads', 'refs/tags'],
@@ -16,7 +16,7 @@ const skeleton = {
 } as const
 
 /** The folder of a repository. An id that is not of the strict form never becomes a path. */
-export function repositoryPath(host: GitHost, id: string): string {
+function repositoryPath(host: GitHost, id: string): string {
   return `${host.root}/${checked(id)}.git`
 }
 
@@ -30,7 +30,7 @@ function checked(id: string): string {
 }
 
 /** Makes an empty repository under a temporary name; `place` gives it its own. */
-export async function makeUnfinished(host: GitHost): Promise<string> {
+async function makeUnfinished(host: GitHost): Promise<string> {
   const path = `${host.root}/${beside.unfinished}${randomBytes(12).toString('hex')}`
   await mkdir(path, { mode: 0o700 })
   for (const folder of skeleton.folders) await mkdir(`${path}/${folder}`, { mode: 0o700 })
@@ -39,7 +39,7 @@ export async function makeUnfinished(host: GitHost): Promise<string> {
 }
 
 /** Gives a finished repository its name in one step. 'taken' when there is one already; then the new one is removed. */
-export async function place(host: GitHost, unfinished: string, id: string): Promise<'placed' | 'taken'> {
+async function place(host: GitHost, unfinished: string, id: string): Promise<'placed' | 'taken'> {
   for (const folder of ['refs', 'objects', '.']) await syncFolder(`${unfinished}/${folder}`)
   try {
     await rename(unfinished, repositoryPath(host, id))
@@ -52,13 +52,13 @@ export async function place(host: GitHost, unfinished: string, id: string): Prom
   return 'placed'
 }
 
-export async function createRepository(host: GitHost, id: string): Promise<void> {
+async function createRepository(host: GitHost, id: string): Promise<void> {
   repositoryPath(host, id)
   if (await repositoryExists(host, id)) return
   await place(host, await makeUnfinished(host).catch(failStorage), id)
 }
 
-export async function setRepositoryAside(host: GitHost, id: string): Promise<void> {
+async function setRepositoryAside(host: GitHost, id: string): Promise<void> {
   const target = asidePath(host, id)
   if (!(await isFolder(repositoryPath(host, id)))) return
   await rm(target, { recursive: true, force: true })
@@ -70,20 +70,20 @@ export async function setRepositoryAside(host: GitHost, id: string): Promise<voi
   await syncFolder(host.root)
 }
 
-export async function purgeRepository(host: GitHost, id: string): Promise<void> {
+async function purgeRepository(host: GitHost, id: string): Promise<void> {
   await rm(asidePath(host, id), { recursive: true, force: true }).catch(failStorage)
 }
 
-export function repositoryExists(host: GitHost, id: string): Promise<boolean> {
+function repositoryExists(host: GitHost, id: string): Promise<boolean> {
   return isFolder(repositoryPath(host, id))
 }
 
-export async function listRepositories(host: GitHost): Promise<string[]> {
+async function listRepositories(host: GitHost): Promise<string[]> {
   const names = await readdir(host.root).catch(failStorage)
   return names.filter((name) => name.endsWith('.git') && isRepositoryId(name.slice(0, -4))).map((name) => name.slice(0, -4))
 }
 
-export async function repositorySize(host: GitHost, id: string): Promise<number> {
+async function repositorySize(host: GitHost, id: string): Promise<number> {
   const pending = [repositoryPath(host, id)]
   if (!(await repositoryExists(host, id))) throw new GitUnavailable(`there is no storage of ${id}`)
   let size = 0
@@ -103,7 +103,7 @@ export async function repositorySize(host: GitHost, id: string): Promise<number>
 }
 
 /** Makes what happened in a folder (new names, renames, deletions) survive a power cut. A folder that is gone needs nothing. */
-export async function syncFolder(path: string): Promise<void> {
+async function syncFolder(path: string): Promise<void> {
   try {
     const folder = await open(path, 'r')
     try {
@@ -117,12 +117,12 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 /** Makes changed refs and the packs behind them survive a power cut: git syncs its files, but not the folders they were renamed in. */
-export async function syncRefs(directory: string, refs: readonly string[]): Promise<void> {
+async function syncRefs(directory: string, refs: readonly string[]): Promise<void> {
   const folders = new Set(['objects/pack', '.', ...refs.map((ref) => dirname(ref))])
   for (const folder of folders) await syncFolder(`${directory}/${folder}`)
 }
 
-export async function writeDurably(path: string, text: string): Promise<void> {
+async function writeDurably(path: string, text: string): Promise<void> {
   const file = await open(path, 'wx', 0o600)
   try {
     await file.writeFile(text)
@@ -133,11 +133,11 @@ export async function writeDurably(path: string, text: string): Promise<void> {
 }
 
 /** The `code` of a system error. */
-export function codeOf(error: unknown): string | undefined {
+function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-export function storageError(error: unknown): GitUnavailable {
+function storageError(error: unknown): GitUnavailable {
   return error instanceof GitUnavailable ? error : new GitUnavailable(`the storage failed: ${String(error)}`, { cause: error })
 }
 
@@ -154,4 +154,23 @@ function isFolder(path: string): Promise<boolean> {
     (stat) => stat.isDirectory(),
     (error: unknown) => (codeOf(error) === 'ENOENT' ? false : failStorage(error)),
   )
+}
+
+export {
+  defaultHead,
+  beside,
+  repositoryPath,
+  makeUnfinished,
+  place,
+  createRepository,
+  setRepositoryAside,
+  purgeRepository,
+  repositoryExists,
+  listRepositories,
+  repositorySize,
+  syncFolder,
+  syncRefs,
+  writeDurably,
+  codeOf,
+  storageError,
 }

@@ -5,7 +5,7 @@ import { marker } from './environment.ts'
 import type { GitLog } from './environment.ts'
 import { beside } from './storage.ts'
 
-export type SweepOptions = {
+type SweepOptions = {
   readonly root: string
   readonly log: GitLog
   readonly clock: Clock
@@ -22,7 +22,7 @@ const sharedAgeMs = 60 * 60 * 1000
  * Puts storage in order after a crash, before anything is served: ends git processes that outlived the server (alone only), removes half-made
  * repositories, abandoned quarantines and stale locks. Call it before open pushes are resolved: afterwards nothing changes refs behind our back.
  */
-export async function sweep(options: SweepOptions): Promise<void> {
+async function sweep(options: SweepOptions): Promise<void> {
   if (options.storage === 'alone') await endOrphans(options)
   const olderThan = options.storage === 'alone' ? Number.POSITIVE_INFINITY : options.clock.now() - sharedAgeMs
   for (const name of await readdir(options.root).catch(() => [])) {
@@ -33,7 +33,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
 }
 
 /** Removes what a git that was killed left in one repository: locks, quarantines, unfinished packs. Only what was last written before `olderThan`. */
-export async function sweepRepository(directory: string, olderThan: number, log: GitLog): Promise<void> {
+async function sweepRepository(directory: string, olderThan: number, log: GitLog): Promise<void> {
   const remove = (path: string) => removeOld(`${directory}/${path}`, olderThan, log)
   for (const name of await names(directory)) if (name.endsWith('.lock') || name === 'packed-refs.new') await remove(name)
   for (const name of await names(`${directory}/objects`)) if (/^(tmp_objdir-)?incoming-/.test(name)) await remove(`objects/${name}`)
@@ -82,3 +82,6 @@ async function endOrphans(options: SweepOptions): Promise<void> {
     await sleep(options.clock, 10)
   }
 }
+
+export type { SweepOptions }
+export { sweep, sweepRepository }

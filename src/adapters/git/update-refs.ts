@@ -8,13 +8,13 @@ import { refValues } from './receive.ts'
 import { syncFolder, syncRefs } from './storage.ts'
 import type { Writers } from './writers.ts'
 
-export type RefWriter = {
+type RefWriter = {
   update(directory: string, updates: readonly RefUpdate[]): Promise<'done' | 'conflict'>
   setHead(directory: string, ref: string): Promise<void>
 }
 
 /** Changes refs through `git update-ref`, which locks, compares, syncs and renames as every other git does. */
-export function createRefWriter(host: GitHost, refs: RefReader, writers: Writers): RefWriter {
+function createRefWriter(host: GitHost, refs: RefReader, writers: Writers): RefWriter {
   async function written(directory: string, args: readonly string[], input: string) {
     const leave = await writers.enter(directory)
     let end: 'in-order' | 'killed' = 'killed'
@@ -57,3 +57,6 @@ export function createRefWriter(host: GitHost, refs: RefReader, writers: Writers
     },
   }
 }
+
+export type { RefWriter }
+export { createRefWriter }

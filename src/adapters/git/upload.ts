@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts'
  * What git prints, as the body of an answer: `prefix` first, then chunk by chunk as the consumer asks. Resolves once git has printed something or ended in
  * order, so that a git that fails at once is an error and not an empty answer. `settled` runs when the exchange is over, however it ended.
  */
-export async function streamed(exchange: Exchange, prefix: Buffer | null, settled: () => void): Promise<AsyncIterableIterator<Uint8Array>> {
+async function streamed(exchange: Exchange, prefix: Buffer | null, settled: () => void): Promise<AsyncIterableIterator<Uint8Array>> {
   void exchange.exited.then(settled)
   const output = exchange.output
   const read = async (): Promise<Buffer | null> => {
@@ -44,3 +44,5 @@ export async function streamed(exchange: Exchange, prefix: Buffer | null, settle
   }
   return body
 }
+
+export { streamed }

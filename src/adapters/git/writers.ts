@@ -2,7 +2,7 @@ import type { GitHost } from './environment.ts'
 import { sweepRepository } from './sweep.ts'
 
 /** Knows which repositories are being written by this server. */
-export type Writers = {
+type Writers = {
   /** Begins a write; what it gives ends it, and says whether git ended in order. */
   enter(directory: string): Promise<(end: 'in-order' | 'killed') => Promise<void>>
 }
@@ -16,7 +16,7 @@ const lockAgeMs = 10 * 60 * 1000
  * A git that was killed hard leaves its locks behind, and they would refuse every later push. They are removed when the last write of that repository
  * has ended, because until then they may belong to another one of ours; the next write waits for that.
  */
-export function createWriters(host: GitHost, storage: 'alone' | 'shared'): Writers {
+function createWriters(host: GitHost, storage: 'alone' | 'shared'): Writers {
   const states = new Map<string, State>()
   return {
     async enter(directory) {
@@ -44,3 +44,6 @@ export function createWriters(host: GitHost, storage: 'alone' | 'shared'): Write
     },
   }
 }
+
+export type { Writers }
+export { createWriters }

@@ -1,9 +1,9 @@
 import { Secret } from '../../core/kernel/json.ts'
 import type { Log, LogFields } from '../../core/kernel/log.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-export type ProcessLogOptions = {
+type ProcessLogOptions = {
   /** The least that is written. */
   readonly level: LogLevel
   readonly format: 'json' | 'pretty'
@@ -14,7 +14,7 @@ export type ProcessLogOptions = {
 const ranks: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 /** The log of the process: one line per event, secrets masked by their type and by the names of their members. */
-export function createProcessLog(options: ProcessLogOptions): Log {
+function createProcessLog(options: ProcessLogOptions): Log {
   const format = options.format === 'json' ? jsonLine : prettyLine
   const at = (level: LogLevel) => {
     if (ranks[level] < ranks[options.level]) return () => {}
@@ -24,7 +24,7 @@ export function createProcessLog(options: ProcessLogOptions): Log {
 }
 
 /** Where the log of a server goes: standard error. A reader that has gone away must not end the server. */
-export function stderrLog({ level, format }: { level: LogLevel; format: 'auto' | 'json' | 'pretty' }): Log {
+function stderrLog({ level, format }: { level: LogLevel; format: 'auto' | 'json' | 'pretty' }): Log {
   process.stderr.on('error', () => {})
   const chosen = format === 'auto' ? (process.stderr.isTTY ? 'pretty' : 'json') : format
   return createProcessLog({ level, format: chosen, write: (line) => process.stderr.write(line), now: Date.now })
@@ -116,3 +116,6 @@ function plainError(error: Error, depth: number): unknown {
     depth,
   )
 }
+
+export type { LogLevel, ProcessLogOptions }
+export { createProcessLog, stderrLog }

@@ -10,7 +10,7 @@ const atOnce = 2
 const mostWaiting = 200
 
 /** argon2id (m=19456 KiB, t=2, p=1), kept as PHC strings. Beyond two hundred that wait, more are refused with `overloaded`. */
-export function createPasswordHasher(): PasswordHasher {
+function createPasswordHasher(): PasswordHasher {
   const inTurn = limiter()
   // Stands for users that do not exist: nobody knows a password with this tag, but finding that out costs the same.
   const nobody: Parsed = { cost, salt: randomBytes(16), tag: randomBytes(tagLength) }
@@ -72,3 +72,5 @@ function limiter(): <T>(work: () => Promise<T>) => Promise<T> {
     }
   }
 }
+
+export { createPasswordHasher }

@@ -13,7 +13,7 @@ const tellAfterMs = 20
  * Run logs as plain files below `root`, one for each step attempt: `<2 hex>/<run>/<step>-<attempt>.log`. A file is made by its first byte. Followers in this
  * process are told directly; those of another server on the same folder through the file system.
  */
-export function createFileRunLog(options: { root: string }): RunLog {
+function createFileRunLog(options: { root: string }): RunLog {
   const handles = new Map<string, Promise<FileHandle>>()
   const listeners = new Map<string, Set<() => void>>()
   const tails = new Map<string, Promise<unknown>>()
@@ -133,3 +133,5 @@ function digest(text: string): string {
 function safe(name: string): string {
   return /^[A-Za-z0-9_][A-Za-z0-9_-]{0,80}$/.test(name) ? name : `x-${digest(name).slice(0, 32)}`
 }
+
+export { createFileRunLog }

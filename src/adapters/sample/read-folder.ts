@@ -2,10 +2,10 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 
 /** A file of a folder: its path inside of it with `/` as separator, and what is in it. */
-export type FolderFile = { readonly path: string; readonly content: Buffer; readonly executable: boolean }
+type FolderFile = { readonly path: string; readonly content: Buffer; readonly executable: boolean }
 
 /** All regular files below a folder, in the order of their paths. */
-export async function readFolder(folder: string): Promise<FolderFile[]> {
+async function readFolder(folder: string): Promise<FolderFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
   return Promise.all(
@@ -16,3 +16,6 @@ export async function readFolder(folder: string): Promise<FolderFile[]> {
     })),
   )
 }
+
+export type { FolderFile }
+export { readFolder }

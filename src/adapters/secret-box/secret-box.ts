@@ -12,7 +12,7 @@ const tagBytes = 16
  * A secret box whose master key is `<folder>/master.key`, made at first start. Nothing is sealed with the master key itself: each purpose has a key
  * derived from it. A sealed text is `v1.` and base64url of nonce, tag and ciphertext (AES-256-GCM, the context as additional data).
  */
-export function createSecretBox(options: { folder: string }): SecretBox {
+function createSecretBox(options: { folder: string }): SecretBox {
   const master = loadKey(join(options.folder, 'master.key'))
   const sealing = derive(master, 'seal')
   const printing = new Map<string, Buffer>()
@@ -43,3 +43,5 @@ export function createSecretBox(options: { folder: string }): SecretBox {
 function derive(master: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', master, 'capstan', purpose, 32))
 }
+
+export { createSecretBox }

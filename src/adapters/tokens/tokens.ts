@@ -7,7 +7,7 @@ import type { TokenClaims, Tokens } from '../../ports/tokens.ts'
 const longestToken = 8192
 
 /** Tokens signed (HS256) with `<folder>/token.key`, made at first start. */
-export function createTokens(options: { folder: string; clock: Clock }): Tokens {
+function createTokens(options: { folder: string; clock: Clock }): Tokens {
   const key = loadKey(join(options.folder, 'token.key'))
   const sign = createSigner({ key, algorithm: 'HS256' })
   // Expiry is compared with our own clock below. No cache: a verified signature is cheap, and a cache would have to forget.
@@ -31,3 +31,5 @@ function isClaims(claims: unknown): claims is TokenClaims {
   const { sub, iat, exp, sid } = claims as Record<string, unknown>
   return typeof sub === 'string' && Number.isFinite(iat) && Number.isFinite(exp) && (sid === undefined || typeof sid === 'string')
 }
+
+export { createTokens }

@@ -13,17 +13,17 @@ const lingerMs = 2000
 const lingerBytes = 16 * 1024 * 1024
 
 /** Answers with 200: every success of this API has that status (contract §4.2). */
-export function sendJson(reply: FastifyReply, body: unknown): FastifyReply {
+function sendJson(reply: FastifyReply, body: unknown): FastifyReply {
   return reply.code(200).type(json).header('cache-control', 'no-store').send(JSON.stringify(body))
 }
 
 /** Answers with 200 and a text that is made piece by piece. */
-export function sendPieces(reply: FastifyReply, pieces: AsyncIterable<string>): FastifyReply {
+function sendPieces(reply: FastifyReply, pieces: AsyncIterable<string>): FastifyReply {
   return reply.code(200).type(json).header('cache-control', 'no-store').send(Readable.from(pieces))
 }
 
 /** Answers with what went wrong. Anything but a fault is a defect: it is logged and told as such. */
-export function sendError(
+function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
   host: ApiHost,
@@ -40,7 +40,7 @@ export function sendError(
 }
 
 /** The refusal of an address: it is no route, or takes another method. */
-export function unmatched(request: FastifyRequest, reply: FastifyReply, allowed: readonly string[]) {
+function unmatched(request: FastifyRequest, reply: FastifyReply, allowed: readonly string[]) {
   if (allowed.length === 0) return fault('route_not_found')
   reply.header('allow', allowed.join(', '))
   return fault('method_not_allowed', { method: request.method, allowed: allowed.join(', ') })
@@ -69,3 +69,5 @@ function sendAndClose(request: FastifyRequest, reply: FastifyReply, host: ApiHos
   request.raw.on('data', count).once('end', end).once('close', end).resume()
   return reply
 }
+
+export { sendJson, sendPieces, sendError, unmatched }

@@ -12,7 +12,7 @@ import type { Origin } from '../../core/operation/context.ts'
 import type { ApiHost } from '../api.ts'
 
 /** What reading the credential of a request needs besides the request. */
-export type Reading = {
+type Reading = {
   readonly host: ApiHost
   readonly origin: Origin
   /** The body, read only when a signature covers it. */
@@ -23,7 +23,7 @@ export type Reading = {
  * Who calls a protected route (contract §3.5): a bearer token or the cookie where one is there, and then nothing else counts; else the `Identity` header,
  * signed or from a trusted peer; else `unauthenticated`. Requests that another site or a prefetch caused are refused here (§3.6).
  */
-export async function identifyProtected(request: FastifyRequest, reading: Reading): Promise<Principal> {
+async function identifyProtected(request: FastifyRequest, reading: Reading): Promise<Principal> {
   const credential = await credentialOf(request, reading)
   if (credential.form === 'none') throw fault('unauthenticated')
   const principal = await reading.host.identify(credential, reading.origin)
@@ -34,7 +34,7 @@ export async function identifyProtected(request: FastifyRequest, reading: Readin
 }
 
 /** Who calls an open route: a valid credential is used, a missing or invalid one makes the caller anonymous and is never an error. */
-export async function identifyOpen(request: FastifyRequest, reading: Reading): Promise<Principal> {
+async function identifyOpen(request: FastifyRequest, reading: Reading): Promise<Principal> {
   try {
     const credential = await credentialOf(request, reading)
     return await reading.host.identify(credential, reading.origin)
@@ -95,3 +95,6 @@ function isPrefetch({ headers }: FastifyRequest): boolean {
   const said = [headers['purpose'], headers['sec-purpose']].flat()
   return said.some((purpose) => purpose?.trim().toLowerCase().startsWith('prefetch'))
 }
+
+export type { Reading }
+export { identifyProtected, identifyOpen }

@@ -2,10 +2,10 @@ import { fault } from '../../core/kernel/fault.ts'
 import type { IncomingMessage } from 'node:http'
 
 /** Largest body of a request. */
-export const bodyLimit = 1024 * 1024
+const bodyLimit = 1024 * 1024
 
 /** A request's whole body. It is counted while it arrives: as soon as it is, or says that it is, larger than the limit nothing more is read. */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
+async function readBody(request: IncomingMessage): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw fault('payload_too_large', { limit: bodyLimit })
   const chunks: Buffer[] = []
   let size = 0
@@ -23,6 +23,8 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
 }
 
 /** Whether a request brings a body at all. */
-export function bringsBody({ headers }: IncomingMessage): boolean {
+function bringsBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
+
+export { bodyLimit, readBody, bringsBody }

@@ -5,7 +5,7 @@ import type { FormValue } from './form.ts'
 import type { Route } from './routes.ts'
 
 /** Everything that a request says, taken apart and decoded once. */
-export type Values = {
+type Values = {
   readonly parameters: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   /** Fields of the body; an empty one is left out, because it means its default (contract §4.1). */
@@ -13,19 +13,19 @@ export type Values = {
 }
 
 /** A parameter or field that cannot be what it is: `invalid_parameter` with its name. */
-export function badParameter(field: string, why: string): Fault {
+function badParameter(field: string, why: string): Fault {
   return fault('invalid_input', { operation: 'The request', count: 1, first: `${field} ${why}` }, { details: { field }, private: { member: field } })
 }
 
-export type FormRule = 'invalid_form' | 'duplicate_field'
+type FormRule = 'invalid_form' | 'duplicate_field'
 
 /** A body that breaks a rule of forms. */
-export function formFault(rule: FormRule, why: string, field?: string): Fault {
+function formFault(rule: FormRule, why: string, field?: string): Fault {
   return fault('malformed_request', { why }, { details: field === undefined ? {} : { field }, private: { kind: rule } })
 }
 
 /** The decoded parameters of a path; broken percent-encoding is `invalid_parameter`. */
-export function decodeParameters(raw: Readonly<Record<string, string>>): Record<string, string> {
+function decodeParameters(raw: Readonly<Record<string, string>>): Record<string, string> {
   const decoded: Record<string, string> = {}
   for (const [name, text] of Object.entries(raw)) {
     const value = decodeOnce(text)
@@ -36,32 +36,32 @@ export function decodeParameters(raw: Readonly<Record<string, string>>): Record<
 }
 
 /** The query; broken percent-encoding is `invalid_parameter`. */
-export function decodeQuery(query: string): URLSearchParams {
+function decodeQuery(query: string): URLSearchParams {
   if (decodeOnce(query) === null) throw badParameter('query', 'is not percent-encoded as it should be')
   return new URLSearchParams(query)
 }
 
 /** Refuses a form that lacks a field. */
-export function checkRequired(route: Route, fields: ReadonlyMap<string, FormValue>): void {
+function checkRequired(route: Route, fields: ReadonlyMap<string, FormValue>): void {
   for (const name of route.required ?? []) if (!fields.has(name)) throw badParameter(name, 'is required')
 }
 
 const opaque = /^[A-Za-z0-9_-]{1,64}$/
 
 /** A parameter that is an id. */
-export function identifier({ parameters }: Values, name: string): string {
+function identifier({ parameters }: Values, name: string): string {
   const id = parameters[name] ?? ''
   if (!opaque.test(id)) throw badParameter(name, 'must be 1 to 64 letters, digits, "_" and "-"')
   return id
 }
 
 /** The input of a deploy: parameters of the path win over fields of the form, as no route has a member in both. */
-export function deployInput(values: Values): Readonly<Record<string, unknown>> {
+function deployInput(values: Values): Readonly<Record<string, unknown>> {
   return inputOf(values, ['repository', 'directory', 'namespace', 'name', 'branch', 'schedule', 'configuration'])
 }
 
 /** The input of a pipeline run. */
-export function runInput(values: Values): Readonly<Record<string, unknown>> {
+function runInput(values: Values): Readonly<Record<string, unknown>> {
   return inputOf(values, ['repository', 'directory', 'namespace', 'name', 'branch', 'configuration'])
 }
 
@@ -77,21 +77,36 @@ function inputOf({ parameters, fields }: Values, members: readonly string[]): Re
 }
 
 /** The input of a list: its namespace, when the route has one. */
-export function namespaceOnly({ parameters }: Values): Readonly<Record<string, unknown>> {
+function namespaceOnly({ parameters }: Values): Readonly<Record<string, unknown>> {
   return parameters.namespace === undefined ? {} : { namespace: parameters.namespace }
 }
 
 /** The input of a kill: whether the clean-up still runs is in the query. */
-export function killInput(values: Values): Readonly<Record<string, unknown>> {
+function killInput(values: Values): Readonly<Record<string, unknown>> {
   const cleanup = values.query.getAll('cleanup')
   if (cleanup.length > 1 || !['', 'true', 'false'].includes(cleanup[0] ?? '')) throw badParameter('cleanup', 'must be true or false')
   return { pipeline: identifier(values, 'id'), cleanup: cleanup[0] === 'true' }
 }
 
 /** The key of a repetition, from its header. */
-export function idempotencyKey(header: string | readonly string[] | undefined): string | undefined {
+function idempotencyKey(header: string | readonly string[] | undefined): string | undefined {
   if (header === undefined) return undefined
   if (typeof header !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(header))
     throw badParameter('Idempotency-Key', 'must be 1 to 255 printable characters')
   return header
+}
+
+export type { Values, FormRule }
+export {
+  badParameter,
+  formFault,
+  decodeParameters,
+  decodeQuery,
+  checkRequired,
+  identifier,
+  deployInput,
+  runInput,
+  namespaceOnly,
+  killInput,
+  idempotencyKey,
 }

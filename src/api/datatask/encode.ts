@@ -3,7 +3,7 @@ import type { PodView, TaskView } from '../../core/deploy/task-view.ts'
 import type { RunState } from '../../core/kernel/run-state.ts'
 
 /** The words of the contract for the state of a job (§12.2). */
-export type JobState = 'pending' | 'starting' | 'running' | 'succeeded' | 'failed' | 'killed' | 'deleted'
+type JobState = 'pending' | 'starting' | 'running' | 'succeeded' | 'failed' | 'killed' | 'deleted'
 
 const jobStates = {
   queued: 'pending',
@@ -49,7 +49,7 @@ const phases = {
 const reasons: Readonly<Record<string, string>> = { run_in_error: 'pipeline_in_error', timed_out: 'timeout', cancelled: 'pipeline_killed' }
 
 /** The reason of a state in the contract's words; null where there is none. */
-export function encodeReason(reason: string | null): string | null {
+function encodeReason(reason: string | null): string | null {
   return reason === null ? null : (reasons[reason] ?? reason)
 }
 
@@ -64,7 +64,7 @@ function reasonOfJob({ deleted, reason, state }: Pick<TaskView, 'state' | 'delet
 }
 
 /** The answer of a deploy. */
-export function encodeTask(task: TaskView & { replaced: boolean }) {
+function encodeTask(task: TaskView & { replaced: boolean }) {
   return {
     id: task.id,
     name: task.name,
@@ -84,7 +84,7 @@ export function encodeTask(task: TaskView & { replaced: boolean }) {
   }
 }
 
-export function encodeTaskState(task: TaskView) {
+function encodeTaskState(task: TaskView) {
   return {
     id: task.id,
     name: task.name,
@@ -116,7 +116,7 @@ export function encodeTaskState(task: TaskView) {
 }
 
 /** A job as the lists show it. */
-export function encodeTaskItem(task: TaskView) {
+function encodeTaskItem(task: TaskView) {
   const state = stateOfJob(task)
   return {
     id: task.id,
@@ -142,7 +142,7 @@ export function encodeTaskItem(task: TaskView) {
   }
 }
 
-export function encodePodItem(pod: PodView) {
+function encodePodItem(pod: PodView) {
   return {
     name: pod.name,
     namespace: pod.namespace,
@@ -163,7 +163,7 @@ export function encodePodItem(pod: PodView) {
 }
 
 /** A pipeline, in every answer that shows one. */
-export function encodePipeline(pipeline: PipelineView) {
+function encodePipeline(pipeline: PipelineView) {
   return {
     id: pipeline.id,
     name: pipeline.name,
@@ -206,10 +206,13 @@ function stateOfPipelineTask({ state, deleted }: PipelineTaskView): string {
   return state === 'skipped' ? 'skipped' : jobStates[state]
 }
 
-export function encodeKill(kill: { id: string; namespace: string; state: RunState; accepted: boolean }) {
+function encodeKill(kill: { id: string; namespace: string; state: RunState; accepted: boolean }) {
   return { id: kill.id, namespace: kill.namespace, state: kill.accepted ? 'killing' : pipelineStates[kill.state], accepted: kill.accepted }
 }
 
-export function encodeDeletedJob(job: { id: string; namespace: string; name: string }) {
+function encodeDeletedJob(job: { id: string; namespace: string; name: string }) {
   return { kind: 'job', namespace: job.namespace, name: job.name, id: job.id, deleted: true }
 }
+
+export type { JobState }
+export { encodeReason, encodeTask, encodeTaskState, encodeTaskItem, encodePodItem, encodePipeline, encodeKill, encodeDeletedJob }

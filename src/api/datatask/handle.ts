@@ -17,10 +17,10 @@ import type { Does, Route } from './routes.ts'
 const via = 'datatask'
 const largestPage = 1000
 
-export type Handler = { readonly host: ApiHost; readonly rate: AnonymousRate }
+type Handler = { readonly host: ApiHost; readonly rate: AnonymousRate }
 
 /** Answers one request, in the order of decisions of the contract (§3.5): route, identity, other sites, forms; what comes then is the operation's. */
-export async function handle(request: FastifyRequest, reply: FastifyReply, { host, rate }: Handler): Promise<FastifyReply> {
+async function handle(request: FastifyRequest, reply: FastifyReply, { host, rate }: Handler): Promise<FastifyReply> {
   const { path, query } = splitTarget(request.raw.url ?? '')
   const found = match(routes, request.method, path)
   if (!found || 'allowed' in found) return sendError(request, reply, host, unmatched(request, reply, found?.allowed ?? []))
@@ -120,3 +120,6 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
     return made
   }
 }
+
+export type { Handler }
+export { handle }

@@ -8,7 +8,7 @@ const boundaryPattern = /^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?
  * The fields of a `multipart/form-data` body that is whole in memory (RFC 7578). Strict: what is not framed exactly is `invalid_form`, because two readers
  * that repair differently would see different fields.
  */
-export function parseMultipart(body: Uint8Array, contentType: string): [string, string][] {
+function parseMultipart(body: Uint8Array, contentType: string): [string, string][] {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   const boundary = boundaryOf(contentType)
   const opening = Buffer.from(`--${boundary}`)
@@ -87,3 +87,5 @@ function text(bytes: Uint8Array): string {
 function broken(why: string) {
   return formFault('invalid_form', `its multipart body cannot be read: ${why}`)
 }
+
+export { parseMultipart }

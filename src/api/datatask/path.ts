@@ -1,19 +1,19 @@
 import type { Route } from './routes.ts'
 
 /** What an address leads to: a route with its parameters as they were sent, or the methods that it takes instead, or nothing. */
-export type Match = { readonly route: Route; readonly raw: Readonly<Record<string, string>> } | { readonly allowed: readonly string[] } | null
+type Match = { readonly route: Route; readonly raw: Readonly<Record<string, string>> } | { readonly allowed: readonly string[] } | null
 
 /** The prefix under which the same routes answer from outside (contract §2). */
 const prefix = '/apps/deploy-api'
 
 /** Whether an address can only be this API's, so that it refuses what no route of it takes. */
-export function ownsPath(path: string): boolean {
+function ownsPath(path: string): boolean {
   const bare = path === prefix || path.startsWith(`${prefix}/`) ? '/v1' : path
   return ['/v1', '/v2/task', '/v2/pipeline'].some((own) => bare === own || bare.startsWith(`${own}/`))
 }
 
 /** The path and the query of a request's target. */
-export function splitTarget(target: string): { path: string; query: string } {
+function splitTarget(target: string): { path: string; query: string } {
   const at = target.indexOf('?')
   return at < 0 ? { path: target, query: '' } : { path: target.slice(0, at), query: target.slice(at + 1) }
 }
@@ -22,7 +22,7 @@ export function splitTarget(target: string): { path: string; query: string } {
  * Finds the route of a path. The path is split on `/` before anything is decoded, so that `%2F` never divides; one slash at the end is tolerated, and an
  * empty segment matches nothing.
  */
-export function match(routes: readonly Route[], method: string, path: string): Match {
+function match(routes: readonly Route[], method: string, path: string): Match {
   const segments = (path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path).split('/').slice(1)
   if (segments.length > 1 && segments.at(-1) === '') segments.pop()
   if (segments.includes('')) return null
@@ -49,10 +49,13 @@ function parametersOf(route: Route, segments: readonly string[]): Record<string,
 }
 
 /** A percent-decoded text, or null when the encoding is broken. */
-export function decodeOnce(text: string): string | null {
+function decodeOnce(text: string): string | null {
   try {
     return decodeURIComponent(text)
   } catch {
     return null
   }
 }
+
+export type { Match }
+export { ownsPath, splitTarget, match, decodeOnce }

@@ -5,7 +5,7 @@ const burst = 60
 const mostAddresses = 20_000
 
 /** Counts the anonymous requests of each address (contract §14): 20 a second, 60 at once. */
-export class AnonymousRate {
+class AnonymousRate {
   readonly #clock: Clock
   readonly #buckets = new Map<string, { tokens: number; at: number }>()
 
@@ -32,3 +32,5 @@ export class AnonymousRate {
 function networkOf(address: string): string {
   return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address
 }
+
+export { AnonymousRate }

@@ -10,7 +10,7 @@ const highWaterMark = 256 * 1024
  * Sends a stream as the answer, no faster than the client reads, and resolves when it has gone out or the client has left. Nothing is sent before the
  * first piece is there: what fails until then rejects, and can still be answered with a status.
  */
-export async function sendStream(reply: FastifyReply, contentType: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+async function sendStream(reply: FastifyReply, contentType: string, body: AsyncIterable<Uint8Array>): Promise<void> {
   const pieces = body[Symbol.asyncIterator]()
   const first = await pieces.next()
   if (reply.raw.destroyed) return
@@ -27,3 +27,5 @@ async function* restOf(first: IteratorResult<Uint8Array>, pieces: AsyncIterator<
     await pieces.return?.()
   }
 }
+
+export { sendStream }

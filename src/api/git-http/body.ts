@@ -6,7 +6,7 @@ import type { Fault } from '../../core/kernel/fault.ts'
 const gzipNames = ['gzip', 'x-gzip']
 
 /** Whether a Content-Encoding can be decoded here. */
-export function isKnownEncoding(encoding: string | undefined): boolean {
+function isKnownEncoding(encoding: string | undefined): boolean {
   return encoding === undefined || encoding === '' || encoding.toLowerCase() === 'identity' || isGzip(encoding)
 }
 
@@ -14,7 +14,7 @@ function isGzip(encoding: string | undefined): boolean {
   return gzipNames.includes(encoding?.toLowerCase() ?? '')
 }
 
-export type Body = {
+type Body = {
   readonly chunks: AsyncIterable<Uint8Array>
   /** What was wrong with the body itself, once something was: more to the point than what git says about a body that ends too early. */
   readonly failure: () => Fault | null
@@ -24,7 +24,7 @@ export type Body = {
  * A request's body, decoded piece by piece as it is asked for, so that neither a large pack nor a small bomb ever fills the memory. More than `limit`
  * decoded bytes: `payload_too_large`; broken gzip: `malformed_request`. The request itself is left open, so that the client gets to read the answer.
  */
-export function bodyOf(request: Readable, encoding: string | undefined, limit: number): Body {
+function bodyOf(request: Readable, encoding: string | undefined, limit: number): Body {
   let failure: Fault | null = null
   async function* chunks(): AsyncGenerator<Uint8Array> {
     const { source, done } = isGzip(encoding) ? unzipped(request) : { source: request, done: () => {} }
@@ -67,3 +67,6 @@ function unzipped(request: Readable): { source: Readable; done: () => void } {
     },
   }
 }
+
+export type { Body }
+export { isKnownEncoding, bodyOf }

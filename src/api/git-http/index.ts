@@ -5,7 +5,7 @@ import type { GitHttpOptions } from './routes.ts'
 const defaults: GitHttpOptions = { bodyLimitBytes: 8 * 1024 ** 3, transferMs: 60 * 60 * 1000 }
 
 /** Git over HTTP: clone, fetch and push of every repository under its path (Kallithea contract §12). */
-export function createGitHttp(options: Partial<GitHttpOptions> = {}): Api {
+function createGitHttp(options: Partial<GitHttpOptions> = {}): Api {
   const all = { ...defaults, ...options }
   return {
     name: 'git-http',
@@ -25,4 +25,6 @@ export function createGitHttp(options: Partial<GitHttpOptions> = {}): Api {
   }
 }
 
-export const gitHttp: Api = createGitHttp()
+const gitHttp: Api = createGitHttp()
+
+export { createGitHttp, gitHttp }

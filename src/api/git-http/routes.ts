@@ -14,7 +14,7 @@ import type { Address, Service } from './address.ts'
 import type { Body } from './body.ts'
 import type { Refusal } from './errors.ts'
 
-export type GitHttpOptions = {
+type GitHttpOptions = {
   /** Most bytes of a request's body, unpacked. */
   readonly bodyLimitBytes: number
   /** How long one request may take from its first byte to the last of its answer. */
@@ -32,7 +32,7 @@ type Located = {
 type Admission = { readonly repository: string; readonly principal: Principal }
 
 /** Answers one request of git; what is no address of git goes to whoever answers the rest. */
-export async function handleGit(request: FastifyRequest, reply: FastifyReply, host: ApiHost, options: GitHttpOptions): Promise<unknown> {
+async function handleGit(request: FastifyRequest, reply: FastifyReply, host: ApiHost, options: GitHttpOptions): Promise<unknown> {
   const address = parseAddress(request.raw.url ?? '')
   if (address === null) return reply.callNotFound()
   const refusal = await serveGit(request, reply, host, options, address).catch((error: unknown) => errorOf(error))
@@ -139,3 +139,6 @@ function goneSignal(reply: FastifyReply): AbortSignal {
   })
   return gone.signal
 }
+
+export type { GitHttpOptions }
+export { handleGit }

@@ -11,7 +11,7 @@ const helps: Readonly<Record<string, string>> = {
 }
 
 /** All figures in Prometheus' text form. Nothing is measured between two scrapes but what is counted anyway. */
-export async function prometheusText({ metrics, health }: Pick<ApiHost, 'metrics' | 'health'>): Promise<{ text: string; contentType: string }> {
+async function prometheusText({ metrics, health }: Pick<ApiHost, 'metrics' | 'health'>): Promise<{ text: string; contentType: string }> {
   const registry = new Registry()
   addProcess(registry, await eventLoopLag())
   addCounted(registry, metrics)
@@ -57,3 +57,5 @@ function eventLoopLag(): Promise<number> {
   const began = performance.now()
   return new Promise((resolve) => setImmediate(() => resolve((performance.now() - began) / 1000)))
 }
+
+export { prometheusText }

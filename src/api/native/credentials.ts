@@ -16,7 +16,7 @@ const cookieNames = ['capstan_session', 'authtoken'] as const
  * The credential of a request: the bearer token, else the session cookie. What is there counts: a bad one never falls through to the next.
  * A cookie on a request of another site's page: `cross_site`.
  */
-export function credentialOf(request: FastifyRequest, settings: Settings): Credential {
+function credentialOf(request: FastifyRequest, settings: Settings): Credential {
   const { authorization, cookie } = request.headers
   if (authorization !== undefined) {
     const token = /^bearer +([^\s]+) *$/i.exec(authorization)?.[1]
@@ -34,12 +34,7 @@ export function credentialOf(request: FastifyRequest, settings: Settings): Crede
 }
 
 /** Who calls. A session cookie that has ended is taken back, so that the browser does not send it for ever. */
-export async function callOf(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  host: ApiHost,
-  credential = credentialOf(request, host.settings),
-): Promise<Call> {
+async function callOf(request: FastifyRequest, reply: FastifyReply, host: ApiHost, credential = credentialOf(request, host.settings)): Promise<Call> {
   const origin = host.originOf(request, via)
   try {
     return { principal: await host.identify(credential, origin), origin }
@@ -50,15 +45,17 @@ export async function callOf(
 }
 
 /** Gives the browser a new session. `expiresAt` is RFC 3339. */
-export function giveSession(reply: FastifyReply, host: ApiHost, { token, expiresAt }: { token: string; expiresAt: string }): void {
+function giveSession(reply: FastifyReply, host: ApiHost, { token, expiresAt }: { token: string; expiresAt: string }): void {
   const maxAge = (Date.parse(expiresAt) - host.clock.now()) / 1000
   for (const name of cookieNames) reply.header('set-cookie', sessionCookie(name, token, { maxAge, secure: isSecure(host.settings) }))
 }
 
-export function clearSession(reply: FastifyReply, settings: Settings): void {
+function clearSession(reply: FastifyReply, settings: Settings): void {
   for (const name of cookieNames) reply.header('set-cookie', sessionCookie(name, '', { maxAge: 0, secure: isSecure(settings) }))
 }
 
 function isSecure(settings: Settings): boolean {
   return settings.publicUrl.startsWith('https:')
 }
+
+export { credentialOf, callOf, giveSession, clearSession }

@@ -5,7 +5,7 @@ import type { Registry } from '../../core/operation/registry.ts'
 type Node = Record<string, unknown>
 
 /** The OpenAPI 3.1 document of the native API, made from the registry. */
-export function openApiDocument(registry: Registry, { publicUrl }: { publicUrl: string }): Node {
+function openApiDocument(registry: Registry, { publicUrl }: { publicUrl: string }): Node {
   const operations = [...registry.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   const nouns = [...new Set(operations.map(nounOf))]
   return {
@@ -151,3 +151,5 @@ const otherPaths = {
     responses: { '200': answer('Prometheus text.', 'text/plain', text) },
   }),
 }
+
+export { openApiDocument }

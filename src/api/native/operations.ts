@@ -15,7 +15,7 @@ const cookieless: ReadonlySet<string> = new Set(['session.create', 'bootstrap.re
 const signIns: ReadonlySet<string> = new Set(['session.create', 'bootstrap.redeem'])
 
 /** `POST /api/v1/<operation>`: the one route of all operations. */
-export function addOperations(http: FastifyInstance, host: ApiHost): void {
+function addOperations(http: FastifyInstance, host: ApiHost): void {
   http.post<OperationRoute>('/api/v1/:operation', async (request, reply) => {
     const { operation } = request.params
     const call = await caller(request, reply, host)
@@ -38,3 +38,5 @@ function rememberSession(reply: FastifyReply, host: ApiHost, output: Record<stri
   const { token, expires_at: expiresAt } = output
   if (typeof token === 'string' && typeof expiresAt === 'string') giveSession(reply, host, { token, expiresAt })
 }
+
+export { addOperations }

@@ -14,7 +14,7 @@ const mostStreams = 1000
 const mostStreamsOfOne = 50
 
 /** `GET /api/v1/events` and `GET /api/v1/runs/<id>/log`. */
-export function addStreams(http: FastifyInstance, host: ApiHost): void {
+function addStreams(http: FastifyInstance, host: ApiHost): void {
   const open = new Map<string, number>()
   let all = 0
 
@@ -130,3 +130,5 @@ function lastEventId(request: FastifyRequest): string | undefined {
 function wantsEvents(request: FastifyRequest): boolean {
   return (request.headers.accept ?? '').includes('text/event-stream')
 }
+
+export { addStreams }

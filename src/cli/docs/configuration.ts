@@ -4,7 +4,7 @@ import { exits } from '../exit.ts'
 import { generated, table } from './markdown.ts'
 
 /** `docs/configuration.md`, from the table of keys. */
-export function configurationPage(): string {
+function configurationPage(): string {
   const rows = keyList.map(([, key]) => [
     `\`${key.path}\``,
     `\`${key.environment}\``,
@@ -52,3 +52,5 @@ ${table(
   Object.values(exits).map(({ status, meaning }) => [String(status), meaning]),
 )}`
 }
+
+export { configurationPage }

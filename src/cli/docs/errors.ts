@@ -5,7 +5,7 @@ import { generated, table } from './markdown.ts'
 import type { FaultCode } from '../../core/kernel/fault.ts'
 
 /** `docs/errors.md`, from the table of faults. */
-export function errorsPage(): string {
+function errorsPage(): string {
   const codes = Object.keys(faults) as FaultCode[] // Object.keys forgets the names
   const rows = codes.map((code) => [`[\`${code}\`](#${code})`, String(faults[code].status), faults[code].retry ? 'yes' : 'no', exitWord(code)])
   return `${generated}
@@ -35,3 +35,5 @@ function section(code: FaultCode): string {
 - **Who operates the server:** ${operator}
 `
 }
+
+export { errorsPage }

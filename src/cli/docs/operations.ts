@@ -5,7 +5,7 @@ import type { AnyOperation } from '../../core/operation/operation.ts'
 import type { SubjectRule } from '../../core/operation/operation.ts'
 
 /** `docs/operations.md`, from the registry. */
-export function operationsPage(operations: readonly AnyOperation[]): string {
+function operationsPage(operations: readonly AnyOperation[]): string {
   const sorted = [...operations].sort((a, b) => (a.name < b.name ? -1 : 1))
   const nouns = [...new Set(sorted.map(({ name }) => wordsOf(name).noun))]
   const rows = sorted.map((operation) => [`[\`${operation.name}\`](#${anchorOf(operation.name)})`, operation.summary, whoOf(operation)])
@@ -106,3 +106,5 @@ function typeOf(node: Node): string {
   if (node.format === 'date-time') return 'time'
   return node.type === 'string' ? 'text' : (node.type ?? 'anything')
 }
+
+export { operationsPage }

@@ -6,14 +6,16 @@ import { operationsPage } from './operations.ts'
 import type { AnyOperation } from '../../core/operation/operation.ts'
 
 /** Every generated document by its file name. A test holds the committed ones equal to these. */
-export function documents(operations: readonly AnyOperation[]): Readonly<Record<string, string>> {
+function documents(operations: readonly AnyOperation[]): Readonly<Record<string, string>> {
   return { 'operations.md': operationsPage(operations), 'errors.md': errorsPage(), 'configuration.md': configurationPage() }
 }
 
 /** Writes them into a folder and gives the files' names. */
-export async function writeDocuments(folder: string, operations: readonly AnyOperation[]): Promise<string[]> {
+async function writeDocuments(folder: string, operations: readonly AnyOperation[]): Promise<string[]> {
   await mkdir(folder, { recursive: true })
   const entries = Object.entries(documents(operations))
   for (const [name, text] of entries) await writeFile(join(folder, name), text)
   return entries.map(([name]) => join(folder, name))
 }
+
+export { documents, writeDocuments }

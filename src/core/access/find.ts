@@ -10,7 +10,7 @@ import type { Found, RowOf } from '../operation/operation.ts'
 import type { Level } from '../kernel/level.ts'
 import type { Reference } from './reference.ts'
 
-export type Need = { readonly kind: string; readonly need: Level; readonly extra?: string; readonly member?: string }
+type Need = { readonly kind: string; readonly need: Level; readonly extra?: string; readonly member?: string }
 
 type Holding = {
   readonly row: UserRow | RunRow | ScheduleRow | ResourceRow
@@ -25,7 +25,7 @@ type Holding = {
  * Errors: `not_found` when there is none or the caller may not know of it (which of the two, only the fault's private context says);
  * `forbidden` when the caller may see it but holds too little; `unauthenticated` instead of `forbidden` for callers without credentials.
  */
-export async function find<Kind extends string>(
+async function find<Kind extends string>(
   ctx: Ctx,
   need: Need & { readonly kind: Kind },
   reference: string,
@@ -53,18 +53,14 @@ export async function find<Kind extends string>(
 }
 
 /** As `find`, but null where `find` would say `not_found`. */
-export async function findOrNull<Kind extends string>(
-  ctx: Ctx,
-  need: Need & { readonly kind: Kind },
-  reference: string,
-): Promise<Found<Kind> | null> {
+async function findOrNull<Kind extends string>(ctx: Ctx, need: Need & { readonly kind: Kind }, reference: string): Promise<Found<Kind> | null> {
   const holding = await hold(ctx, parseReference(reference, [need.kind]))
   if (!holding || holding.level === 'none') return null
   return find(ctx, need, reference)
 }
 
 /** What the caller holds on a resource that a core function has in hand already. */
-export async function holds(ctx: Ctx, resource: ResourceRow): Promise<Level> {
+async function holds(ctx: Ctx, resource: ResourceRow): Promise<Level> {
   const { level } = await ctx.db.resources.access(resource, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(resource.kind).ownerIsAdmin })
   return level
 }
@@ -126,6 +122,9 @@ function title(kind: string): string {
 }
 
 /** The word for what a broken rule of uniqueness was about. */
-export function missingKind(key: string): string {
+function missingKind(key: string): string {
   return key.startsWith('users.') ? 'user' : key.split('.')[0] || 'thing'
 }
+
+export type { Need }
+export { find, findOrNull, holds, missingKind }

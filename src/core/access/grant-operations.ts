@@ -108,7 +108,7 @@ const list = defineOperation({
   },
 })
 
-export const grantOperations: AnyOperation[] = [set, remove, list]
+const grantOperations: AnyOperation[] = [set, remove, list]
 
 async function listed(ctx: Ctx, input: { on?: string; to?: string }): Promise<GrantRow[]> {
   if (input.on === undefined && input.to === undefined) {
@@ -155,3 +155,5 @@ function view(row: GrantRow, to: string, on: string) {
   const { level, extras } = row
   return { to, to_id: row.subject_id, on, on_id: row.resource_id, level, extras, created_at: timestamp(row.created_at) ?? '' }
 }
+
+export { grantOperations }

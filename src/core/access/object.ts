@@ -9,7 +9,7 @@ import type { Ctx, WriteCtx } from '../operation/context.ts'
 import type { Level } from '../kernel/level.ts'
 
 /** What a grant is on: one resource, or a whole kind (`kind:repository`), whose grants stand under that text instead of an id. */
-export type GrantObject = {
+type GrantObject = {
   readonly id: string
   readonly kind: string
   readonly name: string
@@ -21,7 +21,7 @@ export type GrantObject = {
  * The object that a reference names, if the caller holds `need` on it. Whole kinds are for administrators. A namespace may be named by any of its
  * spellings.
  */
-export async function grantObject(ctx: Ctx, reference: string, need: Level, operation: string): Promise<GrantObject> {
+async function grantObject(ctx: Ctx, reference: string, need: Level, operation: string): Promise<GrantObject> {
   if (reference.startsWith('kind:')) return wholeKind(ctx, reference, operation)
   const { kind, name } = parseReference(reference, Object.keys(kinds))
   const spelled = kind === 'namespace' && name !== null ? `namespace:${spell(name)}` : reference
@@ -31,14 +31,14 @@ export async function grantObject(ctx: Ctx, reference: string, need: Level, oper
 }
 
 /** As `grantObject`, but a namespace that does not exist yet is made for administrators: grants and secrets may come before its first use. */
-export async function grantObjectAhead(ctx: WriteCtx, reference: string, need: Level, operation: string): Promise<GrantObject> {
+async function grantObjectAhead(ctx: WriteCtx, reference: string, need: Level, operation: string): Promise<GrantObject> {
   const parsed = reference.startsWith('namespace:') ? parseReference(reference, ['namespace']) : null
   if (!parsed?.name || !ctx.principal.administrator) return grantObject(ctx, reference, need, operation)
   return ofResource(await reserveNamespace(ctx, parsed.name))
 }
 
 /** The text under which the grants on a whole kind are kept. */
-export function kindGrantId(kind: string): string {
+function kindGrantId(kind: string): string {
   return `kind:${kind}`
 }
 
@@ -68,3 +68,6 @@ function spell(name: string): string {
     return name
   }
 }
+
+export type { GrantObject }
+export { grantObject, grantObjectAhead, kindGrantId }

@@ -82,7 +82,7 @@ const list = defineOperation({
   },
 })
 
-export const permissionOperations: AnyOperation[] = [get, list]
+const permissionOperations: AnyOperation[] = [get, list]
 
 async function subjectUser(ctx: Ctx, reference: string): Promise<UserRow> {
   return userNamed(ctx, reference === 'everyone' ? `user:${everyoneId}` : reference, 'user')
@@ -126,3 +126,5 @@ async function sourcesOf(ctx: Ctx, row: ResourceRow, viewer: Viewer, user: UserR
   }
   return sources
 }
+
+export { permissionOperations }

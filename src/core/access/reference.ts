@@ -2,10 +2,10 @@ import { fault } from '../kernel/fault.ts'
 import { isUuid } from '../kernel/id.ts'
 
 /** A reference taken apart: `user:ann`, `repository:lab/weather`, or the bare name or id where only one kind fits. Digits are never read as a serial. */
-export type Reference = { readonly kind: string; readonly id: string | null; readonly name: string | null }
+type Reference = { readonly kind: string; readonly id: string | null; readonly name: string | null }
 
 /** The parts of a reference that must lead to one of `kinds`. A reference of another kind: `invalid_reference`. */
-export function parseReference(text: string, kinds: readonly string[]): Reference {
+function parseReference(text: string, kinds: readonly string[]): Reference {
   const colon = text.indexOf(':')
   const prefix = colon > 0 ? text.slice(0, colon) : ''
   if (prefix && kinds.includes(prefix)) return referenceOf(prefix, text.slice(colon + 1))
@@ -17,3 +17,6 @@ export function parseReference(text: string, kinds: readonly string[]): Referenc
 function referenceOf(kind: string, text: string): Reference {
   return isUuid(text) ? { kind, id: text, name: null } : { kind, id: null, name: text }
 }
+
+export type { Reference }
+export { parseReference }

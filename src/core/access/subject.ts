@@ -6,7 +6,7 @@ import type { Ctx } from '../operation/context.ts'
 import type { Tables } from '../../ports/store/tables.ts'
 
 /** Who a grant is for. `reference` is how it is written: `user:ann`, `group:dev`, `everyone`. */
-export type GrantSubject = { readonly kind: SubjectKind; readonly id: string; readonly reference: string }
+type GrantSubject = { readonly kind: SubjectKind; readonly id: string; readonly reference: string }
 
 const kinds = ['user', 'group'] as const
 
@@ -14,7 +14,7 @@ const kinds = ['user', 'group'] as const
  * The subject that a reference names: `everyone`, `user:…` or `group:…`. Whoever administers a thing may name any user or group exactly, also ones that
  * a list would not show.
  */
-export async function grantSubject(ctx: Ctx, reference: string, member: string): Promise<GrantSubject> {
+async function grantSubject(ctx: Ctx, reference: string, member: string): Promise<GrantSubject> {
   if (reference === 'everyone') return { kind: 'user', id: everyoneId, reference }
   const parsed = parseReference(reference, kinds)
   const { resources } = ctx.db
@@ -25,7 +25,7 @@ export async function grantSubject(ctx: Ctx, reference: string, member: string):
 }
 
 /** The user that a reference names exactly, whoever asks. For callers that were found to administer something. */
-export async function userNamed(ctx: Ctx, reference: string, member: string): Promise<UserRow> {
+async function userNamed(ctx: Ctx, reference: string, member: string): Promise<UserRow> {
   const parsed = parseReference(reference, ['user'])
   const row = parsed.id ? await ctx.db.users.byId(parsed.id) : await ctx.db.users.byLogin(parsed.name ?? '')
   if (!row) throw missing('user', reference, member)
@@ -33,7 +33,7 @@ export async function userNamed(ctx: Ctx, reference: string, member: string): Pr
 }
 
 /** How the subjects of grants are written; null for one that is gone. */
-export async function subjectReferences(
+async function subjectReferences(
   tables: Tables,
   rows: readonly { subject_id: string; subject_kind: SubjectKind }[],
 ): Promise<(id: string) => string | null> {
@@ -53,3 +53,6 @@ function ofUser(row: UserRow): GrantSubject {
 function missing(kind: string, reference: string, member: string): Error {
   return fault('not_found', { kind, reference }, { private: { absence: 'missing', kind, reference, member } })
 }
+
+export type { GrantSubject }
+export { grantSubject, userNamed, subjectReferences }

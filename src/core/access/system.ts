@@ -3,7 +3,7 @@ import { viewerOf } from '../identity/principal.ts'
 import type { Ctx } from '../operation/context.ts'
 
 /** Rights that are about no single thing: granted as extras on `system:system`, to users, groups or everyone. Administrators hold all of them. */
-export const systemPermissions = {
+const systemPermissions = {
   'repository.create': 'make repositories at the top level, or in groups that one may write',
   'repository.fork': 'fork repositories that one may read',
   'group.create': 'make groups of users',
@@ -11,13 +11,13 @@ export const systemPermissions = {
   'user.manage': 'change, disable and delete users who are no administrators',
   'namespace.create': 'claim namespaces ahead of a first deploy',
 } as const
-export type SystemPermission = keyof typeof systemPermissions
+type SystemPermission = keyof typeof systemPermissions
 
 /** What everyone who is signed in holds at first start; an administrator can take it back. */
-export const defaultSystemPermissions: readonly SystemPermission[] = ['repository.create', 'repository.fork']
+const defaultSystemPermissions: readonly SystemPermission[] = ['repository.create', 'repository.fork']
 
 /** Whether the caller holds a system permission. */
-export async function holdsSystem(ctx: Ctx, permission: string): Promise<boolean> {
+async function holdsSystem(ctx: Ctx, permission: string): Promise<boolean> {
   if (ctx.principal.administrator) return true
   const row = await ctx.db.resources.byId(systemResourceId)
   if (!row) return false
@@ -26,8 +26,11 @@ export async function holdsSystem(ctx: Ctx, permission: string): Promise<boolean
 }
 
 /** The system permissions that the caller holds. */
-export async function heldSystemPermissions(ctx: Ctx): Promise<string[]> {
+async function heldSystemPermissions(ctx: Ctx): Promise<string[]> {
   if (ctx.principal.administrator) return Object.keys(systemPermissions)
   const row = await ctx.db.resources.byId(systemResourceId)
   return row ? (await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: false })).extras : []
 }
+
+export type { SystemPermission }
+export { systemPermissions, defaultSystemPermissions, holdsSystem, heldSystemPermissions }

@@ -57,7 +57,7 @@ const list = defineOperation({
   },
 })
 
-export const auditOperations: AnyOperation[] = [list]
+const auditOperations: AnyOperation[] = [list]
 
 function actorFilter(actor: string | undefined): AuditFilter {
   if (actor === undefined) return {}
@@ -74,3 +74,5 @@ function subjectFilter(subject: string | undefined): AuditFilter {
 function view(row: AuditRow) {
   return { ...row, at: timestamp(row.at) ?? '' }
 }
+
+export { auditOperations }

@@ -2,9 +2,9 @@ import type { Json, JsonObject } from '../kernel/json.ts'
 import type { Problem } from '../kernel/fault.ts'
 
 /** What a hostile JSON text holds: a value, or none because it cannot be read; and everything that is wrong with it. */
-export type CheckedJson = { readonly value: Json | undefined; readonly problems: readonly Problem[] }
+type CheckedJson = { readonly value: Json | undefined; readonly problems: readonly Problem[] }
 
-export type CheckedJsonOptions = {
+type CheckedJsonOptions = {
   /** Levels of objects and arrays inside each other. */
   readonly depth: number
 }
@@ -12,7 +12,7 @@ export type CheckedJsonOptions = {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The text of bytes that must be UTF-8 without a byte order mark, or the problem with them. */
-export function checkedText(bytes: Uint8Array): { readonly text: string } | { readonly problem: Problem } {
+function checkedText(bytes: Uint8Array): { readonly text: string } | { readonly problem: Problem } {
   try {
     const text = decoder.decode(bytes)
     if (text.startsWith('\u{feff}')) return { problem: wrong('', 'encoding', 'begins with a byte order mark; save it as plain UTF-8') }
@@ -26,7 +26,7 @@ export function checkedText(bytes: Uint8Array): { readonly text: string } | { re
  * Reads JSON that somebody else wrote. Unlike `JSON.parse` it says where a text breaks (line and column), and reports a member that is given twice:
  * two readers of such a text could see two different documents. `__proto__` as a member and unpaired surrogates are problems too.
  */
-export function readCheckedJson(text: string, options: CheckedJsonOptions): CheckedJson {
+function readCheckedJson(text: string, options: CheckedJsonOptions): CheckedJson {
   const reader = new Reader(text, options.depth)
   try {
     return { value: reader.document(), problems: reader.problems }
@@ -180,10 +180,13 @@ class Reader {
 }
 
 /** One part of a JSON pointer, escaped. */
-export function pointerPart(name: string): string {
+function pointerPart(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
 function wrong(path: string, code: string, message: string): Problem {
   return { path, code, message, severity: 'error' }
 }
+
+export type { CheckedJson, CheckedJsonOptions }
+export { checkedText, readCheckedJson, pointerPart }

@@ -5,10 +5,10 @@ import type { Fault, Problem } from '../kernel/fault.ts'
 /** Most problems that an answer lists. */
 const mostProblems = 100
 
-export type DeployDocument = 'manifest.json' | 'pipeline.json'
+type DeployDocument = 'manifest.json' | 'pipeline.json'
 
 /** The fault for a document with problems: all of them, warnings included, errors first. */
-export function contentFault(what: DeployDocument, problems: readonly Problem[]): Fault {
+function contentFault(what: DeployDocument, problems: readonly Problem[]): Fault {
   const errors = problems.filter(isError)
   const first = errors[0]
   const listed = [...errors, ...problems.filter((problem) => !isError(problem))].slice(0, mostProblems)
@@ -18,3 +18,6 @@ export function contentFault(what: DeployDocument, problems: readonly Problem[])
     { details: { problems: listed }, private: { kind: what === 'manifest.json' ? 'manifest' : 'pipeline' } },
   )
 }
+
+export type { DeployDocument }
+export { contentFault }

@@ -19,7 +19,7 @@ import type { Place } from './place.ts'
 import type { DeployRequest } from './request.ts'
 import type { Source } from './source.ts'
 
-export type DeployInput = {
+type DeployInput = {
   readonly repository?: string
   readonly directory?: string
   readonly namespace?: string
@@ -32,7 +32,7 @@ export type DeployInput = {
 }
 
 /** Deploys a task: everything is settled (names, permission, git, manifest, conflicts, quota) and its record durable when it answers. */
-export async function deployTask(ctx: Ctx, input: DeployInput, operation: string) {
+async function deployTask(ctx: Ctx, input: DeployInput, operation: string) {
   const request = readRequest(input)
   const wanted = given(input.name)
   const asked = wanted === null ? null : checkedName(wanted, 'job', 'name')
@@ -107,3 +107,6 @@ async function checkAccess(ctx: Ctx, manifest: Manifest, problems: Problem[]): P
   if (!group)
     problems.push({ path: '/published/access', code: 'unknown_group', message: `there is no group "${manifest.access}"`, severity: 'error' })
 }
+
+export type { DeployInput }
+export { deployTask }

@@ -8,13 +8,13 @@ import type { RunRow } from '../../ports/store/rows.ts'
 /** How long the first answer to a key is repeated. */
 const keptMs = 24 * 3_600_000
 
-export type Idempotency = { readonly route: string; readonly key: string; readonly fingerprint: string }
+type Idempotency = { readonly route: string; readonly key: string; readonly fingerprint: string }
 
 /** The note on a conflict that is repeated from an earlier call, for an API that marks replays. */
-export const replayNote = 'replayed'
+const replayNote = 'replayed'
 
 /** What identifies a repetition of a call: null when the caller gave no key. `about` is everything that the call says besides the key. */
-export function idempotencyOf(input: { idempotency_key?: string; route?: string }, operation: string, about: object): Idempotency | null {
+function idempotencyOf(input: { idempotency_key?: string; route?: string }, operation: string, about: object): Idempotency | null {
   if (input.idempotency_key === undefined) return null
   const fingerprint = createHash('sha256').update(canonical(about)).digest('hex')
   return { route: input.route ?? operation, key: input.idempotency_key, fingerprint }
@@ -24,12 +24,7 @@ export function idempotencyOf(input: { idempotency_key?: string; route?: string 
  * The run that an earlier call with this key started, or null when there was none. An earlier conflict is thrown again; another call under the same key is
  * `idempotency_key_reuse`. Only a shortcut: the act that accepts a run decides, so that two calls at once make one run.
  */
-export async function replayOf(
-  ctx: Ctx,
-  idempotency: Idempotency | null,
-  kind: string,
-  name: string,
-): Promise<{ run: RunRow; replaced: boolean } | null> {
+async function replayOf(ctx: Ctx, idempotency: Idempotency | null, kind: string, name: string): Promise<{ run: RunRow; replaced: boolean } | null> {
   if (!idempotency) return null
   const record = await ctx.db.idempotency.get(ctx.principal.id, idempotency.route, idempotency.key)
   if (!record || record.at < ctx.clock.now() - keptMs) return null
@@ -41,17 +36,20 @@ export async function replayOf(
 }
 
 /** Keeps a conflict that was found before the act, so that it is repeated like any other first answer. */
-export async function keepConflict(ctx: Ctx, idempotency: Idempotency | null, existing: string): Promise<void> {
+async function keepConflict(ctx: Ctx, idempotency: Idempotency | null, existing: string): Promise<void> {
   if (!idempotency) return
   const record = { ...idempotency, identity: ctx.principal.id, outcome: { conflict: existing }, at: ctx.clock.now() }
   await ctx.services.store.write((tables) => tables.idempotency.put(record))
 }
 
 /** The fault for a name that an active run has. */
-export function nameInUse(kind: string, name: string, existing: string, replayed = false): Fault {
+function nameInUse(kind: string, name: string, existing: string, replayed = false): Fault {
   return fault(
     'name_taken',
     { kind, name },
     { details: { existing_id: existing }, private: { kind, reference: name, member: 'name', ...(replayed && { note: replayNote }) } },
   )
 }
+
+export type { Idempotency }
+export { replayNote, idempotencyOf, replayOf, keepConflict, nameInUse }

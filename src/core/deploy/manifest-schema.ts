@@ -13,7 +13,7 @@ const secretKeyRef = {
  * The shape of a manifest.json (Deploy API §6.1), member by member. What depends on several members, or has several forms (labels, quantities, `published`),
  * is checked in `manifest.ts`, because a schema can only say of those that something is wrong.
  */
-export const manifestSchema = {
+const manifestSchema = {
   type: 'object',
   required: ['type'],
   properties: {
@@ -56,7 +56,7 @@ export const manifestSchema = {
 } as const
 
 /** The shape of `published` when it is an object with members. */
-export const publishedSchema = {
+const publishedSchema = {
   type: 'object',
   required: ['prefix'],
   properties: {
@@ -71,7 +71,7 @@ export const publishedSchema = {
 } as const
 
 /** The shape of a pipeline.json (Deploy API §7.1). Its graph is checked in `pipeline.ts`. */
-export const pipelineSchema = {
+const pipelineSchema = {
   type: 'object',
   required: ['name', 'tasks'],
   properties: {
@@ -106,3 +106,5 @@ export const pipelineSchema = {
   },
   additionalProperties: true,
 } as const
+
+export { manifestSchema, publishedSchema, pipelineSchema }

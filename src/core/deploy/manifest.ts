@@ -8,17 +8,17 @@ import { cpuCores, memoryBytes } from './quantity.ts'
 import type { Problem } from '../kernel/fault.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
 
-export type TaskType = 'job' | 'deployment' | 'service'
+type TaskType = 'job' | 'deployment' | 'service'
 
 /** A variable of a task: a value, or where to find one among the secrets of its namespace. Plain data, because it is stored with the run. */
-export type EnvEntry = {
+type EnvEntry = {
   readonly name: string
   readonly value: string | null
   readonly secret: { readonly name: string; readonly key: string; readonly optional: boolean } | null
 }
 
 /** A manifest.json without problems, its defaults filled in. */
-export type Manifest = {
+type Manifest = {
   readonly name: string | null
   readonly type: TaskType
   readonly labels: Readonly<Record<string, string>>
@@ -39,10 +39,10 @@ export type Manifest = {
 }
 
 /** The manifest, unless a problem is an error; and all problems, warnings included. */
-export type ManifestReading = { readonly manifest: Manifest | null; readonly problems: readonly Problem[] }
+type ManifestReading = { readonly manifest: Manifest | null; readonly problems: readonly Problem[] }
 
 /** Reads a parsed manifest.json by the rules of Deploy API §6: every problem at once, each with its place. */
-export async function readManifest(value: Json, known: readonly Problem[] = []): Promise<ManifestReading> {
+async function readManifest(value: Json, known: readonly Problem[] = []): Promise<ManifestReading> {
   const problems: Problem[] = [...known]
   if (!isObject(value)) return { manifest: null, problems: [...problems, error('', 'type', 'must be an object')] }
   const document = value as JsonObject
@@ -63,7 +63,7 @@ export async function readManifest(value: Json, known: readonly Problem[] = []):
 }
 
 /** Whether a problem makes the document unusable; warnings do not. */
-export function isError(problem: Problem): boolean {
+function isError(problem: Problem): boolean {
   return problem.severity !== 'warning'
 }
 
@@ -74,7 +74,7 @@ function error(path: string, code: string, message: string): Problem {
 }
 
 /** Marks a problem that a schema found as an error. */
-export function asError(problem: Problem): Problem {
+function asError(problem: Problem): Problem {
   return { ...problem, severity: 'error' }
 }
 
@@ -224,3 +224,6 @@ function strings(value: Json | undefined): string[] {
 function whole(value: Json | undefined, otherwise: number): number {
   return typeof value === 'number' ? value : otherwise
 }
+
+export type { TaskType, EnvEntry, Manifest, ManifestReading }
+export { readManifest, isError, asError }

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { fault } from '../kernel/fault.ts'
 
 /** Kinds of names and how long each may be (Deploy API §4.4). Kubernetes appends 11 characters to the name of a cron job. */
-export const nameLimits = { namespace: 63, job: 63, deployment: 63, cronjob: 52, service: 63 } as const
-export type NameKind = keyof typeof nameLimits
+const nameLimits = { namespace: 63, job: 63, deployment: 63, cronjob: 52, service: 63 } as const
+type NameKind = keyof typeof nameLimits
 
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
 
@@ -11,7 +11,7 @@ const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
  * A name that a caller or a manifest gave, by rule N: lower-cased, `_`, `.` and space become `-`; null when that is no DNS label or too long.
  * It is never cut or trimmed: two names that differ must not meet by accident.
  */
-export function givenName(text: string, kind: NameKind): string | null {
+function givenName(text: string, kind: NameKind): string | null {
   const name = asciiLower(text).replace(/[_. ]/g, '-')
   if (name.length > nameLimits[kind] || !label.test(name)) return null
   // DNS-1035: the name of a service is a host name of its own and starts with a letter.
@@ -19,7 +19,7 @@ export function givenName(text: string, kind: NameKind): string | null {
 }
 
 /** As `givenName`, but a text that is no name throws `invalid_name` for the member it came in. */
-export function checkedName(text: string, kind: NameKind, member: string): string {
+function checkedName(text: string, kind: NameKind, member: string): string {
   const name = givenName(text, kind)
   if (name !== null) return name
   const why = `it must become 1 to ${nameLimits[kind]} letters, digits and inner hyphens${kind === 'service' ? ', the first a letter' : ''}`
@@ -30,7 +30,7 @@ export function checkedName(text: string, kind: NameKind, member: string): strin
  * A name that the server makes, by rule D: as rule N, but what does not fit is removed, and a text that is too long is cut and gets a hyphen and the first
  * 8 hex digits of the SHA-256 of the whole. Null when nothing is left.
  */
-export function derivedName(text: string, kind: NameKind): string | null {
+function derivedName(text: string, kind: NameKind): string | null {
   const name = asciiLower(text)
     .replace(/[_. ]/g, '-')
     .replace(/[^-a-z0-9]/g, '')
@@ -44,7 +44,7 @@ export function derivedName(text: string, kind: NameKind): string | null {
 }
 
 /** As `derivedName`, but `invalid_name` when nothing is left. */
-export function checkedDerivedName(text: string, kind: NameKind, member: string): string {
+function checkedDerivedName(text: string, kind: NameKind, member: string): string {
   const name = derivedName(text, kind)
   if (name !== null) return name
   throw fault(
@@ -55,15 +55,15 @@ export function checkedDerivedName(text: string, kind: NameKind, member: string)
 }
 
 /** Whether a namespace is one of the platform's own, which nobody deploys into. */
-export function isSystemNamespace(name: string): boolean {
+function isSystemNamespace(name: string): boolean {
   return name === 'default' || name.startsWith('kube-')
 }
 
 /** The names of pipelines and of tasks inside them: kept as given. */
-export const pipelineNamePattern = '^[A-Za-z0-9][A-Za-z0-9._ -]*$'
+const pipelineNamePattern = '^[A-Za-z0-9][A-Za-z0-9._ -]*$'
 
 /** What makes a pipeline unique in its namespace: its name by rule D (rule N would refuse names that pipelines may have). */
-export function pipelineKey(name: string): string {
+function pipelineKey(name: string): string {
   return derivedName(name, 'job') ?? name
 }
 
@@ -71,3 +71,6 @@ export function pipelineKey(name: string): string {
 function asciiLower(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }
+
+export type { NameKind }
+export { nameLimits, givenName, checkedName, derivedName, checkedDerivedName, isSystemNamespace, pipelineNamePattern, pipelineKey }

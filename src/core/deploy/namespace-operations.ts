@@ -58,7 +58,7 @@ const get = defineOperation({
 })
 
 /** Claims a namespace before anything is deployed into it. */
-export const createNamespace = defineOperation({
+const createNamespace = defineOperation({
   name: 'namespace.create',
   summary: 'Claims a namespace ahead of its first use and gives it; only who is granted something on it may deploy into it.',
   description: 'A first deploy makes its namespace by itself. Claim one where others shall deploy into it, or where it shall have secrets first.',
@@ -92,4 +92,6 @@ function viewNamespace(row: ResourceRow): Static<typeof Namespace> {
   }
 }
 
-export const namespaceOperations: readonly AnyOperation[] = [list, get, createNamespace]
+const namespaceOperations: readonly AnyOperation[] = [list, get, createNamespace]
+
+export { createNamespace, namespaceOperations }

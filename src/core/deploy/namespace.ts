@@ -19,11 +19,11 @@ import type { Tables, Viewer } from '../../ports/store/tables.ts'
  * - `reserved`: made ahead of its first use, by a grant or by `namespace.create`. Only its grants count, and lists do not show it.
  * - `active`: something was deployed into it. It stays so when it is empty again.
  */
-export const namespaceStates = [reservedState, 'active'] as const
-export type NamespaceState = (typeof namespaceStates)[number]
+const namespaceStates = [reservedState, 'active'] as const
+type NamespaceState = (typeof namespaceStates)[number]
 
 /** Refuses the platform's own namespaces to everybody: `forbidden`. */
-export function refuseSystemNamespace(name: string, operation: string): void {
+function refuseSystemNamespace(name: string, operation: string): void {
   if (!isSystemNamespace(name)) return
   const context = { kind: 'namespace', reference: name, member: 'namespace' } as const
   throw fault('forbidden', { operation, need: 'another namespace than the platform’s own', subject: `namespace:${name}` }, { private: context })
@@ -33,7 +33,7 @@ export function refuseSystemNamespace(name: string, operation: string): void {
  * The namespace when it exists and the caller may write it; null when nobody has used it yet. Somebody else's namespace is `forbidden` and not hidden: its
  * name is taken, and that cannot be kept from who wants to use it.
  */
-export async function writableNamespace(ctx: Ctx, name: string, operation: string): Promise<ResourceRow | null> {
+async function writableNamespace(ctx: Ctx, name: string, operation: string): Promise<ResourceRow | null> {
   refuseSystemNamespace(name, operation)
   const row = await ctx.db.resources.byName('namespace', name)
   if (!row) return null
@@ -43,7 +43,7 @@ export async function writableNamespace(ctx: Ctx, name: string, operation: strin
 }
 
 /** A namespace that somebody has deployed into, for a caller who may write it: `namespace_not_found` comes after `forbidden` (Deploy API §3.5). */
-export async function usedNamespace(ctx: Ctx, name: string, operation: string): Promise<ResourceRow> {
+async function usedNamespace(ctx: Ctx, name: string, operation: string): Promise<ResourceRow> {
   const row = await ctx.db.resources.byName('namespace', name)
   if (row && ctx.services.settings.openRoutes === 'granted') {
     // Who may not even read it must not learn that it exists.
@@ -55,7 +55,7 @@ export async function usedNamespace(ctx: Ctx, name: string, operation: string): 
 }
 
 /** Whether the caller may be the first to deploy into a namespace: *write* on the repository that it comes from, or the right to claim namespaces. */
-export async function mayBegin(ctx: Ctx, name: string, repository: Level | null, operation: string): Promise<void> {
+async function mayBegin(ctx: Ctx, name: string, repository: Level | null, operation: string): Promise<void> {
   if (ctx.principal.administrator) return
   // Somebody put secrets there ahead: whoever gets in first must not get them.
   const [secret] = await ctx.db.secrets.ofScopes([`namespace:${name}`])
@@ -65,7 +65,7 @@ export async function mayBegin(ctx: Ctx, name: string, repository: Level | null,
 }
 
 /** Makes the namespace with the caller as its first administrator, or gives the one that somebody made meanwhile. Its line in the audit trail is in the same commit. */
-export async function beginNamespace(
+async function beginNamespace(
   ctx: Ctx,
   creation: AnyOperation,
   name: string,
@@ -87,7 +87,7 @@ export async function beginNamespace(
 }
 
 /** The row and the first grant of a namespace. */
-export async function insertNamespace(ctx: Ctx, tables: Tables, name: string, state: NamespaceState): Promise<ResourceRow> {
+async function insertNamespace(ctx: Ctx, tables: Tables, name: string, state: NamespaceState): Promise<ResourceRow> {
   const now = ctx.clock.now()
   const row = await tables.resources.insert({
     id: ctx.ids.record(),
@@ -109,13 +109,13 @@ export async function insertNamespace(ctx: Ctx, tables: Tables, name: string, st
 }
 
 /** A reserved namespace becomes an active one. */
-export async function activateNamespace(ctx: Ctx, row: ResourceRow): Promise<void> {
+async function activateNamespace(ctx: Ctx, row: ResourceRow): Promise<void> {
   if (row.state === 'active') return
   await ctx.services.store.write((tables) => tables.resources.update(row.id, { state: 'active', updated_at: ctx.clock.now() }))
 }
 
 /** Takes back a namespace that was made for a deploy which then failed: a failed request leaves nothing. */
-export async function withdrawNamespace(ctx: Ctx, row: ResourceRow): Promise<void> {
+async function withdrawNamespace(ctx: Ctx, row: ResourceRow): Promise<void> {
   try {
     await ctx.services.store.write(async (tables) => {
       const used = await tables.runs.page({ resourceId: row.id }, null, 'newest', { limit: 1, after: null })
@@ -127,7 +127,7 @@ export async function withdrawNamespace(ctx: Ctx, row: ResourceRow): Promise<voi
 }
 
 /** Through whose eyes open lists and states are read (Deploy API §3.8): null sees everything. */
-export function openViewer(ctx: Ctx): Viewer | null {
+function openViewer(ctx: Ctx): Viewer | null {
   const { settings } = ctx.services
   const open = !settings.requireIdentityEverywhere && !ctx.principal.closed
   if (!open && !isSignedIn(ctx.principal)) throw fault('unauthenticated')
@@ -135,7 +135,7 @@ export function openViewer(ctx: Ctx): Viewer | null {
 }
 
 /** Checks that a list may be asked for a namespace: one that this system made, and that the caller may know of. */
-export async function readableNamespace(ctx: Ctx, name: string, viewer: Viewer | null): Promise<void> {
+async function readableNamespace(ctx: Ctx, name: string, viewer: Viewer | null): Promise<void> {
   const row = isSystemNamespace(name) ? null : await ctx.db.resources.byName('namespace', name)
   if (row?.state !== 'active') throw missingNamespace(name)
   if (viewer) await find(ctx, { kind: 'namespace', need: 'read', member: 'namespace' }, name)
@@ -149,4 +149,19 @@ function forbidden(operation: string, need: string, name: string) {
 function missingNamespace(name: string) {
   const context = { absence: 'missing', kind: 'namespace', reference: name, member: 'namespace' } as const
   return fault('not_found', { kind: 'namespace', reference: name }, { private: context })
+}
+
+export type { NamespaceState }
+export {
+  namespaceStates,
+  refuseSystemNamespace,
+  writableNamespace,
+  usedNamespace,
+  mayBegin,
+  beginNamespace,
+  insertNamespace,
+  activateNamespace,
+  withdrawNamespace,
+  openViewer,
+  readableNamespace,
 }

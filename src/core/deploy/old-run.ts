@@ -9,7 +9,7 @@ const lookAgainMs = 1000
  * Waits until a deleted task of this name that still ends is gone: its name is free as soon as the delete has answered, but two of one name never run
  * at once (Deploy API §12.4).
  */
-export async function awaitDeleted(ctx: Ctx, namespace: string, name: string): Promise<void> {
+async function awaitDeleted(ctx: Ctx, namespace: string, name: string): Promise<void> {
   const until = ctx.clock.now() + longestWaitMs
   while (ctx.clock.now() < until) {
     const change = nextChange(ctx)
@@ -52,3 +52,5 @@ function nextChange(ctx: Ctx) {
     },
   }
 }
+
+export { awaitDeleted }

@@ -4,4 +4,6 @@ import { taskOperations } from './task-operations.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 
 /** Everything that can be done with tasks, pipelines and namespaces. */
-export const deployOperations: readonly AnyOperation[] = [...taskOperations, ...pipelineOperations, ...namespaceOperations]
+const deployOperations: readonly AnyOperation[] = [...taskOperations, ...pipelineOperations, ...namespaceOperations]
+
+export { deployOperations }

@@ -2,10 +2,12 @@ import { fault } from '../kernel/fault.ts'
 import type { Fault } from '../kernel/fault.ts'
 
 /** A member of the input that has the right type but not the right form. */
-export function parameterFault(member: string, message: string): Fault {
+function parameterFault(member: string, message: string): Fault {
   return fault(
     'invalid_input',
     { operation: 'This call', count: 1, first: `/${member} ${message}` },
     { details: { problems: [{ path: `/${member}`, code: 'format', message, severity: 'error' }] }, private: { member } },
   )
 }
+
+export { parameterFault }

@@ -154,4 +154,6 @@ function missing(id: string) {
   )
 }
 
-export const pipelineOperations: readonly AnyOperation[] = [run, get, list, kill]
+const pipelineOperations: readonly AnyOperation[] = [run, get, list, kill]
+
+export { pipelineOperations }

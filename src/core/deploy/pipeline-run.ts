@@ -13,7 +13,7 @@ import type { PlannedTask } from './pipeline-tasks.ts'
 import type { TaskPlan } from './task.ts'
 
 /** What APIs show of a pipeline, kept as the `spec` of its run. */
-export type PipelineSpec = {
+type PipelineSpec = {
   readonly original: string
   readonly repository: string
   readonly directory: string
@@ -22,7 +22,7 @@ export type PipelineSpec = {
   readonly tasks: readonly PipelineTaskSpec[]
 }
 
-export type PipelineTaskSpec = {
+type PipelineTaskSpec = {
   readonly name: string
   readonly namespacetask: string
   readonly dependance: readonly string[]
@@ -32,12 +32,7 @@ export type PipelineTaskSpec = {
 type Place = { readonly id: string; readonly name: string; readonly namespace: string; readonly resourceId: string | null }
 
 /** The run of a pipeline whose tasks are planned. */
-export function pipelineDraft(
-  tasks: readonly PlannedTask[],
-  place: Place,
-  about: Omit<PipelineSpec, 'tasks'>,
-  options: { parallel: number },
-): RunDraft {
+function pipelineDraft(tasks: readonly PlannedTask[], place: Place, about: Omit<PipelineSpec, 'tasks'>, options: { parallel: number }): RunDraft {
   const spec: PipelineSpec = {
     ...about,
     tasks: tasks.map((task) => ({
@@ -64,7 +59,7 @@ export function pipelineDraft(
 }
 
 /** How the tasks of a pipeline become runs of their own in its namespace. */
-export const pipelineSource: RunSource = {
+const pipelineSource: RunSource = {
   kind: 'pipeline',
   place: (services, run) => placeTask(services, run),
   work: () => Promise.reject(fault('unsupported', { what: 'Work in a pipeline itself', why: 'its tasks are runs of their own' })),
@@ -77,6 +72,9 @@ export const pipelineSource: RunSource = {
 }
 
 /** The name of a pipeline's job: the same after every restart, and another one for every run of the pipeline. */
-export function childName(run: Pick<RunRow, 'id' | 'name'>, task: string): string {
+function childName(run: Pick<RunRow, 'id' | 'name'>, task: string): string {
   return checkedDerivedName(`${run.name}-${task}-${run.id.slice(-6)}`, 'job', 'name')
 }
+
+export type { PipelineSpec, PipelineTaskSpec }
+export { pipelineDraft, pipelineSource, childName }

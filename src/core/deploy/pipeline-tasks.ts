@@ -12,19 +12,19 @@ import type { Source } from './source.ts'
 import type { TaskPlan } from './task.ts'
 
 /** Where a pipeline comes from, as far as its tasks depend on it. `source` is null for a configuration that came in the call. */
-export type PipelineOrigin = {
+type PipelineOrigin = {
   readonly source: Source | null
   readonly repository: { readonly row: ResourceRow; readonly level: Level; readonly text: string } | null
   readonly branch: string
 }
 
-export type PlannedTask = PipelineTaskDefinition & { readonly plan: TaskPlan }
+type PlannedTask = PipelineTaskDefinition & { readonly plan: TaskPlan }
 
 /**
  * Resolves every task of a pipeline to a plan, before anything starts (Deploy API §7.2). A task of the pipeline's own repository is read at the pipeline's
  * commit; one of another repository from the same branch there, else from that repository's default branch, fixed once.
  */
-export async function planTasks(
+async function planTasks(
   ctx: Ctx,
   definition: PipelineDefinition,
   origin: PipelineOrigin,
@@ -151,3 +151,6 @@ function inManifest(problem: Problem, task: PipelineTaskDefinition): Problem {
 function wrong(code: string, message: string): Problem {
   return { path: '', code, message, severity: 'error' }
 }
+
+export type { PipelineOrigin, PlannedTask }
+export { planTasks }

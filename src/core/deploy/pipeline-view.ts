@@ -20,7 +20,7 @@ const PipelineTask = Closed({
   started_at: Nullable(Time),
   finished_at: Nullable(Time),
 })
-export type PipelineTaskView = Static<typeof PipelineTask>
+type PipelineTaskView = Static<typeof PipelineTask>
 
 const members = {
   id: Type.String(),
@@ -41,23 +41,23 @@ const members = {
   finished_at: Nullable(Time),
   tasks: Type.Array(PipelineTask),
 }
-export const Pipeline = Closed(members)
-export type PipelineView = Static<typeof Pipeline>
+const Pipeline = Closed(members)
+type PipelineView = Static<typeof Pipeline>
 
-export const StartedPipeline = Closed({
+const StartedPipeline = Closed({
   ...members,
   replayed: Type.Boolean({ description: 'The answer to an earlier call with the same idempotency key.' }),
 })
 
 /** The rows that a pipeline is shown from: its steps, and the runs and steps of its tasks. */
-export type PipelineRows = {
+type PipelineRows = {
   readonly run: RunRow
   readonly steps: readonly StepRow[]
   readonly children: ReadonlyMap<string, { readonly run: RunRow; readonly step: StepRow | null }>
 }
 
 /** A pipeline as callers see it. */
-export function pipelineView({ run, steps, children }: PipelineRows): PipelineView {
+function pipelineView({ run, steps, children }: PipelineRows): PipelineView {
   const byKey = new Map(steps.map((step) => [step.key, step]))
   const spec = run.spec as unknown as PipelineSpec // written by `pipelineDraft` only
   const tasks = spec.tasks.map((task) => {
@@ -71,7 +71,7 @@ export function pipelineView({ run, steps, children }: PipelineRows): PipelineVi
 }
 
 /** A pipeline as it was when it was accepted: the answer of a run call, the same when it is repeated later. */
-export function acceptedPipeline(run: RunRow): PipelineView {
+function acceptedPipeline(run: RunRow): PipelineView {
   const spec = run.spec as unknown as PipelineSpec // written by `pipelineDraft` only
   const fresh = { state: 'queued', reason: null, message: null, cancelling: false, started_at: null, finished_at: null } as const
   return { ...aboutPipeline(run), ...fresh, tasks: spec.tasks.map((task) => waiting(task)) }
@@ -141,3 +141,6 @@ function waiting({ name, namespacetask, dependance, run_if_error }: PipelineTask
     finished_at: null,
   }
 }
+
+export type { PipelineTaskView, PipelineView, PipelineRows }
+export { Pipeline, StartedPipeline, pipelineView, acceptedPipeline }

@@ -9,7 +9,7 @@ import type { Problem } from '../kernel/fault.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
 
 /** One task of a pipeline.json. */
-export type PipelineTaskDefinition = {
+type PipelineTaskDefinition = {
   readonly name: string
   readonly repository: string
   readonly directory: string
@@ -20,15 +20,15 @@ export type PipelineTaskDefinition = {
 }
 
 /** A pipeline.json whose shape and graph have no problem. */
-export type PipelineDefinition = { readonly name: string; readonly original: string | null; readonly tasks: readonly PipelineTaskDefinition[] }
+type PipelineDefinition = { readonly name: string; readonly original: string | null; readonly tasks: readonly PipelineTaskDefinition[] }
 
-export type PipelineReading = { readonly definition: PipelineDefinition | null; readonly problems: readonly Problem[] }
+type PipelineReading = { readonly definition: PipelineDefinition | null; readonly problems: readonly Problem[] }
 
 /** Spellings that people take for `dependance`: ignoring them as unknown would change the order in which tasks run. */
 const misspelt = ['dependence', 'dependances', 'dependency', 'dependencies', 'depends_on', 'depends-on', 'dependsOn', 'dependson']
 
 /** Reads a parsed pipeline.json by the rules of Deploy API §7, all problems at once. Whether its tasks exist is for `pipeline-tasks.ts`. */
-export async function readPipeline(value: Json, known: readonly Problem[] = []): Promise<PipelineReading> {
+async function readPipeline(value: Json, known: readonly Problem[] = []): Promise<PipelineReading> {
   const problems: Problem[] = [...known]
   if (!isObject(value)) return { definition: null, problems: [...problems, error('', 'type', 'must be an object')] }
   const document = value as JsonObject
@@ -122,3 +122,6 @@ function unknown(object: JsonObject, known: ReadonlySet<string>, path: string): 
 function error(path: string, code: string, message: string): Problem {
   return { path, code, message, severity: 'error' }
 }
+
+export type { PipelineTaskDefinition, PipelineDefinition, PipelineReading }
+export { readPipeline }

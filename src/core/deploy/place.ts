@@ -9,7 +9,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { DeployRequest } from './request.ts'
 
 /** Where something shall run and come from, after the permission for it was settled. */
-export type Place = {
+type Place = {
   readonly namespace: string
   /** Null: nobody has used it yet, and the caller may be the first. */
   readonly row: ResourceRow | null
@@ -20,7 +20,7 @@ export type Place = {
  * Settles who may put something where, in the order of Deploy API §3.5: first the namespace (`forbidden`), then the repository, and for a namespace that
  * nobody has used the right to begin one.
  */
-export async function openPlace(ctx: Ctx, request: DeployRequest, operation: string): Promise<Place> {
+async function openPlace(ctx: Ctx, request: DeployRequest, operation: string): Promise<Place> {
   const row = await writableNamespace(ctx, request.namespace, operation)
   const text = request.repository
   const repository = text === null ? null : { ...(await findRepository(ctx, text)), text }
@@ -29,7 +29,7 @@ export async function openPlace(ctx: Ctx, request: DeployRequest, operation: str
 }
 
 /** Hands a run to the engine, in a namespace that is made for it when it is the first. When the engine refuses, the namespace is taken back. */
-export async function acceptInto(ctx: Ctx, place: Place, accept: (resourceId: string) => Promise<Accepted>): Promise<Accepted> {
+async function acceptInto(ctx: Ctx, place: Place, accept: (resourceId: string) => Promise<Accepted>): Promise<Accepted> {
   const { row, created } = place.row ? { row: place.row, created: false } : await beginNamespace(ctx, createNamespace, place.namespace, 'active')
   try {
     const accepted = await accept(row.id)
@@ -41,3 +41,6 @@ export async function acceptInto(ctx: Ctx, place: Place, accept: (resourceId: st
     throw error
   }
 }
+
+export type { Place }
+export { openPlace, acceptInto }

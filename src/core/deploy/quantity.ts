@@ -15,7 +15,7 @@ const units: Readonly<Record<string, number>> = {
 }
 
 /** Cores of a CPU quantity (`0.20`, `200m`, 0.2), or null when it is none. */
-export function cpuCores(value: unknown): number | null {
+function cpuCores(value: unknown): number | null {
   if (typeof value === 'number') return Number.isFinite(value) && value > 0 ? value : null
   const found = typeof value === 'string' && value.length <= 32 ? cpuPattern.exec(value) : null
   if (!found) return null
@@ -23,10 +23,12 @@ export function cpuCores(value: unknown): number | null {
 }
 
 /** Bytes of a memory quantity (`200Mi`, `1.5G`, 1048576), or null when it is none. */
-export function memoryBytes(value: unknown): number | null {
+function memoryBytes(value: unknown): number | null {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 1 ? value : null
   const found = typeof value === 'string' && value.length <= 32 ? memoryPattern.exec(value) : null
   if (!found) return null
   const bytes = Math.floor(Number(found[1]) * (found[2] === undefined ? 1 : (units[found[2]] ?? Number.NaN)))
   return Number.isSafeInteger(bytes) ? bytes : null
 }
+
+export { cpuCores, memoryBytes }

@@ -12,7 +12,7 @@ import type { Problem } from '../kernel/fault.ts'
 import type { Json } from '../kernel/json.ts'
 
 /** Members that deploying a task and running a pipeline have in common. An empty text means that it is left out. */
-export const requestMembers = {
+const requestMembers = {
   repository: Type.Optional(
     Type.String({ maxLength: 300, description: 'Where the definition is: a repository of the own organisation, or `organisation/name`.' }),
   ),
@@ -35,7 +35,7 @@ export const requestMembers = {
 }
 
 /** What was asked for, its forms checked. Nothing was looked up yet. */
-export type DeployRequest = {
+type DeployRequest = {
   readonly repository: string | null
   readonly directory: string | null
   readonly namespace: string
@@ -44,7 +44,7 @@ export type DeployRequest = {
   readonly configuration: Configuration | null
 }
 
-export type Configuration = { readonly value: Json; readonly problems: readonly Problem[] }
+type Configuration = { readonly value: Json; readonly problems: readonly Problem[] }
 
 type Input = {
   readonly repository?: string
@@ -56,7 +56,7 @@ type Input = {
 }
 
 /** Checks the forms of a request: `invalid_input`, `invalid_name` or `malformed_request`, before anything is looked up. */
-export function readRequest(input: Input): DeployRequest {
+function readRequest(input: Input): DeployRequest {
   const repository = given(input.repository)
   const directory = given(input.directory)
   const branch = given(input.branch)
@@ -74,7 +74,7 @@ export function readRequest(input: Input): DeployRequest {
 }
 
 /** Null for what is left out or empty. */
-export function given(text: string | undefined): string | null {
+function given(text: string | undefined): string | null {
   return text === undefined || text === '' ? null : text
 }
 
@@ -110,3 +110,6 @@ function readConfiguration(configuration: Json): Configuration {
   if (!isObject(value)) throw refuse('must be a JSON object')
   return { value, problems }
 }
+
+export type { DeployRequest, Configuration }
+export { requestMembers, readRequest, given }

@@ -24,7 +24,7 @@ import type { Source } from './source.ts'
 const namePattern = new RegExp(pipelineNamePattern)
 
 /** Starts a pipeline: the whole graph and every task of it is settled and its record durable when it answers. */
-export async function runPipeline(ctx: Ctx, input: Omit<DeployInput, 'schedule'>, operation: string) {
+async function runPipeline(ctx: Ctx, input: Omit<DeployInput, 'schedule'>, operation: string) {
   const request = readRequest(input)
   const wanted = given(input.name)
   if (wanted !== null && (wanted.length > 100 || !namePattern.test(wanted))) {
@@ -87,3 +87,5 @@ async function activeNamed(ctx: Ctx, namespace: string, name: string): Promise<s
   const page = await ctx.db.runs.page({ kinds: ['pipeline'], namespace, active: true }, null, 'newest', { limit: 1000, after: null })
   return page.items.find((run) => pipelineKey(run.name) === key)?.id ?? null
 }
+
+export { runPipeline }

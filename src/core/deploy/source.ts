@@ -15,7 +15,7 @@ import type { Git, GitEntry } from '../../ports/git.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 
 /** Where a definition was read: fixed at one commit, so that everything else of it is read from the same state. */
-export type Source = {
+type Source = {
   /** As the caller wrote it. */
   readonly repository: string
   readonly repositoryId: string
@@ -26,17 +26,17 @@ export type Source = {
   readonly commit: string
 }
 
-export type SourceFile = 'manifest.json' | 'pipeline.json'
+type SourceFile = 'manifest.json' | 'pipeline.json'
 
 /** Largest manifest or pipeline file. */
-export const largestDocument = 1024 * 1024
+const largestDocument = 1024 * 1024
 /** Deepest nesting of one. */
-export const deepestDocument = 32
+const deepestDocument = 32
 
 const repositoryPart = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 
 /** Checks the form of a repository's name (Deploy API §4.4) without asking whether it exists. `repository:<path>` and an id are native forms. */
-export function checkRepositoryName(text: string): void {
+function checkRepositoryName(text: string): void {
   const path = text.startsWith('repository:') ? text.slice('repository:'.length) : text
   if (isUuid(path)) return
   const parts = path.split('/')
@@ -46,19 +46,19 @@ export function checkRepositoryName(text: string): void {
 }
 
 /** Checks the form of a directory: relative, one or more names, nothing that leads elsewhere. */
-export function checkDirectory(text: string): void {
+function checkDirectory(text: string): void {
   const fine = (part: string) => part !== '' && part !== '.' && part !== '..'
   if (text.length <= 512 && !/[\\\p{Cc}]/u.test(text) && text.isWellFormed() && text.split('/').every(fine)) return
   throw parameterFault('directory', 'must be a relative path of at most 512 characters without empty, "." or ".." parts')
 }
 
 /** Checks that a text can be the name of a git branch. */
-export function checkBranch(text: string): void {
+function checkBranch(text: string): void {
   if (text.length > 255 || !isRefPath(text)) throw parameterFault('branch', 'must be a legal name of a git branch, at most 255 characters')
 }
 
 /** The repository that a caller means, if it may be read: within the caller's organisation, or `organisation/repository`. */
-export async function findRepository(ctx: Ctx, text: string): Promise<{ row: ResourceRow; level: Level }> {
+async function findRepository(ctx: Ctx, text: string): Promise<{ row: ResourceRow; level: Level }> {
   const organisation = ctx.principal.organisation || ctx.services.settings.defaultOrganisation
   const bare = !text.includes('/') && !text.includes(':') && !isUuid(text)
   const reference = bare && organisation ? `${organisation}/${text}` : text
@@ -72,7 +72,7 @@ export async function findRepository(ctx: Ctx, text: string): Promise<{ row: Res
  *
  * Errors: `not_found` with the kind `branch` or `directory` in its private context, `git_timeout`, `git_unavailable`, `overloaded`.
  */
-export async function resolveSource(
+async function resolveSource(
   ctx: Ctx,
   repository: { row: ResourceRow; level: Level; text: string },
   directory: string,
@@ -102,7 +102,7 @@ async function resolveBranch(git: Git, id: string, branch: string | null): Promi
 }
 
 /** As `resolveSource`, for a definition that names another repository: the same branch there if it exists, else that repository's default branch. */
-export async function resolveBeside(ctx: Ctx, repository: { row: ResourceRow; level: Level; text: string }, directory: string, branch: string) {
+async function resolveBeside(ctx: Ctx, repository: { row: ResourceRow; level: Level; text: string }, directory: string, branch: string) {
   const { git } = ctx.services
   const same = await git.resolve(repository.row.id, `refs/heads/${branch}`)
   if (same) return resolveSource(ctx, repository, directory, branch)
@@ -111,7 +111,7 @@ export async function resolveBeside(ctx: Ctx, repository: { row: ResourceRow; le
 }
 
 /** A document of a source: parsed, with what is wrong with its text. An absent file throws `not_found` of kind `manifest` or `pipeline file`. */
-export async function readDocument(ctx: Ctx, source: Source, file: SourceFile): Promise<{ value: Json | undefined; problems: readonly Problem[] }> {
+async function readDocument(ctx: Ctx, source: Source, file: SourceFile): Promise<{ value: Json | undefined; problems: readonly Problem[] }> {
   const { git } = ctx.services
   const path = `${source.directory}/${file}`
   const entry = await git.entry(source.repositoryId, source.commit, path)
@@ -129,7 +129,7 @@ function readDocumentBytes(bytes: Uint8Array): { value: Json | undefined; proble
 }
 
 /** The tree of `<directory>/code`, or null; and whether it can be built. */
-export async function codeOf(ctx: Ctx, source: Source): Promise<{ tree: string | null; dockerfile: boolean }> {
+async function codeOf(ctx: Ctx, source: Source): Promise<{ tree: string | null; dockerfile: boolean }> {
   const { git } = ctx.services
   const code = await git.entry(source.repositoryId, source.commit, `${source.directory}/code`)
   if (code?.type !== 'tree') return { tree: null, dockerfile: false }
@@ -138,7 +138,7 @@ export async function codeOf(ctx: Ctx, source: Source): Promise<{ tree: string |
 }
 
 /** Runs reads of git within the operator's budget of time, and turns the port's failures into faults. */
-export async function withinGitBudget<T>(ctx: Ctx, repository: string, work: () => Promise<T>): Promise<T> {
+async function withinGitBudget<T>(ctx: Ctx, repository: string, work: () => Promise<T>): Promise<T> {
   const { gitTimeoutMs } = ctx.services.settings
   const timeout = new AbortController()
   const tooLong = sleep(ctx.clock, gitTimeoutMs, timeout.signal).then(
@@ -173,4 +173,19 @@ function refused(code: string, message: string): { value: undefined; problems: r
 
 function kindName(entry: GitEntry): string {
   return { blob: 'file', tree: 'directory', commit: 'submodule', link: 'symbolic link' }[entry.type]
+}
+
+export type { Source, SourceFile }
+export {
+  largestDocument,
+  deepestDocument,
+  checkRepositoryName,
+  checkDirectory,
+  checkBranch,
+  findRepository,
+  resolveSource,
+  resolveBeside,
+  readDocument,
+  codeOf,
+  withinGitBudget,
 }

@@ -119,7 +119,7 @@ const remove = defineOperation({
 })
 
 /** A run of a kind by its id, for the open reads: the id is the key, unless the operator wants grants to count (Deploy API §3.8). */
-export async function openRun(ctx: Ctx, kind: 'task' | 'pipeline', id: string): Promise<RunRow> {
+async function openRun(ctx: Ctx, kind: 'task' | 'pipeline', id: string): Promise<RunRow> {
   const viewer = openViewer(ctx)
   const run = isUuid(id) ? await ctx.db.runs.byId(id) : null
   if (run?.kind !== kind) throw missing(kind, id, kind)
@@ -155,4 +155,6 @@ function missing(kind: string, reference: string, member: string, cause?: unknow
   return fault('not_found', { kind, reference }, cause === undefined ? options : { ...options, cause })
 }
 
-export const taskOperations: readonly AnyOperation[] = [deploy, get, list, listPods, remove]
+const taskOperations: readonly AnyOperation[] = [deploy, get, list, listPods, remove]
+
+export { openRun, taskOperations }

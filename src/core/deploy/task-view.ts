@@ -34,16 +34,16 @@ const members = {
   finished_at: Nullable(Time),
 }
 
-export const Task = Closed(members)
-export type TaskView = Static<typeof Task>
+const Task = Closed(members)
+type TaskView = Static<typeof Task>
 
-export const DeployedTask = Closed({
+const DeployedTask = Closed({
   ...members,
   replaced: Type.Boolean({ description: 'An ended task of this name was there before; it stays readable by its id.' }),
   replayed: Type.Boolean({ description: 'The answer to an earlier call with the same idempotency key.' }),
 })
 
-export const Pod = Closed({
+const Pod = Closed({
   name: Type.String(),
   namespace: Type.String(),
   state: OneOf(runStates),
@@ -57,10 +57,10 @@ export const Pod = Closed({
   started_at: Nullable(Time),
   finished_at: Nullable(Time),
 })
-export type PodView = Static<typeof Pod>
+type PodView = Static<typeof Pod>
 
 /** A task as callers see it, from its run and the run's one step (none while nothing was made of it yet). */
-export function taskView(run: RunRow, step: StepRow | null): TaskView {
+function taskView(run: RunRow, step: StepRow | null): TaskView {
   const { state, reason, message } = currentState(run, step)
   return {
     ...aboutTask(run),
@@ -74,7 +74,7 @@ export function taskView(run: RunRow, step: StepRow | null): TaskView {
 }
 
 /** A task as it was when it was accepted: the answer of a deploy, the same when it is repeated later. */
-export function acceptedTask(run: RunRow): TaskView {
+function acceptedTask(run: RunRow): TaskView {
   const fresh = { state: 'queued', reason: null, message: null, attempt: 0, max_attempts: 1, exit_code: null } as const
   return { ...aboutTask(run), ...fresh, deleted: false, started_at: null, finished_at: null }
 }
@@ -105,7 +105,7 @@ function aboutTask(run: RunRow) {
 }
 
 /** Where a task stands: while its run goes on the step knows better (which attempt, what it waits for); once it has ended the run does. */
-export function currentState(run: RunRow, step: StepRow | null): { state: RunState; reason: string | null; message: string | null } {
+function currentState(run: RunRow, step: StepRow | null): { state: RunState; reason: string | null; message: string | null } {
   if (!step || isEnd(run.state)) return { state: run.state, reason: run.reason, message: run.message }
   if (isEnd(step.state)) return { state: 'running', reason: null, message: run.message }
   // Queued without a word: others of its namespace were there first.
@@ -119,7 +119,7 @@ function attemptOf(step: StepRow | null): number {
 }
 
 /** The attempts of a task that a runtime has or had in hand, oldest first. */
-export function podsOf(run: RunRow, step: StepRow | null, nameOf: (attempt: number) => string): PodView[] {
+function podsOf(run: RunRow, step: StepRow | null, nameOf: (attempt: number) => string): PodView[] {
   if (!step) return []
   const spec = run.spec as unknown as TaskSpec // written by `taskDraft` only
   const common = { namespace: run.namespace, node: step.runtime, image: spec.image, task: run.id, task_name: run.name }
@@ -147,3 +147,6 @@ export function podsOf(run: RunRow, step: StepRow | null, nameOf: (attempt: numb
   }
   return [...ended, current]
 }
+
+export type { TaskView, PodView }
+export { Task, DeployedTask, Pod, taskView, acceptedTask, currentState, podsOf }

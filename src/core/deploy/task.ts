@@ -9,10 +9,10 @@ import type { EnvEntry, Manifest } from './manifest.ts'
 import type { Source } from './source.ts'
 
 /** The one step of a task's run. */
-export const taskStep = 'main'
+const taskStep = 'main'
 
 /** What APIs show of a task (never its environment), kept as the `spec` of its run. */
-export type TaskSpec = {
+type TaskSpec = {
   readonly type: 'job'
   readonly repository: string
   readonly directory: string
@@ -28,7 +28,7 @@ export type TaskSpec = {
 }
 
 /** What a runtime is given, kept in the graph of the run. Secrets are references here and are opened right before each start. */
-export type TaskWork = {
+type TaskWork = {
   readonly command: readonly string[]
   readonly env: readonly EnvEntry[]
   readonly image: string | null
@@ -39,10 +39,10 @@ export type TaskWork = {
 }
 
 /** A task that is ready to become a run: plain data, because a pipeline keeps those of its tasks until their turn. */
-export type TaskPlan = { readonly spec: TaskSpec; readonly work: TaskWork; readonly policy: StepPolicy }
+type TaskPlan = { readonly spec: TaskSpec; readonly work: TaskWork; readonly policy: StepPolicy }
 
 /** Who a task is in its pipeline. */
-export type PipelineMembership = { readonly id: string; readonly name: string }
+type PipelineMembership = { readonly id: string; readonly name: string }
 
 /** Kubernetes' own back-off between the attempts of a job. */
 const firstRetryMs = 10_000
@@ -55,7 +55,7 @@ type Code = { readonly tree: string | null; readonly dockerfile: boolean }
  *
  * Errors: `source_required`, `dockerfile_not_found`, `content_invalid`, and `unsupported` for what this version does not run.
  */
-export function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Code, schedule: string): TaskPlan {
+function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Code, schedule: string): TaskPlan {
   if (manifest.imageDestination !== null) {
     if (!source) throw fault('source_required')
     if (!code.dockerfile) throw fault('dockerfile_not_found')
@@ -112,7 +112,7 @@ function refuseUnbuilt(manifest: Manifest, schedule: string): void {
 }
 
 /** The runtime that tasks run on. Throws `runtime_unavailable` where the caller's work may not run on it. */
-export function defaultRuntime(ctx: Ctx): Runtime {
+function defaultRuntime(ctx: Ctx): Runtime {
   const { runtimes, settings } = ctx.services
   const runtime = runtimes.get(settings.defaultRuntime)
   if (!runtime) throw fault('runtime_unavailable', { runtime: settings.defaultRuntime, why: 'it is not set up' }, { retryAfterMs: 30_000 })
@@ -124,7 +124,7 @@ export function defaultRuntime(ctx: Ctx): Runtime {
 }
 
 /** Refuses while the runtime can start nothing. */
-export async function runtimeIsThere(runtime: Runtime): Promise<void> {
+async function runtimeIsThere(runtime: Runtime): Promise<void> {
   const why = await runtime.unavailable()
   if (why !== null) throw fault('runtime_unavailable', { runtime: runtime.name, why }, { retryAfterMs: 10_000 })
 }
@@ -132,7 +132,7 @@ export async function runtimeIsThere(runtime: Runtime): Promise<void> {
 type Place = { readonly id?: string; readonly name: string; readonly namespace: string; readonly resourceId: string | null }
 
 /** The run that a plan becomes. */
-export function taskDraft(plan: TaskPlan, place: Place, pipeline: PipelineMembership | null): RunDraft {
+function taskDraft(plan: TaskPlan, place: Place, pipeline: PipelineMembership | null): RunDraft {
   const spec: TaskSpec = { ...plan.spec, pipeline_id: pipeline?.id ?? null, pipeline_name: pipeline?.name ?? null }
   return { ...place, kind: 'task', spec: spec as JsonObject, graph: taskGraph(plan), input: null, unique: true }
 }
@@ -142,3 +142,6 @@ function taskGraph(plan: TaskPlan): FlowGraph {
   const node: WorkNode = { kind: 'work', id: taskStep, join: 'all', when: 'no-error', work: plan.work as unknown as Json, policy: plan.policy }
   return { nodes: [node], edges: [], parallel: null, on_error: 'halt' }
 }
+
+export type { TaskSpec, TaskWork, TaskPlan, PipelineMembership }
+export { taskStep, planTask, defaultRuntime, runtimeIsThere, taskDraft }

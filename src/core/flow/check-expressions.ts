@@ -8,7 +8,7 @@ import type { Ancestry } from './order.ts'
 import { parseTemplate, templateNames } from './template.ts'
 
 /** A graph as its expressions see it. `inside` is the node whose body is being looked at, `loop` whether that node is a loop; `outer` is the graph around. */
-export type Level = {
+type Level = {
   readonly graph: FlowGraph
   readonly index: ReadonlyMap<string, number>
   readonly before: Ancestry | null
@@ -20,7 +20,7 @@ export type Level = {
 type Check = { readonly problems: Problem[]; readonly level: Level }
 
 /** Reports expressions that do not parse, and names of steps that are not there or need not have ended when the expression is evaluated. */
-export function checkExpressions(problems: Problem[], level: Level, path: string): void {
+function checkExpressions(problems: Problem[], level: Level, path: string): void {
   const check: Check = { problems, level }
   for (const [at, edge] of level.graph.edges.entries()) {
     const from = level.index.get(edge.from)
@@ -114,3 +114,6 @@ function hasPrevious(from: Level, id: string): boolean {
   while (level?.outer && !level.outer.loop) level = level.outer
   return level?.outer?.loop === true && level.index.has(id)
 }
+
+export type { Level }
+export { checkExpressions }

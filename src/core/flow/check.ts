@@ -13,7 +13,7 @@ const manyProblems = 1000
  * Codes: `empty`, `too_many`, `too_deep`, `name`, `duplicate`, `unknown`, `cycle` (the message lists it), `range`, `expression`, `not_before`,
  * `silent_approval`, and the warning `never_taken`.
  */
-export function graphProblems(graph: FlowGraph): Problem[] {
+function graphProblems(graph: FlowGraph): Problem[] {
   const problems: Problem[] = []
   const total = { nodes: 0, edges: 0 }
   checkGraph({ problems, total }, graph, { path: '', outer: null, nesting: 0 })
@@ -126,3 +126,5 @@ function range(problems: Problem[], path: string, value: number, least: number, 
 function problem(path: string, code: string, message: string): Problem {
   return { path, code, message }
 }
+
+export { graphProblems }

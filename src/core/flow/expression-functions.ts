@@ -2,10 +2,10 @@ import { deeperThan, isObject } from '../kernel/json.ts'
 import type { Json } from '../kernel/json.ts'
 
 /** What a function may use up: each call pays for what it walks through, and says what it cannot do. */
-export type Meter = { pay(steps: number): void; wrong(message: string): Error; tooLong(): Error }
+type Meter = { pay(steps: number): void; wrong(message: string): Error; tooLong(): Error }
 
 /** Characters of one text that an expression makes. */
-export const longestText = 1024 * 1024
+const longestText = 1024 * 1024
 
 const deepest = 100
 
@@ -96,17 +96,17 @@ const functions: Readonly<Record<string, PureFunction>> = {
 }
 
 /** Every function of the language. `defined` is one of them although it is not a function of a value: it asks whether a path leads anywhere. */
-export const functionNames: ReadonlySet<string> = new Set([...Object.keys(functions), 'defined'])
+const functionNames: ReadonlySet<string> = new Set([...Object.keys(functions), 'defined'])
 
 /** Calls a function of the list with values; the wrong number of them is an error of the meter. */
-export function callFunction(meter: Meter, name: string, args: readonly Json[]): Json {
+function callFunction(meter: Meter, name: string, args: readonly Json[]): Json {
   const found = Object.hasOwn(functions, name) ? functions[name] : undefined
   if (!found || args.length < found.least || args.length > found.most) throw meter.wrong(`${name}() is called with ${args.length} values`)
   return found.run(meter, args)
 }
 
 /** Whether two values are the same data, members in any order. */
-export function equal(meter: Meter, left: Json, right: Json, level = 0): boolean {
+function equal(meter: Meter, left: Json, right: Json, level = 0): boolean {
   meter.pay(1)
   if (level > 10 * deepest) throw meter.wrong('this is nested too deeply to be compared')
   if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) {
@@ -127,12 +127,12 @@ export function equal(meter: Meter, left: Json, right: Json, level = 0): boolean
 }
 
 /** How a value looks inside a text: text as it is, null as nothing, the rest as JSON. */
-export function asText(meter: Meter, value: Json): string {
+function asText(meter: Meter, value: Json): string {
   return typeof value === 'string' ? payText(meter, value) : value === null ? '' : jsonText(meter, value)
 }
 
 /** About how many characters a value is as JSON. Walks through all of it, and pays for that. */
-export function sizeOf(meter: Pick<Meter, 'pay'>, value: Json): number {
+function sizeOf(meter: Pick<Meter, 'pay'>, value: Json): number {
   const open: Json[] = [value]
   let length = 0
   for (let item = open.pop(); item !== undefined; item = open.pop()) {
@@ -223,3 +223,6 @@ function two(run: (meter: Meter, left: Json, right: Json) => Json): PureFunction
 function many(run: (meter: Meter, args: readonly Json[]) => Json): PureFunction {
   return { least: 1, most: 100, run }
 }
+
+export type { Meter }
+export { longestText, functionNames, callFunction, equal, asText, sizeOf }

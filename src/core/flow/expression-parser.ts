@@ -2,7 +2,7 @@ import type { Json } from '../kernel/json.ts'
 import { functionNames } from './expression-functions.ts'
 
 /** What is wrong with an expression, and where (characters from 0). The only error that expressions and templates throw. */
-export class ExpressionError extends Error {
+class ExpressionError extends Error {
   override readonly name = 'ExpressionError'
   readonly code: 'syntax' | 'missing' | 'type' | 'too_much'
   readonly position: number
@@ -14,11 +14,11 @@ export class ExpressionError extends Error {
   }
 }
 
-export const roots = ['input', 'loop'] as const
+const roots = ['input', 'loop'] as const
 type BinaryOperator = 'or' | 'and' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '+' | '-' | '*' | '/' | '%' | '??'
 
 /** A parsed expression. `at` is its position in the text. */
-export type Term = { readonly at: number; readonly depth: number } & (
+type Term = { readonly at: number; readonly depth: number } & (
   | { readonly kind: 'literal'; readonly value: Json }
   | { readonly kind: 'root'; readonly name: (typeof roots)[number] }
   | { readonly kind: 'step'; readonly from: 'steps' | 'previous'; readonly id: string }
@@ -32,7 +32,7 @@ export type Term = { readonly at: number; readonly depth: number } & (
 type Shape = Term extends infer T ? (T extends Term ? Omit<T, 'depth'> : never) : never
 
 /** Characters of an expression, and how deep it may nest: evaluation recurses, and must never run out of stack. */
-export const expressionLimits = { length: 10_000, depth: 150 } as const
+const expressionLimits = { length: 10_000, depth: 150 } as const
 
 type Token = { readonly kind: 'name' | 'number' | 'text' | 'sign' | 'end'; readonly text: string; readonly at: number; readonly end: number }
 
@@ -45,14 +45,14 @@ const spelling: Readonly<Record<string, BinaryOperator>> = Object.assign(Object.
 const comparison = 3
 
 /** The whole text as one expression. Throws `ExpressionError` with the code `syntax`. */
-export function parseExpression(text: string): Term {
+function parseExpression(text: string): Term {
   const { term, end } = parseAt(text, 0)
   if (skipBlank(text, end) < text.length) throw new ExpressionError('syntax', end, `"${text.slice(end, end + 20).trim()}" does not belong here`)
   return term
 }
 
 /** The expression that begins at `start`, and where it ends: what follows is the caller's. */
-export function parseAt(text: string, start: number): { term: Term; end: number } {
+function parseAt(text: string, start: number): { term: Term; end: number } {
   const parser = new Parser(text, start)
   const term = parser.expression(0)
   return { term, end: parser.end }
@@ -252,3 +252,6 @@ function skipBlank(text: string, from: number): number {
   while (at < text.length && text[at]?.trim() === '') at++
   return at
 }
+
+export type { Term }
+export { ExpressionError, roots, expressionLimits, parseExpression, parseAt }

@@ -9,36 +9,36 @@ import type { Term } from './expression-parser.ts'
  * before in the nearest loop, `input` the run's input, `loop` the nearest loop (`index` from 0, `round` from 1, `item`, `parent`).
  * What is not there is an error where it is used; `defined(path)` and `path ?? other` ask first. A step without an output, or with null as its output, is not there.
  */
-export type ExpressionContext = { readonly [root in 'input' | 'loop' | 'steps' | 'previous']?: Json }
+type ExpressionContext = { readonly [root in 'input' | 'loop' | 'steps' | 'previous']?: Json }
 
 /** Which data an expression needs. */
-export type Names = { readonly steps: ReadonlySet<string>; readonly previous: ReadonlySet<string> }
+type Names = { readonly steps: ReadonlySet<string>; readonly previous: ReadonlySet<string> }
 
 /** How much one evaluation may do: nodes of the expression, elements, members and 64s of characters walked through. */
-export const evaluationSteps = 1_000_000
+const evaluationSteps = 1_000_000
 
 /** The value of an expression. Throws `ExpressionError` and nothing else; always ends soon, whatever the expression and the data are. */
-export function evaluate(expression: string | Term, context: ExpressionContext, budget: Budget = newBudget()): Json {
+function evaluate(expression: string | Term, context: ExpressionContext, budget: Budget = newBudget()): Json {
   const term = typeof expression === 'string' ? parseExpression(expression) : expression
   return new Evaluation(context, budget).value(term)
 }
 
 /** Like `evaluate`, for a condition: anything but true and false is an error, so that a misspelt rule never decides silently. */
-export function evaluateCondition(term: Term, context: ExpressionContext): boolean {
+function evaluateCondition(term: Term, context: ExpressionContext): boolean {
   const value = evaluate(term, context)
   if (typeof value !== 'boolean') throw new ExpressionError('type', term.at, 'this must be true or false')
   return value
 }
 
 /** Which step outputs an expression needs. Throws `ExpressionError` when it does not parse. */
-export function names(expression: string | Term): Names {
+function names(expression: string | Term): Names {
   const found = { steps: new Set<string>(), previous: new Set<string>() }
   collectNames(typeof expression === 'string' ? parseExpression(expression) : expression, found)
   return found
 }
 
 /** Adds what a term needs to `found`. */
-export function collectNames(term: Term, found: { steps: Set<string>; previous: Set<string> }): void {
+function collectNames(term: Term, found: { steps: Set<string>; previous: Set<string> }): void {
   switch (term.kind) {
     case 'step':
       found[term.from].add(term.id)
@@ -68,18 +68,18 @@ export function collectNames(term: Term, found: { steps: Set<string>; previous: 
 }
 
 /** What is left to spend. Shared by the expressions of one template. */
-export type Budget = { steps: number }
-export function newBudget(): Budget {
+type Budget = { steps: number }
+function newBudget(): Budget {
   return { steps: evaluationSteps }
 }
 
 /** How a value looks inside a text, at the cost of `budget`. */
-export function textIn(value: Json, at: number, budget: Budget): string {
+function textIn(value: Json, at: number, budget: Budget): string {
   return asText(meterAt(at, budget), value)
 }
 
 /** About how many characters a value is as JSON, at the cost of `budget`. */
-export function sizeIn(value: Json, at: number, budget: Budget): number {
+function sizeIn(value: Json, at: number, budget: Budget): number {
   return sizeOf(meterAt(at, budget), value)
 }
 
@@ -244,3 +244,6 @@ function describe(term: Term): string {
   if (term.kind !== 'member') return 'this'
   return term.key.kind === 'literal' ? `${describe(term.of)}[${JSON.stringify(term.key.value)}]` : `a member of ${describe(term.of)}`
 }
+
+export type { ExpressionContext, Names, Budget }
+export { evaluationSteps, evaluate, evaluateCondition, names, collectNames, newBudget, textIn, sizeIn }

@@ -20,7 +20,7 @@ import { stopFrame } from './stop.ts'
  * rejects, because `read` did, the flow is worthless and a new one is to be restored from the rows.
  * The same calls give the same effects.
  */
-export type Flow = {
+type Flow = {
   /** Begins the run. */
   start(input: Json): Promise<Effect[]>
   /** A step that was created is really starting now: from here on it is not taken back any more. */
@@ -41,7 +41,7 @@ export type Flow = {
   ): Promise<Effect[]>
 }
 
-export type FlowOptions = {
+type FlowOptions = {
   /** The output of a step from its row; undefined when it has none. Asked only for what an expression names. */
   readonly read: (key: string) => Promise<Json | undefined>
   /** About how many effects one call gives before it asks for `more`. */
@@ -51,7 +51,7 @@ export type FlowOptions = {
 }
 
 /** A flow of a graph in which `graphProblems` finds nothing. Throws `ExpressionError` when an expression does not parse. */
-export function createFlow(graph: FlowGraph, options: FlowOptions): Flow {
+function createFlow(graph: FlowGraph, options: FlowOptions): Flow {
   const machine: Machine = {
     root: newFrame(planOf(graph), { prefix: '', parent: null, round: 0, loop: null }),
     read: options.read,
@@ -179,3 +179,6 @@ function nextReady(machine: Machine, frame: Frame): number | undefined {
   for (let at = slot.pop(); at !== undefined; at = slot.pop()) if (frame.phase[at] === phases.ready) return at
   return undefined
 }
+
+export type { Flow, FlowOptions }
+export { createFlow }

@@ -7,7 +7,7 @@ import type { Json, JsonObject } from '../kernel/json.ts'
  * A node waits for its incoming edges, becomes ready or skipped, is created, runs and ends; every node of a graph that was opened ends exactly once.
  * An edge ends once as well, when its source has ended: *taken* or *dead* (see `state.ts`).
  */
-export type FlowGraph = {
+type FlowGraph = {
   /** In definition order: it decides when there is a choice. */
   readonly nodes: readonly FlowNode[]
   readonly edges: readonly FlowEdge[]
@@ -18,15 +18,15 @@ export type FlowGraph = {
 }
 
 /** Text of the expression language: `steps.fetch.output.rows[0].id == input.id`. */
-export type Expression = string
+type Expression = string
 
 /** Json whose strings may hold `{{expression}}`. A string that is one such tag and nothing else becomes the value itself, with its type. */
-export type Template = Json
+type Template = Json
 
-export type FlowNode = WorkNode | CallNode | RunNode | PassNode | LoopNode | ScopeNode | QuestionNode | TimerNode
-export type FlowNodeKind = FlowNode['kind']
+type FlowNode = WorkNode | CallNode | RunNode | PassNode | LoopNode | ScopeNode | QuestionNode | TimerNode
+type FlowNodeKind = FlowNode['kind']
 
-export type FlowNodeBase = {
+type FlowNodeBase = {
   /** Unique in its graph, at most 100 printable characters, no `/`. */
   readonly id: string
   /** `all`: waits for every edge, runs if all are taken. `any`: runs at the first taken edge, once. */
@@ -39,7 +39,7 @@ export type FlowNodeBase = {
 }
 
 /** What the engine does with a step around its attempts. Times are milliseconds. */
-export type StepPolicy = {
+type StepPolicy = {
   readonly retries: number
   readonly retry_delay_ms: number
   readonly retry_delay_max_ms: number
@@ -48,23 +48,23 @@ export type StepPolicy = {
 }
 
 /** Work for a runtime. `work` is opaque here; `input` is filled when the step is created. */
-export type WorkNode = FlowNodeBase & { readonly kind: 'work'; readonly work: Json; readonly input?: Template; readonly policy: StepPolicy }
+type WorkNode = FlowNodeBase & { readonly kind: 'work'; readonly work: Json; readonly input?: Template; readonly policy: StepPolicy }
 
 /** An operation that the engine invokes as the run's starter. */
-export type CallNode = FlowNodeBase & { readonly kind: 'call'; readonly operation: string; readonly input: Template; readonly policy?: StepPolicy }
+type CallNode = FlowNodeBase & { readonly kind: 'call'; readonly operation: string; readonly input: Template; readonly policy?: StepPolicy }
 
 /** A child run that is waited for. `draft` is opaque and never filled: it holds manifests of users; `input` is filled. */
-export type RunNode = FlowNodeBase & { readonly kind: 'run'; readonly draft: Json; readonly input?: Template }
+type RunNode = FlowNodeBase & { readonly kind: 'run'; readonly draft: Json; readonly input?: Template }
 
 /** No work: a decision or a join. Succeeds with its filled `output` (null when left out). */
-export type PassNode = FlowNodeBase & { readonly kind: 'pass'; readonly output?: Template }
+type PassNode = FlowNodeBase & { readonly kind: 'pass'; readonly output?: Template }
 
 /**
  * Runs `body` once a round, one round after the other. Its output is `{ rounds, broke, collected? }`.
  * `items` and `times` are evaluated once, before the first round; `while` before every round, where `steps` are those of the round before.
  * `collect` (a value for each round) and `break_if` see the steps of their round.
  */
-export type LoopNode = FlowNodeBase & {
+type LoopNode = FlowNodeBase & {
   readonly kind: 'loop'
   readonly body: FlowGraph
   readonly over: LoopSource
@@ -74,16 +74,16 @@ export type LoopNode = FlowNodeBase & {
   readonly break_if?: Expression
   readonly parallel: 1
 }
-export type LoopSource = { readonly items: Expression } | { readonly times: Expression | number } | { readonly while: Expression }
+type LoopSource = { readonly items: Expression } | { readonly times: Expression | number } | { readonly while: Expression }
 
 /** A sub-flow in place. `output` is filled with the steps of the body; null when left out. */
-export type ScopeNode = FlowNodeBase & { readonly kind: 'scope'; readonly body: FlowGraph; readonly output?: Template }
+type ScopeNode = FlowNodeBase & { readonly kind: 'scope'; readonly body: FlowGraph; readonly output?: Template }
 
 /**
  * Waits for the answer of a person. When nobody answers in time it fails, or goes on with `default` and `timed_out: true` as its output. The step's state
  * stays `timed_out`, and a default that says `approved: true` is refused: nobody's silence is a consent.
  */
-export type QuestionNode = FlowNodeBase & {
+type QuestionNode = FlowNodeBase & {
   readonly kind: 'question'
   readonly ask: Json
   readonly input?: Template
@@ -91,21 +91,18 @@ export type QuestionNode = FlowNodeBase & {
 } & ({ readonly on_timeout: 'fail' } | { readonly on_timeout: 'continue'; readonly default: JsonObject })
 
 /** Waits until a moment (ms since 1970, or RFC 3339 text) or for a time (ms). */
-export type TimerNode = FlowNodeBase & { readonly kind: 'timer' } & (
-    | { readonly until: Expression | number }
-    | { readonly delay: Expression | number }
-  )
+type TimerNode = FlowNodeBase & { readonly kind: 'timer' } & ({ readonly until: Expression | number } | { readonly delay: Expression | number })
 
 /** `success`: taken if the source succeeded. `failure`: if it failed. `finished`: however it ended, skipped included. `if` must hold as well. */
-export type FlowEdge = { readonly from: string; readonly to: string; readonly on: 'success' | 'failure' | 'finished'; readonly if?: Expression }
+type FlowEdge = { readonly from: string; readonly to: string; readonly on: 'success' | 'failure' | 'finished'; readonly if?: Expression }
 
 /** What the engine records as the output of a question that nobody answered in time (its state is `timed_out`); null when that is a failure. */
-export function timeoutAnswer(node: QuestionNode): JsonObject | null {
+function timeoutAnswer(node: QuestionNode): JsonObject | null {
   return node.on_timeout === 'continue' ? { ...node.default, timed_out: true } : null
 }
 
 /** Bounds that every graph keeps; `check.ts` refuses what is beyond. */
-export const flowLimits = {
+const flowLimits = {
   nodes: 10_000,
   edges: 100_000,
   nesting: 8,
@@ -119,3 +116,24 @@ export const flowLimits = {
   /** Characters of everything that a loop collects. */
   collected: 16 * 1024 * 1024,
 } as const
+
+export type {
+  FlowGraph,
+  Expression,
+  Template,
+  FlowNode,
+  FlowNodeKind,
+  FlowNodeBase,
+  StepPolicy,
+  WorkNode,
+  CallNode,
+  RunNode,
+  PassNode,
+  LoopNode,
+  LoopSource,
+  ScopeNode,
+  QuestionNode,
+  TimerNode,
+  FlowEdge,
+}
+export { timeoutAnswer, flowLimits }

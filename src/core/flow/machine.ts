@@ -7,7 +7,7 @@ import type { EdgeEnd, Followed, Frame, SkipReason } from './state.ts'
 import { condition } from './values.ts'
 
 /** Where a step belongs. `scope` is the key of the enclosing loop or scope ('' at the top), `order` the place in its graph's definition. */
-export type Place = { readonly key: string; readonly node: FlowNode; readonly scope: string; readonly round: number; readonly order: number }
+type Place = { readonly key: string; readonly node: FlowNode; readonly scope: string; readonly round: number; readonly order: number }
 
 /**
  * One thing that the engine does, in the order given and together with what caused it (one transaction).
@@ -20,7 +20,7 @@ export type Place = { readonly key: string; readonly node: FlowNode; readonly sc
  * - `more`: there is more to do at once; call `more()` when the effects before it are recorded. Keeps loops without work from filling memory.
  * - `finish`: the run has ended. `failed` names the innermost step that made it fail.
  */
-export type Effect =
+type Effect =
   | (Place & { readonly do: 'create'; readonly input: Json | null; readonly due: Due | null })
   | (Place & {
       readonly do: 'end'
@@ -39,25 +39,18 @@ export type Effect =
       readonly reason: 'step_failed' | 'run_stopped' | null
     }
 
-export type Due = { readonly delay_ms: number } | { readonly until: number }
-export type EndReason =
-  | 'expression_failed'
-  | 'condition_failed'
-  | 'body_failed'
-  | 'too_many_rounds'
-  | 'too_many_steps'
-  | 'output_too_large'
-  | 'run_stopped'
+type Due = { readonly delay_ms: number } | { readonly until: number }
+type EndReason = 'expression_failed' | 'condition_failed' | 'body_failed' | 'too_many_rounds' | 'too_many_steps' | 'output_too_large' | 'run_stopped'
 
 /** What is left to decide. Edges first: nothing is handed out before all that is known has been told to everybody. */
-export type Task =
+type Task =
   | { readonly task: 'edges'; readonly frame: Frame; readonly at: number; readonly how: Followed; readonly cause: string }
   | { readonly task: 'sweep'; readonly frame: Frame }
   | { readonly task: 'closed'; readonly frame: Frame }
   | { readonly task: 'round'; readonly frame: Frame; readonly at: number }
 
 /** An active run in memory. */
-export type Machine = {
+type Machine = {
   readonly root: Frame
   readonly read: (key: string) => Promise<Json | undefined>
   readonly limits: { readonly batch: number; readonly steps: number }
@@ -74,18 +67,18 @@ export type Machine = {
   finished: boolean
 }
 
-export function planned(frame: Frame, at: number): PlanNode {
+function planned(frame: Frame, at: number): PlanNode {
   return frame.plan.nodes[at] as PlanNode // `at` always comes from this plan
 }
 
-export function place(frame: Frame, at: number): Place {
+function place(frame: Frame, at: number): Place {
   return { key: keyOf(frame, at), node: planned(frame, at).node, scope: scopeOf(frame), round: frame.round, order: at }
 }
 
 type EndEffect = Extract<Effect, { do: 'end' }>
 
 /** Ends a step that the flow itself does, or takes back: the effect, and what follows from it. */
-export function end(
+function end(
   machine: Machine,
   frame: Frame,
   at: number,
@@ -108,7 +101,7 @@ export function end(
 }
 
 /** Marks a node as ended, frees its place, and plans the end of its edges. */
-export function settle(machine: Machine, frame: Frame, at: number, how: Followed, cause = keyOf(frame, at)): void {
+function settle(machine: Machine, frame: Frame, at: number, how: Followed, cause = keyOf(frame, at)): void {
   const phase = frame.phase[at]
   if (planned(frame, at).slot && (phase === phases.created || phase === phases.started)) frame.busy--
   frame.phase[at] = phases.ended
@@ -121,7 +114,7 @@ export function settle(machine: Machine, frame: Frame, at: number, how: Followed
 }
 
 /** Ends the edges of an ended node, and everything in this graph that follows at once. A promise only when a condition has to be asked. */
-export function resolveEdges(machine: Machine, task: Extract<Task, { task: 'edges' }>): Promise<void> | undefined {
+function resolveEdges(machine: Machine, task: Extract<Task, { task: 'edges' }>): Promise<void> | undefined {
   const { frame, at } = task
   const followed = task.how === 'failure' && planned(frame, at).node.continue_on_failure ? 'success' : task.how
   const edges = frame.plan.out[at] ?? []
@@ -170,7 +163,7 @@ function applyEdges(machine: Machine, task: Extract<Task, { task: 'edges' }>, fo
 }
 
 /** Looks at every node of a graph that was just opened or restored. */
-export function sweep(machine: Machine, frame: Frame): void {
+function sweep(machine: Machine, frame: Frame): void {
   for (let at = 0; at < frame.phase.length; at++) consider(machine, frame, at)
   if (frame.inError) halt(machine, frame)
   if (frame.open === 0) close(machine, frame)
@@ -207,3 +200,6 @@ function close(machine: Machine, frame: Frame): void {
   frame.closed = true
   machine.agenda.push({ task: 'closed', frame })
 }
+
+export type { Place, Effect, Due, EndReason, Task, Machine }
+export { planned, place, end, settle, resolveEdges, sweep }

@@ -1,7 +1,7 @@
 import type { FlowGraph } from './graph.ts'
 
 /** What comes after what, by the places of nodes. Edges that lead nowhere are left out. */
-export function successors(graph: FlowGraph): number[][] {
+function successors(graph: FlowGraph): number[][] {
   const index = new Map(graph.nodes.map((node, at) => [node.id, at]))
   const after: number[][] = graph.nodes.map(() => [])
   for (const edge of graph.edges) {
@@ -12,7 +12,7 @@ export function successors(graph: FlowGraph): number[][] {
 }
 
 /** Cycles of a graph, each as the places on it, at most `limit`; at least one of every knot. Works without recursion: a graph may be 10,000 nodes long. */
-export function cycles(after: readonly (readonly number[])[], limit: number): number[][] {
+function cycles(after: readonly (readonly number[])[], limit: number): number[][] {
   const found: number[][] = []
   const seen = new Uint8Array(after.length) // 1 = on the way, 2 = done
   for (let start = 0; start < after.length && found.length < limit; start++) {
@@ -42,9 +42,9 @@ export function cycles(after: readonly (readonly number[])[], limit: number): nu
 }
 
 /** Which nodes come before which, for a graph without cycles. */
-export type Ancestry = { has(node: number, ancestor: number): boolean }
+type Ancestry = { has(node: number, ancestor: number): boolean }
 
-export function ancestry(after: readonly (readonly number[])[]): Ancestry {
+function ancestry(after: readonly (readonly number[])[]): Ancestry {
   const count = after.length
   const words = (count + 31) >> 5
   const bits = new Uint32Array(words * count)
@@ -62,3 +62,6 @@ export function ancestry(after: readonly (readonly number[])[]): Ancestry {
   }
   return { has: (node, ancestor) => (((bits[node * words + (ancestor >> 5)] ?? 0) >>> (ancestor & 31)) & 1) === 1 }
 }
+
+export type { Ancestry }
+export { successors, cycles, ancestry }

@@ -9,7 +9,7 @@ import { keyOf, phases } from './state.ts'
 import type { Followed, Frame } from './state.ts'
 
 /** A step as it was recorded. States are those of design §5. */
-export type FlowRow = {
+type FlowRow = {
   readonly key: string
   readonly state: 'queued' | 'starting' | 'running' | 'waiting' | FlowEnd | 'skipped'
   readonly output?: Json
@@ -18,14 +18,14 @@ export type FlowRow = {
   /** Why it was skipped or cancelled, as the effect said. */
   readonly reason?: string | null
 }
-export type FlowEnd = 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost'
+type FlowEnd = 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost'
 
 /** Rows by their place: only what open graphs need is kept, of a loop the latest round, so rows may be streamed in any order. */
-export type RowTree = Map<string, RowEntry>
-export type RowEntry = { row: FlowRow | null; round: number; children: RowTree }
+type RowTree = Map<string, RowEntry>
+type RowEntry = { row: FlowRow | null; round: number; children: RowTree }
 
 /** Puts a row where it belongs; rows of rounds that a later one has replaced fall away. */
-export function addRow(tree: RowTree, row: FlowRow): void {
+function addRow(tree: RowTree, row: FlowRow): void {
   const parts = row.key.split('/')
   let level = tree
   for (let part = 0; ; part += 2) {
@@ -47,7 +47,7 @@ export function addRow(tree: RowTree, row: FlowRow): void {
 }
 
 /** Sets an open graph, and the open ones inside, to what the rows say. What follows from it is planned, not done. */
-export async function applyRows(machine: Machine, frame: Frame, tree: RowTree, options: { readonly stopping: boolean }): Promise<void> {
+async function applyRows(machine: Machine, frame: Frame, tree: RowTree, options: { readonly stopping: boolean }): Promise<void> {
   const open: [number, RowEntry][] = []
   for (const [id, entry] of tree) {
     const at = frame.plan.index.get(id)
@@ -105,7 +105,7 @@ function howEnded(step: PlanNode, row: FlowRow, options: { readonly stopping: bo
 }
 
 /** How a time-out is followed: a question may go on with its default answer, everything else failed. */
-export function followTimeout(step: PlanNode): Followed {
+function followTimeout(step: PlanNode): Followed {
   return step.node.kind === 'question' && timeoutAnswer(step.node) ? 'success' : 'failure'
 }
 
@@ -125,3 +125,6 @@ function innermost(step: PlanNode, entry: RowEntry, key: string): string {
 function isHandled(body: Plan | null, at: number | undefined): boolean {
   return body?.graph.on_error === 'edges' && at !== undefined && (body.out[at] ?? []).some((edge) => edge.on !== 'success')
 }
+
+export type { FlowRow, FlowEnd, RowTree, RowEntry }
+export { addRow, applyRows, followTimeout }

@@ -10,7 +10,7 @@ import type { Frame, LoopRun, LoopView } from './state.ts'
 import { condition, filled, value } from './values.ts'
 
 /** Opens a scope's body; its nodes are looked at by the task that this plans. */
-export function openScope(machine: Machine, frame: Frame, at: number): Frame {
+function openScope(machine: Machine, frame: Frame, at: number): Frame {
   const body = planned(frame, at).body as Plan // a scope has one
   const child = newFrame(body, { prefix: `${keyOf(frame, at)}/0/`, parent: { frame, index: at }, round: 0, loop: frame.loop })
   frame.children.set(at, child)
@@ -19,7 +19,7 @@ export function openScope(machine: Machine, frame: Frame, at: number): Frame {
 }
 
 /** What a loop goes over, evaluated: once when it begins, and again when the run is restored. */
-export async function loopRun(machine: Machine, frame: Frame, at: number): Promise<LoopRun> {
+async function loopRun(machine: Machine, frame: Frame, at: number): Promise<LoopRun> {
   const { over } = planned(frame, at).loop as PlanLoop // a loop has one
   const last = roundFrame(frame, at, 0, null)
   if (over.kind === 'items') {
@@ -34,7 +34,7 @@ export async function loopRun(machine: Machine, frame: Frame, at: number): Promi
 }
 
 /** The graph of one round, in which nothing has happened. */
-export function roundFrame(frame: Frame, at: number, round: number, run: LoopRun | null): Frame {
+function roundFrame(frame: Frame, at: number, round: number, run: LoopRun | null): Frame {
   const body = planned(frame, at).body as Plan // a loop has one
   return newFrame(body, { prefix: `${keyOf(frame, at)}/${round}/`, parent: { frame, index: at }, round, loop: viewOf(frame, run, round) })
 }
@@ -44,7 +44,7 @@ function viewOf(frame: Frame, run: LoopRun | null, round: number): LoopView {
 }
 
 /** Begins the next round of a loop, or ends the loop. */
-export async function nextRound(machine: Machine, frame: Frame, at: number): Promise<void> {
+async function nextRound(machine: Machine, frame: Frame, at: number): Promise<void> {
   const run = frame.loops.get(at)
   const node = planned(frame, at).node
   if (!run || node.kind !== 'loop' || frame.phase[at] !== phases.started) return
@@ -79,7 +79,7 @@ async function goesOn(machine: Machine, frame: Frame, at: number, run: LoopRun):
 }
 
 /** What follows when every node of a body has ended: the end of its scope, or the end or the next round of its loop. */
-export async function bodyClosed(machine: Machine, child: Frame): Promise<void> {
+async function bodyClosed(machine: Machine, child: Frame): Promise<void> {
   if (!child.parent) return
   const { frame, index: at } = child.parent
   const { template, loop } = planned(frame, at)
@@ -119,7 +119,7 @@ async function endLoop(machine: Machine, frame: Frame, at: number, { broke }: { 
 }
 
 /** Does `work`; an expression that fails in it fails the node. */
-export async function guarded(machine: Machine, frame: Frame, at: number, work: () => Promise<void>): Promise<void> {
+async function guarded(machine: Machine, frame: Frame, at: number, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
@@ -127,3 +127,5 @@ export async function guarded(machine: Machine, frame: Frame, at: number, work: 
     end(machine, frame, at, { state: 'failed', reason: 'expression_failed', message: error.message })
   }
 }
+
+export { openScope, loopRun, roundFrame, nextRound, bodyClosed, guarded }

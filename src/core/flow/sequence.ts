@@ -1,13 +1,13 @@
 import type { FlowEdge, FlowGraph, FlowNode } from './graph.ts'
 
-export type Stage = { readonly name: string; readonly items: readonly FlowNode[] }
+type Stage = { readonly name: string; readonly items: readonly FlowNode[] }
 
 /**
  * The graph of stages that run one after another, each with items that start together (a procedure). A stage ends when all its items have ended; a failed
  * item keeps no other of its stage from running, but no later stage starts. Stages without items are left out.
  * The scope of the n-th stage is called `stage-<n>`, because names of stages may repeat and hold anything; its title is the name.
  */
-export function stagesGraph(stages: readonly Stage[]): FlowGraph {
+function stagesGraph(stages: readonly Stage[]): FlowGraph {
   const nodes: FlowNode[] = []
   const edges: FlowEdge[] = []
   for (const [index, { name, items }] of stages.entries()) {
@@ -26,3 +26,6 @@ export function stagesGraph(stages: readonly Stage[]): FlowGraph {
   }
   return { nodes, edges, parallel: null, on_error: 'halt' }
 }
+
+export type { Stage }
+export { stagesGraph }

@@ -11,19 +11,19 @@ import type { Plan, PlanEdge } from './plan.ts'
  * - `started`: runs, waits for an answer or a timer, or is a loop or scope with an open body.
  * - `ended`: for good; its edges end now or have ended.
  */
-export const phases = { pending: 0, ready: 1, created: 2, started: 3, ended: 4 } as const
+const phases = { pending: 0, ready: 1, created: 2, started: 3, ended: 4 } as const
 
 /** How a node's end looks to its edges: `none` = skipped, or cancelled before it started. */
-export type Followed = 'success' | 'failure' | 'none'
+type Followed = 'success' | 'failure' | 'none'
 
 /** How an edge ended. `broken`: its condition cannot be told; its target fails unless another way leads there, because a rule must not decide by its mistake. */
-export type EdgeEnd = 'taken' | 'dead' | { readonly broken: string }
+type EdgeEnd = 'taken' | 'dead' | { readonly broken: string }
 
 /**
  * One open graph: the run's own, the body of a scope, or the current round of a loop. All that is kept of a round is here, and the next round takes its
  * place, so memory follows the open graphs and not the rounds.
  */
-export type Frame = {
+type Frame = {
   readonly plan: Plan
   /** What the keys of its steps begin with: '' at the top, else `<key of the loop or scope>/<round>/`. */
   readonly prefix: string
@@ -55,13 +55,13 @@ export type Frame = {
   failed: string | null
 }
 
-export type LoopView = { readonly index: number; readonly item: Json | undefined; readonly outer: LoopView | null }
+type LoopView = { readonly index: number; readonly item: Json | undefined; readonly outer: LoopView | null }
 
 /** A loop that is going on. */
-export type LoopRun = { readonly items: readonly Json[] | null; readonly times: number | null; round: number; last: Frame }
+type LoopRun = { readonly items: readonly Json[] | null; readonly times: number | null; round: number; last: Frame }
 
 /** A graph in which nothing has happened yet. */
-export function newFrame(plan: Plan, place: Pick<Frame, 'prefix' | 'parent' | 'round' | 'loop'>): Frame {
+function newFrame(plan: Plan, place: Pick<Frame, 'prefix' | 'parent' | 'round' | 'loop'>): Frame {
   const count = plan.nodes.length
   return {
     ...place,
@@ -84,23 +84,23 @@ export function newFrame(plan: Plan, place: Pick<Frame, 'prefix' | 'parent' | 'r
 }
 
 /** Whether an edge follows an end of its source; its condition is asked after that. */
-export function follows(edge: PlanEdge, how: Followed): boolean {
+function follows(edge: PlanEdge, how: Followed): boolean {
   return edge.on === 'finished' || edge.on === how
 }
 
 /** Counts the end of an edge at its target. */
-export function endEdge(frame: Frame, edge: PlanEdge, end: EdgeEnd): void {
+function endEdge(frame: Frame, edge: PlanEdge, end: EdgeEnd): void {
   const { to } = edge
   frame.waiting[to] = (frame.waiting[to] ?? 0) - 1
   if (end === 'taken') frame.taken[to] = (frame.taken[to] ?? 0) + 1
   else if (end !== 'dead' && !frame.broken.has(to)) frame.broken.set(to, end.broken)
 }
 
-export type Verdict =
+type Verdict =
   | { readonly now: 'wait' | 'run' }
   | { readonly now: 'skip'; readonly reason: SkipReason }
   | { readonly now: 'fail'; readonly message: string }
-export type SkipReason = 'run_in_error' | 'not_taken'
+type SkipReason = 'run_in_error' | 'not_taken'
 
 const wait: Verdict = { now: 'wait' }
 const run: Verdict = { now: 'run' }
@@ -108,7 +108,7 @@ const inError: Verdict = { now: 'skip', reason: 'run_in_error' }
 const notTaken: Verdict = { now: 'skip', reason: 'not_taken' }
 
 /** What the ends of its edges so far mean for a node that has not begun. */
-export function verdict(frame: Frame, at: number): Verdict {
+function verdict(frame: Frame, at: number): Verdict {
   const planned = frame.plan.nodes[at]
   const waiting = frame.waiting[at] ?? 0
   // Skipping waits for the dependencies too, so that a clean-up behind the skipped node never overtakes what still runs (deploy contract §7.3).
@@ -128,17 +128,17 @@ export function verdict(frame: Frame, at: number): Verdict {
 }
 
 /** The key of a node's step. */
-export function keyOf(frame: Frame, at: number): string {
+function keyOf(frame: Frame, at: number): string {
   return frame.prefix + (frame.plan.nodes[at]?.node.id ?? '')
 }
 
 /** The key of the enclosing loop or scope, '' at the top. */
-export function scopeOf(frame: Frame): string {
+function scopeOf(frame: Frame): string {
   return frame.parent ? keyOf(frame.parent.frame, frame.parent.index) : ''
 }
 
 /** The open graph and the node that a key names; null when none does, or no longer. */
-export function locate(root: Frame, key: string): { frame: Frame; at: number } | null {
+function locate(root: Frame, key: string): { frame: Frame; at: number } | null {
   const parts = key.split('/')
   let frame = root
   for (let part = 0; ; part += 2) {
@@ -152,7 +152,10 @@ export function locate(root: Frame, key: string): { frame: Frame; at: number } |
 }
 
 /** Every open graph, outer ones first. */
-export function* openFrames(root: Frame): Generator<Frame> {
+function* openFrames(root: Frame): Generator<Frame> {
   yield root
   for (const child of root.children.values()) yield* openFrames(child)
 }
+
+export type { Followed, EdgeEnd, Frame, LoopView, LoopRun, Verdict, SkipReason }
+export { phases, newFrame, follows, endEdge, verdict, keyOf, scopeOf, locate, openFrames }

@@ -5,7 +5,7 @@ import { ExpressionError, parseAt } from './expression-parser.ts'
 import type { Term } from './expression-parser.ts'
 
 /** A template that was read once and can be filled often. */
-export type ParsedTemplate =
+type ParsedTemplate =
   | { readonly kind: 'plain'; readonly value: Json }
   | { readonly kind: 'value'; readonly term: Term }
   | { readonly kind: 'text'; readonly parts: readonly (string | Term)[] }
@@ -13,19 +13,19 @@ export type ParsedTemplate =
   | { readonly kind: 'object'; readonly members: readonly (readonly [string, ParsedTemplate])[] }
 
 /** Characters of all text that one filling makes, and how deep a template nests. */
-export const templateLimits = { text: 10 * 1024 * 1024, nesting: 64 } as const
+const templateLimits = { text: 10 * 1024 * 1024, nesting: 64 } as const
 
 /**
  * Json with every `{{expression}}` inside its strings filled in: as text, or, when the string is one tag and nothing else, as the value with its type.
  * Members' names are never filled, and results are not filled again. Write `{{'{{'}}` for the two braces themselves. Throws `ExpressionError` only.
  */
-export function fill(template: Json | ParsedTemplate, context: ExpressionContext): Json {
+function fill(template: Json | ParsedTemplate, context: ExpressionContext): Json {
   const parsed = isParsed(template) ? template : parseTemplate(template)
   return fillPart(parsed, context, { ...newBudget(), text: templateLimits.text })
 }
 
 /** Reads a template; without any tag in it the result is `plain` and costs nothing to fill. */
-export function parseTemplate(template: Json, nesting = 0): ParsedTemplate {
+function parseTemplate(template: Json, nesting = 0): ParsedTemplate {
   if (nesting > templateLimits.nesting) throw new ExpressionError('too_much', 0, `a template nests at most ${templateLimits.nesting} levels`)
   let parsed: ParsedTemplate | null = null
   if (typeof template === 'string') parsed = parseText(template)
@@ -38,7 +38,7 @@ export function parseTemplate(template: Json, nesting = 0): ParsedTemplate {
 }
 
 /** Which step outputs a template needs. */
-export function templateNames(template: ParsedTemplate): Names {
+function templateNames(template: ParsedTemplate): Names {
   const found = { steps: new Set<string>(), previous: new Set<string>() }
   for (const term of terms(template)) collectNames(term, found)
   return found
@@ -118,3 +118,6 @@ function spend(length: number, budget: FillBudget): void {
   budget.text -= length
   if (budget.text < 0) throw new ExpressionError('too_much', 0, `the filled text is longer than ${templateLimits.text} characters`)
 }
+
+export type { ParsedTemplate }
+export { templateLimits, fill, parseTemplate, templateNames }

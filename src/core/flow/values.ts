@@ -8,14 +8,14 @@ import { fill, templateNames } from './template.ts'
 import type { ParsedTemplate } from './template.ts'
 
 /** Where values come from: the run's input, outputs that no row shows yet, and rows. */
-export type Source = {
+type Source = {
   readonly input: Json
   readonly fresh: ReadonlyMap<string, Json | undefined>
   readonly read: (key: string) => Promise<Json | undefined>
 }
 
 /** The value of an expression of a node of `frame`. `loop` is what the word means there when it is not the frame's own. */
-export async function value(source: Source, frame: Frame, term: Term, loop: LoopView | null = frame.loop): Promise<Json> {
+async function value(source: Source, frame: Frame, term: Term, loop: LoopView | null = frame.loop): Promise<Json> {
   return evaluate(
     term,
     await context(
@@ -27,7 +27,7 @@ export async function value(source: Source, frame: Frame, term: Term, loop: Loop
   )
 }
 
-export async function condition(source: Source, frame: Frame, term: Term, loop: LoopView | null = frame.loop): Promise<boolean> {
+async function condition(source: Source, frame: Frame, term: Term, loop: LoopView | null = frame.loop): Promise<boolean> {
   return evaluateCondition(
     term,
     await context(
@@ -40,7 +40,7 @@ export async function condition(source: Source, frame: Frame, term: Term, loop: 
 }
 
 /** A template of a node, filled with what is visible in `frame`. */
-export async function filled(source: Source, frame: Frame, template: ParsedTemplate): Promise<Json> {
+async function filled(source: Source, frame: Frame, template: ParsedTemplate): Promise<Json> {
   if (template.kind === 'plain') return template.value
   return fill(
     template,
@@ -104,3 +104,6 @@ function viewOf(view: LoopView): Json {
   const { index, item, outer } = view
   return { index, round: index + 1, ...(item !== undefined && { item }), ...(outer && { parent: viewOf(outer) }) }
 }
+
+export type { Source }
+export { value, condition, filled }

@@ -90,7 +90,7 @@ const remove = defineOperation({
   },
 })
 
-export const apiKeyOperations: AnyOperation[] = [create, list, remove]
+const apiKeyOperations: AnyOperation[] = [create, list, remove]
 
 // Administrators may name anybody's key by its id alone; to others a foreign key does not exist.
 async function keyNamed(ctx: Ctx, name: string, found: MaybeUser): Promise<{ row: ApiKeyRow; user: UserRow }> {
@@ -106,7 +106,7 @@ async function keyNamed(ctx: Ctx, name: string, found: MaybeUser): Promise<{ row
 }
 
 /** The user that an optional member named, else the caller. The built-in user has no keys. */
-export async function userOf(ctx: Ctx, found: MaybeUser): Promise<UserRow> {
+async function userOf(ctx: Ctx, found: MaybeUser): Promise<UserRow> {
   const user = found.user?.row ?? (await ctx.db.users.byId(ctx.principal.id))
   if (!user) throw fault('unauthenticated')
   refuseBuiltin(user)
@@ -124,3 +124,5 @@ function view(row: ApiKeyRow, user: UserRow) {
     last_used_at: timestamp(row.last_used_at),
   }
 }
+
+export { apiKeyOperations, userOf }

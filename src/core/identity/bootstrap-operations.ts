@@ -46,8 +46,10 @@ const redeem = defineOperation({
   },
 })
 
-export const bootstrapOperations: AnyOperation[] = [redeem]
+const bootstrapOperations: AnyOperation[] = [redeem]
 
 function wrongToken(): Error {
   return fault('invalid_credential', {}, { private: { kind: 'bootstrap', note: 'bootstrap token' } })
 }
+
+export { bootstrapOperations }

@@ -29,7 +29,9 @@ const words =
 const common = new Set(words.split(' '))
 
 /** Whether a password is one that everybody tries first. */
-export function isCommonPassword(password: string): boolean {
+function isCommonPassword(password: string): boolean {
   const folded = password.toLowerCase()
   return common.has(folded) || common.has(folded.replace(/[!.?*#$@_-]+$/, '')) || /^(.)\1*$/u.test(folded)
 }
+
+export { isCommonPassword }

@@ -10,7 +10,7 @@ import type { AuditRow, UserRow } from '../../ports/store/rows.ts'
 import type { Tables } from '../../ports/store/tables.ts'
 
 /** The first administrator as the configuration names it. */
-export type ConfiguredAdministrator = {
+type ConfiguredAdministrator = {
   readonly name: string
   readonly password?: string | null
   readonly email?: string | null
@@ -25,7 +25,7 @@ const settingKey = 'bootstrap'
  * the configured administrator. Gives the one-time token for the first administrator while there is none: a new one at each start, of which only the
  * hash is stored. Changing the configuration later changes no account.
  */
-export async function ensureFirstStart(
+async function ensureFirstStart(
   services: Services,
   options: { readonly admin: ConfiguredAdministrator | null },
 ): Promise<{ bootstrapToken: string | null }> {
@@ -44,14 +44,14 @@ export async function ensureFirstStart(
 }
 
 /** Whether a bootstrap token is the one of this start and no administrator has come meanwhile. */
-export async function mayBootstrap(tables: Tables, token: string): Promise<boolean> {
+async function mayBootstrap(tables: Tables, token: string): Promise<boolean> {
   const stored = await tables.settings.get(settingKey)
   // Both sides are hashes: what a comparison could tell by its time is nothing that anybody can use.
   return stored !== null && stored.token_hash === hashSecret(token) && (await tables.users.administrators()) === 0
 }
 
 /** Ends the bootstrap token. */
-export async function endBootstrap(tables: Tables): Promise<void> {
+async function endBootstrap(tables: Tables): Promise<void> {
   await tables.settings.remove(settingKey)
 }
 
@@ -125,3 +125,6 @@ function line(services: Services, operation: string, user: UserRow): AuditRow {
     detail: {},
   }
 }
+
+export type { ConfiguredAdministrator }
+export { ensureFirstStart, mayBootstrap, endBootstrap }

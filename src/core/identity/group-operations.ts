@@ -153,7 +153,7 @@ const remove = defineOperation({
   },
 })
 
-export const groupOperations: AnyOperation[] = [create, get, list, update, remove]
+const groupOperations: AnyOperation[] = [create, get, list, update, remove]
 
 async function ownerOf(ctx: Ctx, reference: string | undefined): Promise<string | null> {
   // The server itself is no row that could own something.
@@ -181,3 +181,5 @@ async function refuseHeldGrants(ctx: WriteCtx, group: ResourceRow): Promise<void
   const by = `its grants on ${[...names.slice(0, 20), ...(others > 0 ? [`${others} other thing(s)`] : [])].join(', ')}`
   throw fault('in_use', { what: `The group "${group.name}"`, by }, { details: { resources: names, count: held.length } })
 }
+
+export { groupOperations }

@@ -6,7 +6,7 @@ import type { Static } from '../kernel/schema.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 
-export const groupMembers = {
+const groupMembers = {
   id: Type.String(),
   serial: Type.Integer(),
   name: Type.String(),
@@ -20,22 +20,22 @@ export const groupMembers = {
 }
 
 /** A group of users. */
-export const Group = Closed(groupMembers)
-export type GroupView = Static<typeof Group>
+const Group = Closed(groupMembers)
+type GroupView = Static<typeof Group>
 
-export async function groupView(ctx: Ctx, row: ResourceRow): Promise<GroupView> {
+async function groupView(ctx: Ctx, row: ResourceRow): Promise<GroupView> {
   const owner = row.owner_id === null ? null : await ctx.db.users.byId(row.owner_id)
   return viewOf(row, owner?.name ?? null)
 }
 
-export async function groupViews(ctx: Ctx, rows: readonly ResourceRow[]): Promise<GroupView[]> {
+async function groupViews(ctx: Ctx, rows: readonly ResourceRow[]): Promise<GroupView[]> {
   const owners = await ctx.db.users.byIds([...new Set(rows.map((row) => row.owner_id).filter((id) => id !== null))])
   const names = new Map(owners.map((owner) => [owner.id, owner.name]))
   return rows.map((row) => viewOf(row, names.get(row.owner_id ?? '') ?? null))
 }
 
 /** Refuses changes of a group that the server keeps itself. */
-export function refuseBuiltinGroup(row: ResourceRow): void {
+function refuseBuiltinGroup(row: ResourceRow): void {
   if (row.state !== builtinGroupState) return
   throw fault('state_conflict', {
     what: `The group "${row.name}"`,
@@ -44,7 +44,7 @@ export function refuseBuiltinGroup(row: ResourceRow): void {
   })
 }
 
-export function emitGroup(ctx: Ctx, row: Pick<ResourceRow, 'id' | 'name'>, state: 'created' | 'updated' | 'deleted'): void {
+function emitGroup(ctx: Ctx, row: Pick<ResourceRow, 'id' | 'name'>, state: 'created' | 'updated' | 'deleted'): void {
   ctx.emit({ kind: 'group', id: row.id, name: row.name, state, resource_id: row.id })
 }
 
@@ -62,3 +62,6 @@ function viewOf(row: ResourceRow, owner: string | null): GroupView {
     updated_at: timestamp(row.updated_at) ?? '',
   }
 }
+
+export type { GroupView }
+export { groupMembers, Group, groupView, groupViews, refuseBuiltinGroup, emitGroup }

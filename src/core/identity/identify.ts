@@ -16,7 +16,7 @@ import type { Principal } from './principal.ts'
 type Given<Form extends Credential['form']> = Extract<Credential, { form: Form }>
 
 /** Why a credential does not count, for the `note` of the fault's private context: only an API whose contract tells them apart may read it. */
-export type CredentialNote = 'invalid_token' | 'invalid_key' | 'account_inactive' | 'identity_untrusted' | 'unknown_identity' | 'signature_invalid'
+type CredentialNote = 'invalid_token' | 'invalid_key' | 'account_inactive' | 'identity_untrusted' | 'unknown_identity' | 'signature_invalid'
 
 /**
  * The principal that a credential proves: the one place where any form of credential is looked at.
@@ -24,7 +24,7 @@ export type CredentialNote = 'invalid_token' | 'invalid_key' | 'account_inactive
  * Errors: `invalid_credential` (the private note tells which way, see `CredentialNote`), `account_inactive` (only with the right password or key of the
  * account in its place), `network_refused`, `rate_limited` and `overloaded` (passwords only).
  */
-export async function identify(services: Services, credential: Credential, origin: Origin): Promise<Principal> {
+async function identify(services: Services, credential: Credential, origin: Origin): Promise<Principal> {
   switch (credential.form) {
     case 'none':
       return identifyNobody(services, origin)
@@ -120,7 +120,7 @@ async function identifySignature(services: Services, given: Given<'signature'>, 
 }
 
 /** The user of a name or e-mail address who can sign in at all, or null. */
-export async function personOf(services: Services, login: string): Promise<UserRow | null> {
+async function personOf(services: Services, login: string): Promise<UserRow | null> {
   const trimmed = login.trim()
   if (trimmed === '' || trimmed.length > 320) return null
   const user = await services.store.reader.users.byLogin(trimmed)
@@ -134,7 +134,7 @@ async function keyOf(services: Services, secret: string): Promise<ApiKeyRow | nu
 }
 
 /** Refuses a user who comes from outside of the allowed networks: the user's own and those of the `default` user together; none at all allow any. */
-export async function checkNetworks(services: Services, user: UserRow, origin: Origin): Promise<void> {
+async function checkNetworks(services: Services, user: UserRow, origin: Origin): Promise<void> {
   if (user.networks.length > 0 && comesFrom(origin.peer, user.networks)) return
   const everyone = await services.store.reader.users.byId(everyoneId)
   if (comesFrom(origin.peer, [...user.networks, ...(everyone?.networks ?? [])])) return
@@ -150,3 +150,6 @@ function comesFrom(peer: string, networks: readonly string[]): boolean {
 function invalid(note: CredentialNote): Error {
   return fault('invalid_credential', {}, { private: { note } })
 }
+
+export type { CredentialNote }
+export { identify, personOf, checkNetworks }

@@ -69,4 +69,6 @@ const list = defineOperation({
   },
 })
 
-export const memberOperations: AnyOperation[] = [add, remove, list]
+const memberOperations: AnyOperation[] = [add, remove, list]
+
+export { memberOperations }

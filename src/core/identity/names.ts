@@ -7,7 +7,7 @@ const longestEmail = 254
 const shortestPassword = 8
 
 /** The most bytes that a password may have: beyond it hashing would be work for a stranger. */
-export const longestPassword = 1024
+const longestPassword = 1024
 
 const reserved = new Set(['default', 'everyone', 'system'])
 
@@ -16,7 +16,7 @@ const invisible = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u
 const allowed = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}._@+ -]*$/u
 
 /** Gives the name back if a user or a group may be called so, else `invalid_name`. */
-export function checkName(what: 'user name' | 'group name', name: string): string {
+function checkName(what: 'user name' | 'group name', name: string): string {
   const why = wrongWith(name)
   if (why) throw fault('invalid_name', { what, name, why })
   return name
@@ -37,7 +37,7 @@ function wrongWith(name: string): string | null {
 }
 
 /** An e-mail address as it is stored and compared: trimmed, lower case. What is none: `invalid_name`. */
-export function foldEmail(email: string): string {
+function foldEmail(email: string): string {
   const folded = email.trim().normalize('NFC').toLowerCase()
   const [local = '', domain = '', ...rest] = folded.split('@')
   const fits = local !== '' && domain !== '' && rest.length === 0 && !/[,;<>()[\]\\"`]/.test(folded) && !invisible.test(folded)
@@ -47,7 +47,7 @@ export function foldEmail(email: string): string {
 }
 
 /** The address of a user of this name: a name with an `@` is the user's address as well, and no other can stand beside it. */
-export function emailFor(name: string, email: string | null | undefined): string | null {
+function emailFor(name: string, email: string | null | undefined): string | null {
   const given = email === null || email === undefined || email === '' ? null : foldEmail(email)
   if (!name.includes('@')) return given
   const own = foldEmail(name)
@@ -58,7 +58,7 @@ export function emailFor(name: string, email: string | null | undefined): string
 }
 
 /** Refuses a password that is too short, too long, the user's own name or address, or among those that everybody tries first. */
-export function checkPassword(password: string, user: { readonly name: string; readonly email: string | null }): void {
+function checkPassword(password: string, user: { readonly name: string; readonly email: string | null }): void {
   const why = weakness(password, user)
   // The password itself must not come back in a message or stand in a log.
   if (why) throw fault('invalid_name', { what: 'password', name: '***', why })
@@ -74,3 +74,5 @@ function weakness(password: string, user: { readonly name: string; readonly emai
   if (isCommonPassword(password)) return 'it is among the first that anybody would try'
   return null
 }
+
+export { longestPassword, checkName, foldEmail, emailFor, checkPassword }

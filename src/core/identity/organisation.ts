@@ -5,13 +5,13 @@ import type { WriteCtx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 
 /** The state of groups that the server keeps itself. */
-export const builtinGroupState = 'builtin'
+const builtinGroupState = 'builtin'
 
 /**
  * The built-in group `members:<organisation>` of the users of a group of repositories, made when it is first asked for. Then it also gets *read* on the
  * repositories that are in the group already, as if it had been there when they were made.
  */
-export async function membersGroup(ctx: WriteCtx, organisation: ResourceRow): Promise<ResourceRow> {
+async function membersGroup(ctx: WriteCtx, organisation: ResourceRow): Promise<ResourceRow> {
   const { resources, grants } = ctx.db
   const name = membersOf(organisation.name)
   const known = await resources.byName('group', name)
@@ -39,7 +39,7 @@ export async function membersGroup(ctx: WriteCtx, organisation: ResourceRow): Pr
 }
 
 /** Puts a user into an organisation ('' for none) and out of the one before: membership of the built-in groups follows. */
-export async function moveToOrganisation(ctx: WriteCtx, userId: string, from: string, to: string): Promise<void> {
+async function moveToOrganisation(ctx: WriteCtx, userId: string, from: string, to: string): Promise<void> {
   if (from === to) return
   const left = from === '' ? null : await ctx.db.resources.byName('group', membersOf(from))
   if (left) await ctx.db.members.remove(left.id, userId)
@@ -49,7 +49,7 @@ export async function moveToOrganisation(ctx: WriteCtx, userId: string, from: st
 }
 
 /** The group of repositories that an organisation is, or `not_found`. */
-export async function organisationNamed(ctx: WriteCtx, path: string): Promise<ResourceRow> {
+async function organisationNamed(ctx: WriteCtx, path: string): Promise<ResourceRow> {
   const row = await ctx.db.resources.byName('repository-group', path)
   if (row) return row
   const context = { absence: 'missing', kind: 'repository-group', reference: path, member: 'organisation' } as const
@@ -57,13 +57,13 @@ export async function organisationNamed(ctx: WriteCtx, path: string): Promise<Re
 }
 
 /** The organisation of users for whom none is said: the configured one, once there is such a group of repositories. */
-export async function defaultOrganisation(ctx: WriteCtx): Promise<string> {
+async function defaultOrganisation(ctx: WriteCtx): Promise<string> {
   const path = ctx.services.settings.defaultOrganisation
   return path !== '' && (await ctx.db.resources.byName('repository-group', path)) ? path : ''
 }
 
 /** Follows a group of repositories that was renamed: its users and its built-in group take the new path. To be called in the transaction of the move. */
-export async function renameOrganisation(ctx: WriteCtx, from: string, to: string): Promise<void> {
+async function renameOrganisation(ctx: WriteCtx, from: string, to: string): Promise<void> {
   const group = await ctx.db.resources.byName('group', membersOf(from))
   if (!group) return
   const now = ctx.clock.now()
@@ -82,3 +82,5 @@ async function childrenOf(ctx: WriteCtx, organisation: ResourceRow): Promise<Res
     after = [children.at(-1)?.name ?? '']
   }
 }
+
+export { builtinGroupState, membersGroup, moveToOrganisation, organisationNamed, defaultOrganisation, renameOrganisation }

@@ -3,10 +3,10 @@ import type { UserRow } from '../../ports/store/rows.ts'
 import type { Viewer } from '../../ports/store/tables.ts'
 
 /** How a caller proved who it is. */
-export type CredentialKind = 'none' | 'cookie' | 'bearer' | 'api-key' | 'password' | 'header-peer' | 'header-signature' | 'run' | 'system'
+type CredentialKind = 'none' | 'cookie' | 'bearer' | 'api-key' | 'password' | 'header-peer' | 'header-signature' | 'run' | 'system'
 
 /** Anyone who can act, made from a credential by `identify`. */
-export type Principal = {
+type Principal = {
   readonly kind: 'user' | 'service' | 'anonymous' | 'system'
   /** The user's id; everyone's for callers without credentials. */
   readonly id: string
@@ -22,7 +22,7 @@ export type Principal = {
   readonly closed?: boolean
 }
 
-export const anonymous: Principal = {
+const anonymous: Principal = {
   kind: 'anonymous',
   id: everyoneId,
   name: everyoneName,
@@ -34,7 +34,7 @@ export const anonymous: Principal = {
 }
 
 /** The server itself: schedules, recovery, janitors, first start. */
-export const system: Principal = {
+const system: Principal = {
   kind: 'system',
   id: systemActorId,
   name: 'system',
@@ -46,10 +46,10 @@ export const system: Principal = {
 }
 
 /** Callers without credentials when the `default` user is not active, or does not allow their address. */
-export const closedAnonymous: Principal = { ...anonymous, closed: true }
+const closedAnonymous: Principal = { ...anonymous, closed: true }
 
 /** The principal of a user's row, for a credential that was checked; or for the server, which acts in the name of whoever started something. */
-export function principalOf(user: UserRow, credential: CredentialKind, credentialId: string | null): Principal {
+function principalOf(user: UserRow, credential: CredentialKind, credentialId: string | null): Principal {
   return {
     kind: user.kind === 'service' ? 'service' : 'user',
     id: user.id,
@@ -62,10 +62,13 @@ export function principalOf(user: UserRow, credential: CredentialKind, credentia
   }
 }
 
-export function viewerOf(principal: Principal): Viewer {
+function viewerOf(principal: Principal): Viewer {
   return { userId: principal.id, administrator: principal.administrator }
 }
 
-export function isSignedIn(principal: Principal): boolean {
+function isSignedIn(principal: Principal): boolean {
   return principal.kind !== 'anonymous'
 }
+
+export type { CredentialKind, Principal }
+export { anonymous, system, closedAnonymous, principalOf, viewerOf, isSignedIn }

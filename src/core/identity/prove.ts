@@ -9,7 +9,7 @@ import type { UserRow } from '../../ports/store/rows.ts'
  *
  * Errors: `invalid_credential` (the private note says how many failures are still free: `attempts_left=4`), `rate_limited`, `overloaded`.
  */
-export async function provePassword(
+async function provePassword(
   services: Services,
   user: UserRow | null,
   claim: { readonly login: string; readonly password: string },
@@ -27,3 +27,5 @@ export async function provePassword(
     attempt.done()
   }
 }
+
+export { provePassword }

@@ -66,7 +66,7 @@ const register = defineOperation({
   },
 })
 
-export const registerOperations: AnyOperation[] = [register]
+const registerOperations: AnyOperation[] = [register]
 
 // `first`: the very first sign-up becomes administrator if it comes from this machine. Counted inside the transaction: of two at once one is the first.
 async function roleOf(ctx: WriteCtx, origin: Origin): Promise<Pick<UserRow, 'active' | 'pending' | 'administrator'>> {
@@ -85,3 +85,5 @@ function isLoopback(peer: string): boolean {
   const address = parseAddress(peer)
   return address !== null && inNetworks(address, loopback)
 }
+
+export { registerOperations }

@@ -13,10 +13,10 @@ import type { JsonObject } from '../kernel/json.ts'
 import type { SessionRow, UserRow } from '../../ports/store/rows.ts'
 
 /** What a sign-in gives: also what an API needs to set its cookies. */
-export const SignedIn = Closed({ token: Type.String(), expires_at: Time, user: User })
+const SignedIn = Closed({ token: Type.String(), expires_at: Time, user: User })
 
 /** The answer of a sign-in. */
-export function signedIn(session: { token: string; row: SessionRow }, user: UserRow) {
+function signedIn(session: { token: string; row: SessionRow }, user: UserRow) {
   return { token: session.token, expires_at: timestamp(session.row.expires_at) ?? '', user: userView(user) }
 }
 
@@ -161,7 +161,7 @@ const reissue = defineOperation({
   },
 })
 
-export const sessionOperations: AnyOperation[] = [create, end, get, describe, reissue]
+const sessionOperations: AnyOperation[] = [create, end, get, describe, reissue]
 
 function isSession(ctx: Ctx): boolean {
   return ctx.principal.credential === 'cookie' || ctx.principal.credential === 'bearer'
@@ -172,3 +172,5 @@ async function ownSession(ctx: Ctx): Promise<SessionRow> {
   if (session && isOpen(session, ctx.clock.now())) return session
   throw fault('state_conflict', { what: 'This call', state: 'made without a session', next: 'Only a call with a session token or cookie has one.' })
 }
+
+export { SignedIn, signedIn, sessionOperations }

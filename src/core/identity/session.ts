@@ -5,10 +5,10 @@ import type { SessionRow, UserRow } from '../../ports/store/rows.ts'
 
 const hourMs = 3_600_000
 
-export type OpenedSession = { readonly token: string; readonly row: SessionRow }
+type OpenedSession = { readonly token: string; readonly row: SessionRow }
 
 /** A session of a user and the token for it, written in the transaction of `ctx`. */
-export async function openSession(ctx: WriteCtx, user: UserRow): Promise<OpenedSession> {
+async function openSession(ctx: WriteCtx, user: UserRow): Promise<OpenedSession> {
   const now = ctx.clock.now()
   const id = ctx.ids.opaque()
   const expiresAt = now + ctx.services.settings.sessionHours * hourMs
@@ -19,7 +19,7 @@ export async function openSession(ctx: WriteCtx, user: UserRow): Promise<OpenedS
 }
 
 /** The same session under a token with other claims, which an API's clients read: the old token ends, the time of expiry stays. */
-export async function reissueSession(ctx: WriteCtx, session: SessionRow, claims: TokenClaims): Promise<OpenedSession> {
+async function reissueSession(ctx: WriteCtx, session: SessionRow, claims: TokenClaims): Promise<OpenedSession> {
   const token = ctx.services.tokens.sign(claims)
   const row = rowOf(ctx, session.user_id, { id: sessionIdOf(token, claims), createdAt: session.created_at, expiresAt: session.expires_at })
   await ctx.db.sessions.end(session.id, ctx.clock.now())
@@ -28,13 +28,13 @@ export async function reissueSession(ctx: WriteCtx, session: SessionRow, claims:
 }
 
 /** The session that a token stands for: the one that it names, else the one that its own hash names. */
-export function sessionIdOf(token: string, claims: TokenClaims): string {
+function sessionIdOf(token: string, claims: TokenClaims): string {
   if (claims.sid !== undefined) return claims.sid
   const hex = createHash('sha256').update(token).digest('hex')
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-')
 }
 
-export function isOpen(session: SessionRow, now: number): boolean {
+function isOpen(session: SessionRow, now: number): boolean {
   return session.ended_at === null && session.expires_at > now
 }
 
@@ -46,3 +46,6 @@ function rowOf(ctx: Ctx, userId: string, { id, createdAt, expiresAt }: { id: str
 function seconds(ms: number): number {
   return Math.floor(ms / 1000)
 }
+
+export type { OpenedSession }
+export { openSession, reissueSession, sessionIdOf, isOpen }

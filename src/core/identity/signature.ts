@@ -8,7 +8,7 @@ type Signed = Extract<Credential, { form: 'signature' }>
 const windowMs = 300_000
 
 /** What a signing key is sealed for. */
-export function signingKeyContext(id: string): string {
+function signingKeyContext(id: string): string {
   return `signing-key:${id}`
 }
 
@@ -19,7 +19,7 @@ export function signingKeyContext(id: string): string {
  * Accepted signatures are kept in the store, with the records of repeated requests: so "once" holds across restarts and among several servers, and what
  * is kept goes away with those records, which live longer than the window.
  */
-export async function acceptSignature(services: Services, user: UserRow | null, given: Signed): Promise<string | null> {
+async function acceptSignature(services: Services, user: UserRow | null, given: Signed): Promise<string | null> {
   const { clock, store, ids } = services
   if (!Number.isSafeInteger(given.at) || Math.abs(clock.now() - given.at * 1000) > windowMs || !/^[0-9a-f]{64}$/i.test(given.signature)) return null
   const signature = Buffer.from(given.signature, 'hex')
@@ -48,3 +48,5 @@ async function signedBy(services: Services, user: UserRow | null, text: string, 
   }
   return found
 }
+
+export { signingKeyContext, acceptSignature }

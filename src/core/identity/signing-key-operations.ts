@@ -79,8 +79,10 @@ const remove = defineOperation({
   },
 })
 
-export const signingKeyOperations: AnyOperation[] = [create, list, remove]
+const signingKeyOperations: AnyOperation[] = [create, list, remove]
 
 function view(row: SigningKeyRow, user: UserRow) {
   return { id: row.id, user: user.name, created_at: timestamp(row.created_at) ?? '' }
 }
+
+export { signingKeyOperations }

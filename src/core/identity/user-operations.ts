@@ -159,4 +159,6 @@ const remove = defineOperation({
   },
 })
 
-export const userOperations: AnyOperation[] = [create, get, list, update, setPassword, disable, enable, remove]
+const userOperations: AnyOperation[] = [create, get, list, update, setPassword, disable, enable, remove]
+
+export { userOperations }

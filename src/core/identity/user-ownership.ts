@@ -6,7 +6,7 @@ import type { ResourceRow, UserRow } from '../../ports/store/rows.ts'
 const mostNamed = 20
 
 /** Gives everything that a user owns to another; without another, refuses with what it is. To be called in the transaction that deletes the user. */
-export async function handOver(ctx: WriteCtx, from: UserRow, to: UserRow | null): Promise<void> {
+async function handOver(ctx: WriteCtx, from: UserRow, to: UserRow | null): Promise<void> {
   const owned = await ownedBy(ctx, from.id)
   if (owned.length === 0) return
   if (!to || to.id === from.id || to.kind === 'builtin') {
@@ -35,3 +35,5 @@ async function ownedBy(ctx: WriteCtx, ownerId: string): Promise<ResourceRow[]> {
   }
   return owned
 }
+
+export { handOver }

@@ -6,7 +6,7 @@ import type { Json, JsonObject } from '../kernel/json.ts'
 import type { UserRow } from '../../ports/store/rows.ts'
 
 /** Refuses a name or address that another user signs in with. To be called in the transaction that takes it. */
-export async function refuseTaken(ctx: WriteCtx, user: { id: string; name?: string | undefined; email?: string | null | undefined }): Promise<void> {
+async function refuseTaken(ctx: WriteCtx, user: { id: string; name?: string | undefined; email?: string | null | undefined }): Promise<void> {
   for (const [kind, login] of [
     ['user', user.name],
     ['e-mail address', user.email],
@@ -18,7 +18,7 @@ export async function refuseTaken(ctx: WriteCtx, user: { id: string; name?: stri
 }
 
 /** Refuses what would leave nobody to administer. To be called in the transaction of the change. */
-export async function keepAnAdministrator(ctx: WriteCtx, target: UserRow): Promise<void> {
+async function keepAnAdministrator(ctx: WriteCtx, target: UserRow): Promise<void> {
   if (!target.administrator || !target.active || (await ctx.db.users.administrators()) > 1) return
   throw fault('state_conflict', {
     what: `The user "${target.name}"`,
@@ -28,7 +28,7 @@ export async function keepAnAdministrator(ctx: WriteCtx, target: UserRow): Promi
 }
 
 /** Refuses changes of the built-in user, which stands for everyone. */
-export function refuseBuiltin(target: UserRow): void {
+function refuseBuiltin(target: UserRow): void {
   if (target.kind !== 'builtin') return
   throw fault('state_conflict', {
     what: `The user "${target.name}"`,
@@ -38,7 +38,7 @@ export function refuseBuiltin(target: UserRow): void {
 }
 
 /** The networks of an input, or `invalid_name` for one that is none. */
-export function checkNetworkList(networks: readonly string[]): string[] {
+function checkNetworkList(networks: readonly string[]): string[] {
   for (const network of networks) {
     if (!parseNetwork(network)) throw fault('invalid_name', { what: 'network', name: network, why: 'it is no CIDR block such as 10.0.0.0/8' })
   }
@@ -46,28 +46,25 @@ export function checkNetworkList(networks: readonly string[]): string[] {
 }
 
 /** Which of these members an input gives. */
-export function givenOf<Input extends object>(input: Input, members: readonly (keyof Input & string)[]): string[] {
+function givenOf<Input extends object>(input: Input, members: readonly (keyof Input & string)[]): string[] {
   return members.filter((member) => input[member] !== undefined)
 }
 
 /** The members that are there, for the detail of an audit line. */
-export function present(members: Readonly<Record<string, Json | undefined>>): JsonObject {
+function present(members: Readonly<Record<string, Json | undefined>>): JsonObject {
   const kept: JsonObject = {}
   for (const [name, value] of Object.entries(members)) if (value !== undefined) kept[name] = value
   return kept
 }
 
 /** The fault for a member of an input that only administrators may give. */
-export function onlyAdministrators(ctx: Ctx, operation: string, members: readonly string[]): void {
+function onlyAdministrators(ctx: Ctx, operation: string, members: readonly string[]): void {
   if (ctx.principal.administrator || members.length === 0) return
   throw fault('forbidden', { operation: `${operation} with ${members.join(', ')}`, need: 'an administrator', subject: 'this server' })
 }
 
 /** A row for a new user, with everything that was not said left empty. */
-export function newUser(
-  ctx: Pick<Ctx, 'ids' | 'clock'>,
-  given: Pick<UserRow, 'name'> & Partial<UserRow>,
-): Omit<UserRow, 'serial'> & { serial?: number } {
+function newUser(ctx: Pick<Ctx, 'ids' | 'clock'>, given: Pick<UserRow, 'name'> & Partial<UserRow>): Omit<UserRow, 'serial'> & { serial?: number } {
   const now = ctx.clock.now()
   return {
     id: ctx.ids.record(),
@@ -89,6 +86,8 @@ export function newUser(
 }
 
 /** Tells followers that a user changed; the user hears of it as well. */
-export function emitUser(ctx: Ctx, user: Pick<UserRow, 'id' | 'name'>, state: 'created' | 'updated' | 'disabled' | 'enabled' | 'deleted'): void {
+function emitUser(ctx: Ctx, user: Pick<UserRow, 'id' | 'name'>, state: 'created' | 'updated' | 'disabled' | 'enabled' | 'deleted'): void {
   ctx.emit({ kind: 'user', id: user.id, name: user.name, state, resource_id: null, user_id: user.id === everyoneId ? null : user.id })
 }
+
+export { refuseTaken, keepAnAdministrator, refuseBuiltin, checkNetworkList, givenOf, present, onlyAdministrators, newUser, emitUser }

@@ -16,10 +16,10 @@ const summaryMembers = {
 }
 
 /** What members of a group see of each other. */
-export const UserSummary = Closed(summaryMembers)
+const UserSummary = Closed(summaryMembers)
 
 /** A user, without anything secret. */
-export const User = Closed({
+const User = Closed({
   ...summaryMembers,
   pending: Type.Boolean({ description: 'Signed up, waits for approval.' }),
   organisation: Type.String({ description: 'The group of repositories that short repository names are looked up in; empty for the top level.' }),
@@ -29,12 +29,12 @@ export const User = Closed({
   last_sign_in_at: Nullable(Time),
 })
 
-export function userSummary(row: UserRow): Static<typeof UserSummary> {
+function userSummary(row: UserRow): Static<typeof UserSummary> {
   const { id, serial, name, email, first_name, last_name, kind, administrator, active } = row
   return { id, serial, name, email, first_name, last_name, kind, administrator, active }
 }
 
-export function userView(row: UserRow): Static<typeof User> {
+function userView(row: UserRow): Static<typeof User> {
   return {
     ...userSummary(row),
     pending: row.pending,
@@ -45,3 +45,5 @@ export function userView(row: UserRow): Static<typeof User> {
     last_sign_in_at: timestamp(row.last_sign_in_at),
   }
 }
+
+export { UserSummary, User, userSummary, userView }

@@ -2,11 +2,13 @@
  * The built-in `default` user, serial 1: it stands for callers without credentials, and its grants are the floor of everybody's rights.
  * The native subject `everyone` is this user.
  */
-export const everyoneId = '00000000-0000-7000-8000-000000000001'
-export const everyoneName = 'default'
+const everyoneId = '00000000-0000-7000-8000-000000000001'
+const everyoneName = 'default'
 
 /** The resource that system permissions (making users, repositories, groups …) are granted on, as extras. */
-export const systemResourceId = '00000000-0000-7000-8000-000000000002'
+const systemResourceId = '00000000-0000-7000-8000-000000000002'
 
 /** The actor of what the server does on its own: schedules, recovery, janitors. It is no row and cannot sign in. */
-export const systemActorId = '00000000-0000-7000-8000-000000000003'
+const systemActorId = '00000000-0000-7000-8000-000000000003'
+
+export { everyoneId, everyoneName, systemResourceId, systemActorId }

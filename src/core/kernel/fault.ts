@@ -4,7 +4,7 @@
  *
  * `{name}` in a message is filled from the fault's public parameters.
  */
-export const faults = {
+const faults = {
   invalid_input: { status: 400, retry: false, message: 'The input of {operation} has {count} problem(s): {first}. Correct it and call again.' },
   invalid_name: { status: 400, retry: false, message: 'The {what} "{name}" cannot be used: {why}. Choose another name.' },
   invalid_reference: { status: 400, retry: false, message: 'The reference "{reference}" is not of the form kind:name. Write for example {example}.' },
@@ -85,14 +85,14 @@ export const faults = {
   },
 } as const satisfies Record<string, FaultRow>
 
-export type FaultRow = { readonly status: number; readonly retry: boolean; readonly message: string }
-export type FaultCode = keyof typeof faults
+type FaultRow = { readonly status: number; readonly retry: boolean; readonly message: string }
+type FaultCode = keyof typeof faults
 
 /** One thing wrong with an input or a document: where (JSON pointer), a stable word, and a sentence for people. */
-export type Problem = { path: string; code: string; message: string; severity?: 'error' | 'warning' }
+type Problem = { path: string; code: string; message: string; severity?: 'error' | 'warning' }
 
 /** What only the log and an API's `errors.ts` may read: never part of an answer by itself. */
-export type PrivateContext = {
+type PrivateContext = {
   /** Whether a `not_found` was really missing, or there but hidden from the caller. */
   readonly absence?: 'missing' | 'hidden'
   readonly kind?: string
@@ -104,7 +104,7 @@ export type PrivateContext = {
   readonly note?: string
 }
 
-export type FaultOptions = {
+type FaultOptions = {
   readonly details?: Readonly<Record<string, unknown>>
   readonly private?: PrivateContext
   readonly retryAfterMs?: number
@@ -112,7 +112,7 @@ export type FaultOptions = {
 }
 
 /** A failure that belongs to the table. `message` is for the caller; `context` is for the log. */
-export class Fault extends Error {
+class Fault extends Error {
   override readonly name = 'Fault'
   readonly code: FaultCode
   readonly params: Readonly<Record<string, unknown>>
@@ -135,18 +135,18 @@ export class Fault extends Error {
 }
 
 /** A `Fault` of the table, ready to throw. */
-export function fault(code: FaultCode, params: Readonly<Record<string, unknown>> = {}, options: FaultOptions = {}): Fault {
+function fault(code: FaultCode, params: Readonly<Record<string, unknown>> = {}, options: FaultOptions = {}): Fault {
   return new Fault(code, params, options)
 }
 
 /** The fault for a document or input with problems; `code` is `content_invalid` for documents (manifests, pipelines). */
-export function problemsFault(code: 'invalid_input' | 'content_invalid', what: string, problems: readonly Problem[]): Fault {
+function problemsFault(code: 'invalid_input' | 'content_invalid', what: string, problems: readonly Problem[]): Fault {
   const first = problems[0]
   const params = { operation: what, what, count: problems.length, first: first ? `${first.path || '/'} ${first.message}` : '' }
   return fault(code, params, { details: { problems: problems.slice(0, 100) } })
 }
 
-export function isFault(error: unknown, code?: FaultCode): error is Fault {
+function isFault(error: unknown, code?: FaultCode): error is Fault {
   return error instanceof Fault && (code === undefined || error.code === code)
 }
 
@@ -160,3 +160,6 @@ function printable(value: unknown): string {
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
     .slice(0, 300)
 }
+
+export type { FaultRow, FaultCode, Problem, PrivateContext, FaultOptions }
+export { faults, Fault, fault, problemsFault, isFault }

@@ -1,7 +1,7 @@
 import { randomBytes, randomFillSync, randomUUID } from 'node:crypto'
 
 /** The only source of ids and randomness in core. */
-export type Ids = {
+type Ids = {
   /** A UUIDv7: sorts by time of making. For everything that no open route shows. */
   record(): string
   /** A UUIDv4: cannot be guessed. For runs, tasks and pipelines. */
@@ -16,7 +16,7 @@ export type Ids = {
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
-export const systemIds: Ids = {
+const systemIds: Ids = {
   record: () => uuid7(Date.now()),
   opaque: () => randomUUID(),
   hex: (bytes) => randomBytes(bytes).toString('hex'),
@@ -57,11 +57,14 @@ function letters(length: number): string {
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-export function isUuid(text: string): boolean {
+function isUuid(text: string): boolean {
   return uuidPattern.test(text)
 }
 
 /** Whether a text could be taken for an id of some API: all digits, a UUID, or 24 hex digits. Names of users and groups must not. */
-export function looksLikeId(text: string): boolean {
+function looksLikeId(text: string): boolean {
   return /^\d+$/.test(text) || /^[0-9a-f]{24}$/i.test(text) || uuidPattern.test(text.toLowerCase())
 }
+
+export type { Ids }
+export { systemIds, isUuid, looksLikeId }

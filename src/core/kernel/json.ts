@@ -1,9 +1,9 @@
 /** Plain JSON data. */
-export type Json = null | boolean | number | string | Json[] | { [member: string]: Json }
-export type JsonObject = { [member: string]: Json }
+type Json = null | boolean | number | string | Json[] | { [member: string]: Json }
+type JsonObject = { [member: string]: Json }
 
 /** A text that never shows itself: not in logs, not in answers, not in errors. `reveal` is the only way to it. */
-export class Secret {
+class Secret {
   readonly #value: string
 
   constructor(value: string) {
@@ -27,12 +27,12 @@ export class Secret {
   }
 }
 
-export function isObject(value: unknown): value is Record<string, unknown> {
+function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Whether a value nests deeper than `limit`. Works without recursion, because the value is hostile. */
-export function deeperThan(value: unknown, limit: number): boolean {
+function deeperThan(value: unknown, limit: number): boolean {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > limit) return true
@@ -42,8 +42,11 @@ export function deeperThan(value: unknown, limit: number): boolean {
 }
 
 /** Text that is the same for equal data whatever the order of members: for fingerprints. */
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   return JSON.stringify(value, (_, item: unknown) =>
     isObject(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
   )
 }
+
+export type { Json, JsonObject }
+export { Secret, isObject, deeperThan, canonical }

@@ -1,11 +1,11 @@
 /** An IP address as a number. IPv4 inside IPv6 (`::ffff:192.0.2.1`) is IPv4 here, because it is the same peer. */
-export type Address = { readonly bits: 32 | 128; readonly value: bigint }
+type Address = { readonly bits: 32 | 128; readonly value: bigint }
 
 /** All addresses that share the first `prefix` bits. */
-export type Network = { readonly bits: 32 | 128; readonly value: bigint; readonly prefix: number }
+type Network = { readonly bits: 32 | 128; readonly value: bigint; readonly prefix: number }
 
 /** The address in a text, or null. Brackets and zones (`fe80::1%eth0`) are understood; leading zeros, octal and short forms of IPv4 are not. */
-export function parseAddress(text: string): Address | null {
+function parseAddress(text: string): Address | null {
   const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text
   if (!bare.includes(':')) return parse4(bare)
   const zone = bare.indexOf('%')
@@ -15,7 +15,7 @@ export function parseAddress(text: string): Address | null {
 }
 
 /** The network of a CIDR text (`10.0.0.0/8`, `2001:db8::/32`) or of a single address, or null. Bits behind the prefix are ignored. */
-export function parseNetwork(text: string): Network | null {
+function parseNetwork(text: string): Network | null {
   const slash = text.indexOf('/')
   const address = parseAddress(slash < 0 ? text : text.slice(0, slash))
   if (!address) return null
@@ -29,7 +29,7 @@ export function parseNetwork(text: string): Network | null {
 }
 
 /** Whether an address lies in one of the networks. */
-export function inNetworks(address: Address, networks: readonly Network[]): boolean {
+function inNetworks(address: Address, networks: readonly Network[]): boolean {
   return networks.some(({ bits, value, prefix }) => {
     const behind = BigInt(bits - prefix)
     return bits === address.bits && value >> behind === address.value >> behind
@@ -37,7 +37,7 @@ export function inNetworks(address: Address, networks: readonly Network[]): bool
 }
 
 /** The networks of texts that were checked when they were stored or configured; what is none is left out. */
-export function parseNetworks(texts: readonly string[]): Network[] {
+function parseNetworks(texts: readonly string[]): Network[] {
   return texts.map(parseNetwork).filter((network) => network !== null)
 }
 
@@ -75,3 +75,6 @@ function groups(text: string): bigint[] | null {
   }
   return list
 }
+
+export type { Address, Network }
+export { parseAddress, parseNetwork, inNetworks, parseNetworks }

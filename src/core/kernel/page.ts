@@ -1,20 +1,20 @@
 import { fault } from './fault.ts'
 
 /** A piece of a list. `next` is the cursor of the following piece, null at the end. */
-export type Page<T> = { items: T[]; next: string | null }
+type Page<T> = { items: T[]; next: string | null }
 
-export type PageRequest = { limit: number; after: readonly (string | number)[] | null }
+type PageRequest = { limit: number; after: readonly (string | number)[] | null }
 
-export const defaultLimit = 50
-export const largestLimit = 1000
+const defaultLimit = 50
+const largestLimit = 1000
 
 /** What a list's `limit` and `cursor` ask for. A cursor that is not one of ours: `invalid_input`. */
-export function pageRequest(input: { limit?: number | undefined; cursor?: string | undefined }): PageRequest {
+function pageRequest(input: { limit?: number | undefined; cursor?: string | undefined }): PageRequest {
   return { limit: Math.min(input.limit ?? defaultLimit, largestLimit), after: input.cursor ? decodeCursor(input.cursor) : null }
 }
 
 /** Makes the page of rows read with `limit + 1`: the extra row only says that there is more. */
-export function pageOf<T>(rows: readonly T[], limit: number, position: (row: T) => readonly (string | number)[]): Page<T> {
+function pageOf<T>(rows: readonly T[], limit: number, position: (row: T) => readonly (string | number)[]): Page<T> {
   const items = rows.slice(0, limit)
   const last = items.at(-1)
   return { items, next: rows.length > limit && last !== undefined ? encodeCursor(position(last)) : null }
@@ -32,3 +32,6 @@ function decodeCursor(cursor: string): readonly (string | number)[] {
   } catch {}
   throw fault('invalid_input', { operation: 'the list', count: 1, first: '/cursor is not a cursor that a list of this server gave' })
 }
+
+export type { Page, PageRequest }
+export { defaultLimit, largestLimit, pageRequest, pageOf }

@@ -6,35 +6,35 @@ export { Type }
 export type { Static, TObject, TSchema }
 
 /** A value that may be null. */
-export function Nullable<T extends TSchema>(schema: T) {
+function Nullable<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])
 }
 
 /** One of several words. */
-export function OneOf<const T extends readonly string[]>(words: T, options: { description?: string; default?: T[number] } = {}) {
+function OneOf<const T extends readonly string[]>(words: T, options: { description?: string; default?: T[number] } = {}) {
   return Type.Unsafe<T[number]>({ type: 'string', enum: [...words], ...options })
 }
 
 /** An object without further members: what is not named is refused on the way in and left out on the way out. */
-export function Closed<T extends Parameters<typeof Type.Object>[0]>(properties: T, options: { description?: string } = {}) {
+function Closed<T extends Parameters<typeof Type.Object>[0]>(properties: T, options: { description?: string } = {}) {
   return Type.Object(properties, { additionalProperties: false, ...options })
 }
 
 /** A moment, as RFC 3339 in UTC with milliseconds. */
-export const Time = Type.Unsafe<string>({ type: 'string', format: 'date-time' })
+const Time = Type.Unsafe<string>({ type: 'string', format: 'date-time' })
 
 /** The members that every list takes. */
-export const listMembers = {
+const listMembers = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'How many at most; 50 when left out.' })),
   cursor: Type.Optional(Type.String({ maxLength: 2000, description: 'The `next` of the page before.' })),
 }
 
 /** The output of a list of `item`. */
-export function PageOf<T extends TSchema>(item: T) {
+function PageOf<T extends TSchema>(item: T) {
   return Closed({ items: Type.Array(item), next: Nullable(Type.String()) })
 }
 
-export type Validate = (value: unknown) => readonly Problem[]
+type Validate = (value: unknown) => readonly Problem[]
 
 type AjvError = { instancePath: string; keyword: string; params: Record<string, unknown>; message?: string }
 type AjvInstance = { compile(schema: unknown): { (value: unknown): boolean; errors?: AjvError[] | null } }
@@ -46,7 +46,7 @@ const compiled = new WeakMap<object, Validate>()
  * The check of a schema, compiled when first asked for (loading the compiler costs some 100 ms and 8 MiB, which a server that only starts must not pay).
  * It gives every problem with its JSON pointer; an empty list means valid.
  */
-export async function validator(schema: object): Promise<Validate> {
+async function validator(schema: object): Promise<Validate> {
   const known = compiled.get(schema)
   if (known) return known
   ajv ??= loadAjv()
@@ -105,11 +105,11 @@ function problem(error: AjvError): Problem {
   }
 }
 
-export type Project = (value: unknown) => unknown
+type Project = (value: unknown) => unknown
 const projections = new WeakMap<object, Project>()
 
 /** Copies a value by a schema's allow-list: members that the schema does not name are left out. Made once per schema. */
-export function projector(schema: object): Project {
+function projector(schema: object): Project {
   let project = projections.get(schema)
   if (!project) {
     project = makeProjector(schema as SchemaNode)
@@ -147,3 +147,6 @@ function makeProjector(schema: SchemaNode): Project {
     return copy
   }
 }
+
+export type { Validate, Project }
+export { Nullable, OneOf, Closed, Time, listMembers, PageOf, validator, projector }

@@ -45,4 +45,6 @@ const run = defineOperation({
   },
 })
 
-export const batchOperations: readonly AnyOperation[] = [run]
+const batchOperations: readonly AnyOperation[] = [run]
+
+export { batchOperations }

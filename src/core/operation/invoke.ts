@@ -15,7 +15,7 @@ import type { AnyOperation, Found } from './operation.ts'
 import type { Services } from './services.ts'
 
 /** Who calls, from where, and until when. */
-export type Call = { readonly principal: Principal; readonly origin: Origin; readonly signal?: AbortSignal; readonly deadlineMs?: number }
+type Call = { readonly principal: Principal; readonly origin: Origin; readonly signal?: AbortSignal; readonly deadlineMs?: number }
 
 const defaultDeadlineMs = 30_000
 const deepestInput = 64
@@ -26,7 +26,7 @@ const deepestInput = 64
  *
  * Errors: faults of the table. Anything else that is thrown inside is logged and becomes `internal`.
  */
-export async function invoke<Output = unknown>(services: Services, call: Call, name: string, input: unknown): Promise<Output> {
+async function invoke<Output = unknown>(services: Services, call: Call, name: string, input: unknown): Promise<Output> {
   const operation = services.registry.get(name)
   if (!operation) throw fault('operation_not_found', { operation: name })
   const state: Invocation = { services, call, operation, input, events: [], audited: false }
@@ -99,7 +99,7 @@ function contextOf(state: Invocation, db: Tables, signal: AbortSignal): Ctx {
 }
 
 /** A context that belongs to no operation, for streams: it reads, and cannot change anything but through other operations. */
-export function readingContext(services: Services, call: Call): Ctx {
+function readingContext(services: Services, call: Call): Ctx {
   const signal = call.signal ? AbortSignal.any([services.stopping, call.signal]) : services.stopping
   return {
     principal: call.principal,
@@ -124,7 +124,7 @@ function insideOf(ctx: Ctx, tables: Tables): WriteCtx {
 const auditLines = new WeakMap<Ctx, (output: unknown) => AuditRow>()
 
 /** The audit line of the operation that runs, for an act of the engine that carries it in its own commit. Asking for it is a promise to store it. */
-export function auditLineOf(ctx: Ctx, output: unknown): AuditRow {
+function auditLineOf(ctx: Ctx, output: unknown): AuditRow {
   const line = auditLines.get(ctx)
   if (!line) throw new Error('This context belongs to no operation')
   return line(output)
@@ -208,3 +208,6 @@ function isRefusal(code: string): boolean {
     code === 'forbidden' || code === 'unauthenticated' || code === 'invalid_credential' || code === 'account_inactive' || code === 'network_refused'
   )
 }
+
+export type { Call }
+export { invoke, readingContext, auditLineOf }

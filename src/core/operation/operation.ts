@@ -5,16 +5,10 @@ import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/stor
 import type { Ctx, WriteCtx } from './context.ts'
 
 /** The row that a reference of a kind leads to. Everything but users, runs and schedules is a resource. */
-export type RowOf<Kind extends string> = Kind extends 'user'
-  ? UserRow
-  : Kind extends 'run'
-    ? RunRow
-    : Kind extends 'schedule'
-      ? ScheduleRow
-      : ResourceRow
+type RowOf<Kind extends string> = Kind extends 'user' ? UserRow : Kind extends 'run' ? RunRow : Kind extends 'schedule' ? ScheduleRow : ResourceRow
 
 /** A thing that was looked up for a caller who may see it, with what the caller holds on it. */
-export type Found<Kind extends string = string> = {
+type Found<Kind extends string = string> = {
   readonly kind: Kind
   readonly row: RowOf<Kind>
   readonly level: Level
@@ -22,7 +16,7 @@ export type Found<Kind extends string = string> = {
 }
 
 /** One subject of an operation: how to find it in the input, and what is needed on it. */
-export type SubjectRule<Input, Kind extends string = string> = {
+type SubjectRule<Input, Kind extends string = string> = {
   readonly kind: Kind
   readonly need: Level
   /** A named extra that the caller needs besides the level (logs, terminal, …). Administrators and `admin` on the subject have all. */
@@ -37,17 +31,17 @@ export type SubjectRule<Input, Kind extends string = string> = {
  * Who may call an operation at all, before any subject is looked at. `anyone` includes callers without credentials; an extra is a system permission
  * (granted on `system:system`).
  */
-export type Access = 'anyone' | 'signed-in' | 'administrator' | { readonly system: string }
+type Access = 'anyone' | 'signed-in' | 'administrator' | { readonly system: string }
 
 /** What the audit trail keeps of a change: what it was about, and the members worth keeping (never secrets). */
-export type AuditRule<Input, Output> = {
+type AuditRule<Input, Output> = {
   readonly subject: (input: Input, output: Output | undefined) => string
   readonly subjectId?: (input: Input, output: Output | undefined) => string | null
   readonly detail?: (input: Input, output: Output | undefined) => JsonObject
 }
 
 type Subjects<Input> = Readonly<Record<string, SubjectRule<Input>>>
-export type FoundAll<S> = { readonly [K in keyof S]: S[K] extends SubjectRule<never, infer Kind> ? Found<Kind> : never }
+type FoundAll<S> = { readonly [K in keyof S]: S[K] extends SubjectRule<never, infer Kind> ? Found<Kind> : never }
 
 type Common<I extends TSchema, O extends TSchema, S> = {
   /** `<noun>.<verb>`: the route, the CLI command and the audit line are named after it. */
@@ -71,7 +65,7 @@ type Common<I extends TSchema, O extends TSchema, S> = {
   readonly hidden?: boolean
 }
 
-export type ReadOperation<I extends TSchema, O extends TSchema, S> = Common<I, O, S> & {
+type ReadOperation<I extends TSchema, O extends TSchema, S> = Common<I, O, S> & {
   /** Changes nothing. */
   readonly effect: 'read'
   /** Reads are not audited, unless they reveal a secret. */
@@ -79,27 +73,27 @@ export type ReadOperation<I extends TSchema, O extends TSchema, S> = Common<I, O
   readonly run: (ctx: Ctx, input: Static<I>, found: FoundAll<S>) => Promise<Static<O>>
 }
 
-export type WriteOperation<I extends TSchema, O extends TSchema, S> = Common<I, O, S> & {
+type WriteOperation<I extends TSchema, O extends TSchema, S> = Common<I, O, S> & {
   /** Changes the store only: subjects, rule, change and audit line share one commit. */
   readonly effect: 'write'
   readonly audit: AuditRule<Static<I>, Static<O>>
   readonly run: (ctx: WriteCtx, input: Static<I>, found: FoundAll<S>) => Promise<Static<O>>
 }
 
-export type ActOperation<I extends TSchema, O extends TSchema, S> = Common<I, O, S> & {
+type ActOperation<I extends TSchema, O extends TSchema, S> = Common<I, O, S> & {
   /** Reaches outside (git, processes, hashing) or hands an act to the run engine: reads and prepares first, then commits once through `ctx.write` or the engine. */
   readonly effect: 'act'
   readonly audit: AuditRule<Static<I>, Static<O>>
   readonly run: (ctx: Ctx, input: Static<I>, found: FoundAll<S>) => Promise<Static<O>>
 }
 
-export type Operation<I extends TSchema = TSchema, O extends TSchema = TSchema, S = unknown> =
+type Operation<I extends TSchema = TSchema, O extends TSchema = TSchema, S = unknown> =
   | ReadOperation<I, O, S>
   | WriteOperation<I, O, S>
   | ActOperation<I, O, S>
 
 /** An operation as the registry keeps it: what `invoke` calls, without the types of its own input. */
-export type AnyOperation = {
+type AnyOperation = {
   readonly name: string
   readonly summary: string
   readonly description?: string
@@ -120,15 +114,13 @@ export type AnyOperation = {
  * Declares an operation. Leaving out the permission rule, the audit rule of a change or a schema does not compile; what types cannot see (an empty
  * summary, an audit of a read, two operations of one name) stops the start.
  */
-export function defineOperation<I extends TSchema, O extends TSchema, const S extends Subjects<Static<I>>>(
-  operation: Operation<I, O, S>,
-): AnyOperation {
+function defineOperation<I extends TSchema, O extends TSchema, const S extends Subjects<Static<I>>>(operation: Operation<I, O, S>): AnyOperation {
   // The registry holds operations of many inputs in one map; `invoke` checks the input against the schema before `run` sees it.
   return operation as unknown as AnyOperation
 }
 
 /** A subject rule: `subject('repository', 'read', 'repository')` reads the member of that name. */
-export function subject<const Kind extends string, Member extends string>(
+function subject<const Kind extends string, Member extends string>(
   kind: Kind,
   need: Level,
   member: Member,
@@ -136,3 +128,6 @@ export function subject<const Kind extends string, Member extends string>(
 ): SubjectRule<{ [M in Member]?: string | undefined }, Kind> {
   return { kind, need, member, reference: (input) => input[member], ...options }
 }
+
+export type { RowOf, Found, SubjectRule, Access, AuditRule, FoundAll, ReadOperation, WriteOperation, ActOperation, Operation, AnyOperation }
+export { defineOperation, subject }

@@ -1,12 +1,12 @@
 import type { AnyOperation } from './operation.ts'
 
 /** All operations by name. */
-export type Registry = ReadonlyMap<string, AnyOperation>
+type Registry = ReadonlyMap<string, AnyOperation>
 
 const namePattern = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+$/
 
 /** The registry of `operations`, or an error that names every mistake at once: a program with one of them does not start. */
-export function createRegistry(operations: readonly AnyOperation[]): Registry {
+function createRegistry(operations: readonly AnyOperation[]): Registry {
   const registry = new Map<string, AnyOperation>()
   const mistakes: string[] = []
   for (const operation of operations) {
@@ -37,3 +37,6 @@ function mistakesOf(operation: AnyOperation): string[] {
   }
   return mistakes
 }
+
+export type { Registry }
+export { createRegistry }

@@ -11,7 +11,7 @@ import type { Ctx } from './context.ts'
 import type { Found, FoundAll, SubjectRule } from './operation.ts'
 
 /** Something to follow: the same checks as an operation of effect `read`, then items until the signal is aborted. */
-export type AnyStream = {
+type AnyStream = {
   readonly name: string
   readonly summary: string
   readonly input: TSchema
@@ -21,7 +21,7 @@ export type AnyStream = {
 }
 
 /** Declares a stream, with the types of its own input inside. */
-export function defineStream<I extends TSchema, const S extends Readonly<Record<string, SubjectRule<Static<I>>>>>(stream: {
+function defineStream<I extends TSchema, const S extends Readonly<Record<string, SubjectRule<Static<I>>>>>(stream: {
   readonly name: string
   readonly summary: string
   readonly input: I
@@ -34,7 +34,7 @@ export function defineStream<I extends TSchema, const S extends Readonly<Record<
 }
 
 /** Checks the caller, the input and the subjects of the stream of this name, and gives its items. */
-export async function openStream(
+async function openStream(
   services: Services,
   call: Call,
   streams: readonly AnyStream[],
@@ -87,3 +87,6 @@ async function isStillValid({ principal, db, clock }: Ctx): Promise<boolean> {
   const session = principal.credential === 'cookie' || principal.credential === 'bearer' ? await db.sessions.byId(credentialId) : null
   return session === null || (session.ended_at === null && session.expires_at > clock.now())
 }
+
+export type { AnyStream }
+export { defineStream, openStream }

@@ -12,7 +12,7 @@ const longestMessage = 4000
  * What a repository's row should say after a push: where HEAD is (it follows the first branch pushed), the newest commit, the size. Only for show, so
  * what cannot be read now stays as it was, and a push is never refused for it.
  */
-export async function specAfter(services: Services, row: ResourceRow, changes: readonly RefUpdate[]): Promise<Partial<RepositorySpec>> {
+async function specAfter(services: Services, row: ResourceRow, changes: readonly RefUpdate[]): Promise<Partial<RepositorySpec>> {
   const { git } = services
   try {
     const head = await followFirstBranch(git, row.id, changes)
@@ -72,3 +72,5 @@ async function newestOf(git: Git, id: string, objects: readonly string[]): Promi
 function safeTime(at: number): number {
   return Math.abs(at) <= 8.64e15 ? at : 0
 }
+
+export { specAfter }

@@ -8,7 +8,7 @@ import { rowsBelow } from './walk.ts'
 import type { WriteCtx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 
-export const applyPermissions = defineOperation({
+const applyPermissions = defineOperation({
   name: 'repository-group.apply-permissions',
   summary: 'Copies the grants of a group of repositories to everything below it, and says to how many.',
   description:
@@ -65,3 +65,5 @@ async function subjectId(ctx: WriteCtx, reference: string): Promise<string> {
   if (row) return row.id
   throw fault('not_found', { kind, reference }, { private: { absence: 'missing', kind, reference, member: 'to' } })
 }
+
+export { applyPermissions }

@@ -20,7 +20,7 @@ const File = Closed({
   executable: Type.Optional(Type.Boolean()),
 })
 
-export const commitFilesToRepository = defineOperation({
+const commitFilesToRepository = defineOperation({
   name: 'repository.commit-files',
   summary: 'Makes a commit on a branch from whole files, without a client of git.',
   description:
@@ -62,7 +62,7 @@ function fileOf(file: { path: string; text?: string | undefined; base64?: string
   return { path, content, executable }
 }
 
-export type CommitRequest = {
+type CommitRequest = {
   /** Full name of the branch. */
   readonly branch: string
   readonly parent: string | null
@@ -70,13 +70,13 @@ export type CommitRequest = {
   readonly message: string
 }
 
-export type Committed = { id: string; path: string; branch: string; commit: string; parent: string | null }
+type Committed = { id: string; path: string; branch: string; commit: string; parent: string | null }
 
 /**
  * Makes a commit in the name of the caller and records it as a push does: an intent before the branch moves, then the change with the audit line of the
  * operation that runs. A server that is killed in between finishes the record at its next start. Errors: `state_conflict` when the branch has moved.
  */
-export async function commitFiles(ctx: Ctx, row: ResourceRow, request: CommitRequest): Promise<Committed> {
+async function commitFiles(ctx: Ctx, row: ResourceRow, request: CommitRequest): Promise<Committed> {
   const { branch, parent } = request
   const author = signatureOf(ctx)
   const push: { intent: PushRow | null; recorded: boolean } = { intent: null, recorded: false }
@@ -136,3 +136,6 @@ function moved(branch: string) {
     next: 'Read it again, and commit on top of what is there.',
   })
 }
+
+export type { CommitRequest, Committed }
+export { commitFilesToRepository, commitFiles }

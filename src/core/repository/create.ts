@@ -15,7 +15,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { RepositorySpec } from './spec.ts'
 import type { RepositoryView } from './view.ts'
 
-export const createRepository = defineOperation({
+const createRepository = defineOperation({
   name: 'repository.create',
   summary: 'Makes an empty repository and gives it.',
   description: 'In a group this needs write on the group, at the top level the system permission repository.create. The caller owns it.',
@@ -54,7 +54,7 @@ export const createRepository = defineOperation({
   },
 })
 
-export const forkRepository = defineOperation({
+const forkRepository = defineOperation({
   name: 'repository.fork',
   summary: 'Makes a full copy of a repository under another path and gives it.',
   description: 'It remembers where it came from, and shares nothing with it. It is as private as its parent unless the input says otherwise.',
@@ -99,7 +99,7 @@ export const forkRepository = defineOperation({
 type Display = { landing_revision?: string | undefined; statistics?: boolean | undefined; downloads?: boolean | undefined }
 
 /** The members of a spec that only change what is shown, as far as they are given. */
-export function displayOf(input: Display): Partial<RepositorySpec> {
+function displayOf(input: Display): Partial<RepositorySpec> {
   const given = { landing_revision: input.landing_revision, statistics: input.statistics, downloads: input.downloads }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
@@ -159,3 +159,5 @@ async function make(ctx: Ctx, place: Place, draft: Draft): Promise<RepositoryVie
     throw error
   }
 }
+
+export { createRepository, forkRepository, displayOf }

@@ -12,7 +12,7 @@ import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { Tables } from '../../ports/store/tables.ts'
 
-export const deleteRepository = defineOperation({
+const deleteRepository = defineOperation({
   name: 'repository.delete',
   summary: 'Deletes a repository: its name is free at once, its storage is kept aside for some days.',
   description:
@@ -100,3 +100,5 @@ async function forksOf(db: Tables, id: string, options: { deep: boolean }): Prom
   if (options.deep) for (const fork of found) found.push(...(children.get(fork.id) ?? []))
   return found
 }
+
+export { deleteRepository }

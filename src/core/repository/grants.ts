@@ -9,7 +9,7 @@ import type { Level } from '../kernel/level.ts'
  * Writes the grants that a new repository or group begins with: those of the group it is in when `copy` says so, else everyone's default of the kind.
  * The members of an organisation get *read* on what is made directly in its group (design §12, "Git organisation").
  */
-export async function grantAtCreation(ctx: WriteCtx, made: ResourceRow, parent: ResourceRow | null, options: { copy: boolean }): Promise<void> {
+async function grantAtCreation(ctx: WriteCtx, made: ResourceRow, parent: ResourceRow | null, options: { copy: boolean }): Promise<void> {
   const { everyone } = kindOf(made.kind)
   if (parent && options.copy) await ctx.db.grants.copy(parent.id, made.id, ctx.clock.now())
   else if (everyone) await grant(ctx, made.id, { id: everyoneId, kind: 'user' }, everyone)
@@ -25,11 +25,13 @@ async function grantMembers(ctx: WriteCtx, made: ResourceRow, parent: ResourceRo
 }
 
 /** The name of the built-in group of the users of an organisation. */
-export function membersOf(organisation: string): string {
+function membersOf(organisation: string): string {
   return `members:${organisation}`
 }
 
 /** Gives a subject a level on a resource, in place of what it had. */
-export async function grant(ctx: WriteCtx, resourceId: string, to: { id: string; kind: GrantRow['subject_kind'] }, level: Level): Promise<void> {
+async function grant(ctx: WriteCtx, resourceId: string, to: { id: string; kind: GrantRow['subject_kind'] }, level: Level): Promise<void> {
   await ctx.db.grants.set({ resource_id: resourceId, subject_id: to.id, subject_kind: to.kind, level, extras: [], created_at: ctx.clock.now() })
 }
+
+export { grantAtCreation, membersOf, grant }

@@ -1,19 +1,19 @@
 import { Type } from '../kernel/schema.ts'
 
 /** Members that the inputs of several operations on repositories share. */
-export const PathMember = Type.String({ maxLength: 2000, description: 'Groups and name, `group/name`. The groups must exist.' })
-export const RepositoryMember = Type.String({ maxLength: 2000, description: 'Path or id, or `repository:<path or id>`.' })
-export const GroupMember = Type.String({ maxLength: 2000, description: 'Path or id, or `repository-group:<path or id>`.' })
-export const OwnerMember = Type.String({ maxLength: 300, description: 'Name or id of a user. Administrators only.' })
-export const DescriptionMember = Type.String({ maxLength: 10_000 })
-export const RevisionMember = Type.String({
+const PathMember = Type.String({ maxLength: 2000, description: 'Groups and name, `group/name`. The groups must exist.' })
+const RepositoryMember = Type.String({ maxLength: 2000, description: 'Path or id, or `repository:<path or id>`.' })
+const GroupMember = Type.String({ maxLength: 2000, description: 'Path or id, or `repository-group:<path or id>`.' })
+const OwnerMember = Type.String({ maxLength: 300, description: 'Name or id of a user. Administrators only.' })
+const DescriptionMember = Type.String({ maxLength: 10_000 })
+const RevisionMember = Type.String({
   minLength: 1,
   maxLength: 1000,
   description: 'A branch, a tag, a full ref name or a full commit id; the default branch when left out.',
 })
 
 /** What a repository has besides its name, in inputs that make or change one. */
-export const repositoryMembers = {
+const repositoryMembers = {
   private: Type.Optional(Type.Boolean({ description: 'While true, what is granted to everyone does not count. True when left out.' })),
   description: Type.Optional(DescriptionMember),
   owner: Type.Optional(OwnerMember),
@@ -25,6 +25,8 @@ export const repositoryMembers = {
 }
 
 /** Whether grants of the group are copied, in inputs that make something in a group. */
-export const CopyMember = Type.Boolean({
+const CopyMember = Type.Boolean({
   description: 'Begin with the grants of the group that it is made in (true when left out), or with what everyone gets by default.',
 })
+
+export { PathMember, RepositoryMember, GroupMember, OwnerMember, DescriptionMember, RevisionMember, repositoryMembers, CopyMember }

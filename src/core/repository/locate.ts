@@ -9,7 +9,7 @@ import type { Ctx } from '../operation/context.ts'
 import type { Found } from '../operation/operation.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 
-export const locateRepository = defineOperation({
+const locateRepository = defineOperation({
   name: 'repository.locate',
   summary: 'Gives the id of the repository at an address, and what the caller may do with it.',
   description:
@@ -30,7 +30,7 @@ export const locateRepository = defineOperation({
   },
 })
 
-export const locateGroup = defineOperation({
+const locateGroup = defineOperation({
   name: 'repository-group.locate',
   summary: 'Gives the id of the group of repositories of a path or a serial.',
   description: 'For APIs that use numbers: `path` is the full path, or `_<serial>`. Needs read.',
@@ -62,3 +62,5 @@ async function rowAt(ctx: Ctx, kind: string, path: string): Promise<ResourceRow 
   const row = await (serial === undefined ? ctx.db.resources.byName(kind, path) : ctx.db.resources.bySerial(kind, Number(serial)))
   return row?.deleted_at === null ? row : null
 }
+
+export { locateRepository, locateGroup }

@@ -10,7 +10,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 const { title } = kindOf('repository-group')
 
 /** Gives a group another path, and everything below it the new prefix, in the transaction of `ctx`. Storage is named by id, so nothing moves on disk. */
-export async function moveGroup(ctx: WriteCtx, row: ResourceRow, path: string, parent: ResourceRow | null): Promise<void> {
+async function moveGroup(ctx: WriteCtx, row: ResourceRow, path: string, parent: ResourceRow | null): Promise<void> {
   const { resources } = ctx.db
   if (path.startsWith(`${row.name}/`)) throw fault('invalid_name', { what: title, name: path, why: 'a group cannot be moved below itself' })
   await refuseTaken(ctx.db, path)
@@ -33,3 +33,5 @@ export async function moveGroup(ctx: WriteCtx, row: ResourceRow, path: string, p
 function moved(name: string, from: string, to: string): string {
   return to + name.slice(from.length)
 }
+
+export { moveGroup }

@@ -3,14 +3,14 @@ import { isUuid } from '../kernel/id.ts'
 import type { Settings } from '../operation/settings.ts'
 
 /** How long a full path may be, in bytes of UTF-8 (Kallithea contract §15 D7). */
-export const longestPath = 255
+const longestPath = 255
 
 const forbidden = /[`?=[\]\\;'"<>,/~!@#$%^&*()+{}|:\s]/u
 // Control, direction and other invisible characters: two names that look the same must be the same.
 const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Zl}\p{Zp}\p{Zs}\p{Default_Ignorable_Code_Point}\u2800]/u
 
 /** Why a text cannot be a segment of a path of a repository or of a group of them; null when it can (Kallithea contract §12.7 and §15 D7). */
-export function segmentProblem(segment: string): string | null {
+function segmentProblem(segment: string): string | null {
   if (segment === '') return 'a part of it is empty'
   if (!segment.isWellFormed()) return 'it is no valid text'
   if (forbidden.test(segment)) return 'a blank or one of ` ? = [ ] \\ ; \' " < > , / ~ ! @ # $ % ^ & * ( ) + { } | : is in it'
@@ -25,7 +25,7 @@ export function segmentProblem(segment: string): string | null {
 }
 
 /** Refuses a path that cannot be one: `invalid_name`. `what` says of which kind the thing is, for the message. */
-export function checkPath(path: string, what: string, settings: Pick<Settings, 'reservedSegments'>): void {
+function checkPath(path: string, what: string, settings: Pick<Settings, 'reservedSegments'>): void {
   const why = pathProblem(path, settings)
   if (why !== null) throw fault('invalid_name', { what, name: path, why }, { private: { reference: path, member: 'path' } })
 }
@@ -42,12 +42,14 @@ function pathProblem(path: string, settings: Pick<Settings, 'reservedSegments'>)
 }
 
 /** The path of the group that a path is in; undefined at the top level. */
-export function parentPath(path: string): string | undefined {
+function parentPath(path: string): string | undefined {
   const slash = path.lastIndexOf('/')
   return slash > 0 ? path.slice(0, slash) : undefined
 }
 
 /** The last segment of a path. */
-export function lastSegment(path: string): string {
+function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
+
+export { longestPath, segmentProblem, checkPath, parentPath, lastSegment }

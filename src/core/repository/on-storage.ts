@@ -6,7 +6,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 const busyRetryMs = 5000
 
 /** Work on the storage of a repository, with what git's failures mean to a caller: `git_unavailable`, `git_timeout`, `overloaded`, `malformed_request`. */
-export async function onStorage<T>(ctx: Ctx, row: Pick<ResourceRow, 'id' | 'name'>, work: () => Promise<T>): Promise<T> {
+async function onStorage<T>(ctx: Ctx, row: Pick<ResourceRow, 'id' | 'name'>, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
@@ -35,3 +35,5 @@ function storageFault(ctx: Ctx, row: Pick<ResourceRow, 'id' | 'name'>, error: un
   }
   return error
 }
+
+export { onStorage }

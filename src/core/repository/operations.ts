@@ -14,7 +14,7 @@ import { updateRepository } from './update.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 
 /** Everything that can be done with a repository. */
-export const repositoryOperations: readonly AnyOperation[] = [
+const repositoryOperations: readonly AnyOperation[] = [
   createRepository,
   getRepository,
   listRepositories,
@@ -35,7 +35,7 @@ export const repositoryOperations: readonly AnyOperation[] = [
 ]
 
 /** Everything that can be done with a group of repositories. */
-export const repositoryGroupOperations: readonly AnyOperation[] = [
+const repositoryGroupOperations: readonly AnyOperation[] = [
   createGroup,
   getGroup,
   listGroups,
@@ -44,3 +44,5 @@ export const repositoryGroupOperations: readonly AnyOperation[] = [
   applyPermissions,
   locateGroup,
 ]
+
+export { repositoryOperations, repositoryGroupOperations }

@@ -10,31 +10,31 @@ import type { ResourceRow, UserRow } from '../../ports/store/rows.ts'
 import type { Tables } from '../../ports/store/tables.ts'
 
 /** The group that a new thing goes into, as a subject of an operation whose input has a `path`: none at the top level. */
-export function parentSubject(need: Level): SubjectRule<{ path: string }, 'repository-group'> {
+function parentSubject(need: Level): SubjectRule<{ path: string }, 'repository-group'> {
   return { kind: 'repository-group', need, member: 'path', reference: (input) => parentPath(input.path) }
 }
 
 /** Refuses callers who may not make repositories at the top level. */
-export async function mayUseTopLevel(ctx: Ctx, operation: string): Promise<void> {
+async function mayUseTopLevel(ctx: Ctx, operation: string): Promise<void> {
   if (await holdsSystem(ctx, 'repository.create')) return
   const need = 'the system permission repository.create'
   throw fault('forbidden', { operation, need, subject: 'the top level' }, { private: { kind: 'system', member: 'path' } })
 }
 
 /** Refuses callers who are no administrators where a group of repositories would be made or renamed at the top level. */
-export function mayUseTopLevelForGroups(ctx: Ctx, operation: string): void {
+function mayUseTopLevelForGroups(ctx: Ctx, operation: string): void {
   if (ctx.principal.administrator) return
   throw fault('forbidden', { operation, need: 'an administrator', subject: 'the top level' }, { private: { kind: 'system', member: 'path' } })
 }
 
 /** Who shall own it: the caller, or whom an administrator names. */
-export async function ownerOf(ctx: Ctx, operation: string, owner: string | undefined): Promise<string> {
+async function ownerOf(ctx: Ctx, operation: string, owner: string | undefined): Promise<string> {
   if (owner === undefined) return ctx.principal.id
   return (await namedOwner(ctx, operation, owner)).id
 }
 
 /** The user that an administrator names as owner. Everybody else is refused before the name is looked at. */
-export async function namedOwner(ctx: Ctx, operation: string, owner: string): Promise<UserRow> {
+async function namedOwner(ctx: Ctx, operation: string, owner: string): Promise<UserRow> {
   const context = { kind: 'user', reference: owner, member: 'owner' } as const
   if (!ctx.principal.administrator) throw fault('forbidden', { operation, need: 'an administrator', subject: 'the owner' }, { private: context })
   const { id, name } = parseReference(owner, ['user'])
@@ -44,7 +44,7 @@ export async function namedOwner(ctx: Ctx, operation: string, owner: string): Pr
 }
 
 /** Refuses a path that a repository or a group has already: the two cannot share one. */
-export async function refuseTaken(db: Tables, path: string): Promise<void> {
+async function refuseTaken(db: Tables, path: string): Promise<void> {
   for (const kind of ['repository', 'repository-group'] as const) {
     const taken = await db.resources.byName(kind, path)
     if (taken) throw fault('name_taken', { kind: kindOf(kind).title, name: path }, { private: { kind, reference: path, member: 'path', path } })
@@ -52,7 +52,7 @@ export async function refuseTaken(db: Tables, path: string): Promise<void> {
 }
 
 /** The group again, inside the transaction: it may have gone or moved since it was found. */
-export async function sameParent(db: Tables, parent: ResourceRow | undefined, path: string): Promise<ResourceRow | null> {
+async function sameParent(db: Tables, parent: ResourceRow | undefined, path: string): Promise<ResourceRow | null> {
   if (!parent) return null
   const now = await db.resources.byId(parent.id)
   if (now && now.deleted_at === null && now.name === parentPath(path)) return now
@@ -61,9 +61,11 @@ export async function sameParent(db: Tables, parent: ResourceRow | undefined, pa
 }
 
 /** The row of a subject again, inside the transaction, so that what is built on it is not of yesterday. */
-export async function stillThere(db: Tables, row: ResourceRow, member: string): Promise<ResourceRow> {
+async function stillThere(db: Tables, row: ResourceRow, member: string): Promise<ResourceRow> {
   const now = await db.resources.byId(row.id)
   if (now && now.deleted_at === null) return now
   const context = { absence: 'missing', kind: row.kind, reference: row.name, member } as const
   throw fault('not_found', { kind: kindOf(row.kind).title, reference: row.name }, { private: context })
 }
+
+export { parentSubject, mayUseTopLevel, mayUseTopLevelForGroups, ownerOf, namedOwner, refuseTaken, sameParent, stillThere }

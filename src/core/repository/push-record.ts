@@ -12,19 +12,19 @@ import type { RepositorySpec } from './spec.ts'
 const mostAudited = 100
 
 /** What the audit trail and followers are told of a push; beyond a hundred refs only how many. */
-export function pushDetail(changes: readonly RefUpdate[]): JsonObject {
+function pushDetail(changes: readonly RefUpdate[]): JsonObject {
   return { count: changes.length, changes: changes.slice(0, mostAudited).map(({ ref, from, to }) => ({ ref, from, to })) }
 }
 
 /** What followers hear of a push. */
-export function pushEvent(row: ResourceRow, push: PushRow, changes: readonly RefUpdate[]): ChangeEvent {
+function pushEvent(row: ResourceRow, push: PushRow, changes: readonly RefUpdate[]): ChangeEvent {
   const branches = changes.filter(({ ref }) => ref.startsWith('refs/heads/')).map(({ ref }) => branchName(ref))
   const data = { push: push.id, by: push.user, branches: branches.slice(0, mostAudited), ...pushDetail(changes) }
   return { kind: 'repository', id: row.id, name: row.name, state: 'pushed', resource_id: row.id, data }
 }
 
 /** Closes a push that changed something, in the caller's transaction, and brings the repository's row up to date. Gives the row as it was. */
-export async function recordPush(
+async function recordPush(
   db: Tables,
   push: PushRow,
   changes: readonly RefUpdate[],
@@ -39,7 +39,7 @@ export async function recordPush(
 }
 
 /** Closes a push that changed nothing. It leaves no audit line: git has told its client, and nothing happened. */
-export async function recordNothing(services: Services, push: PushRow): Promise<void> {
+async function recordNothing(services: Services, push: PushRow): Promise<void> {
   await services.store.write((tables) => tables.pushes.close(push.id, 'failed', []))
 }
 
@@ -47,7 +47,7 @@ export async function recordNothing(services: Services, push: PushRow): Promise<
  * Closes a push whose outcome nobody reported (the server was killed, or git ended without a word) by what is true of its refs now. Gives what it
  * really changed.
  */
-export async function settlePush(services: Services, push: PushRow): Promise<RefUpdate[]> {
+async function settlePush(services: Services, push: PushRow): Promise<RefUpdate[]> {
   const row = await services.store.reader.resources.byId(push.repository_id)
   const changes = row && row.deleted_at === null ? await madeTrue(services, push) : []
   if (!row || changes.length === 0) {
@@ -97,3 +97,5 @@ function settledLine(services: Services, push: PushRow, row: ResourceRow, change
     detail: { ...pushDetail(changes), recovered: true, push: push.id },
   }
 }
+
+export { pushDetail, pushEvent, recordPush, recordNothing, settlePush }

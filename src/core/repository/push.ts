@@ -15,7 +15,7 @@ import type { PushRow, ResourceRow } from '../../ports/store/rows.ts'
 /** What a push did to one ref: `from` is null for what was made, `to` for what was deleted. */
 const RefChange = Closed({ ref: Type.String(), from: Nullable(Type.String()), to: Nullable(Type.String()) })
 
-export const pushRepository = defineOperation({
+const pushRepository = defineOperation({
   name: 'repository.push',
   summary: 'Takes what a git client pushes.',
   description:
@@ -55,7 +55,7 @@ export const pushRepository = defineOperation({
   },
 })
 
-export const listPushes = defineOperation({
+const listPushes = defineOperation({
   name: 'repository.list-pushes',
   summary: 'Lists the pushes to a repository that changed something, newest first.',
   input: Closed({ repository: RepositoryMember, ...listMembers }),
@@ -83,7 +83,7 @@ export const listPushes = defineOperation({
 })
 
 /** Resolves the pushes that were open when the server stopped. To be called at start, after git's storage is swept and before anything is served. */
-export async function recoverPushes(services: Services): Promise<{ done: number; failed: number; left: number }> {
+async function recoverPushes(services: Services): Promise<{ done: number; failed: number; left: number }> {
   const count = { done: 0, failed: 0, left: 0 }
   for (const push of await services.store.reader.pushes.openOnes()) {
     try {
@@ -138,3 +138,5 @@ async function settleIfOpen(ctx: Ctx, push: Push): Promise<void> {
   if (!push.intent || push.changes) return
   await settlePush(ctx.services, push.intent).catch((error: unknown) => ctx.log.warn('push.left_open', { push: push.intent?.id, error }))
 }
+
+export { pushRepository, listPushes, recoverPushes }

@@ -6,7 +6,7 @@ import { kindOf } from '../resource/kind.ts'
 import { GroupMember, RepositoryMember } from './inputs.ts'
 import { Repository, viewOneRepository, viewRepositories } from './view.ts'
 
-export const getRepository = defineOperation({
+const getRepository = defineOperation({
   name: 'repository.get',
   summary: 'Gives one repository.',
   input: Closed({ repository: RepositoryMember }),
@@ -19,7 +19,7 @@ export const getRepository = defineOperation({
   run: (ctx, _, { repository }) => viewOneRepository(ctx, repository.row),
 })
 
-export const listRepositories = defineOperation({
+const listRepositories = defineOperation({
   name: 'repository.list',
   summary: 'Lists the repositories that the caller may read, by path.',
   input: Closed({
@@ -42,3 +42,5 @@ export const listRepositories = defineOperation({
     return { items: await viewRepositories(ctx, page.items), next: page.next }
   },
 })
+
+export { getRepository, listRepositories }

@@ -7,7 +7,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
  * The commit that a revision means just now: a full ref name, a full commit id, `HEAD` or `tip`, or a branch's or a tag's short name, the branch first.
  * Without one: that of the default branch, null while the repository is empty. What there is not: `not_found`.
  */
-export async function commitOf(ctx: Ctx, row: ResourceRow, revision: string | undefined): Promise<string | null> {
+async function commitOf(ctx: Ctx, row: ResourceRow, revision: string | undefined): Promise<string | null> {
   const { git } = ctx.services
   if (revision === undefined) return git.resolve(row.id, await git.head(row.id))
   for (const candidate of candidates(revision)) {
@@ -24,3 +24,5 @@ function candidates(revision: string): string[] {
   if (revision === 'HEAD' || revision === 'tip') return [...named, 'HEAD']
   return revision.startsWith('refs/') ? [revision, ...named] : named
 }
+
+export { commitOf }

@@ -2,7 +2,7 @@ import type { JsonObject } from '../kernel/json.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 
 /** What is special about a repository, kept in its row. */
-export type RepositorySpec = {
+type RepositorySpec = {
   kind: 'git' | 'hg'
   description: string
   /** The branch that HEAD names, as it was after the last change; git's own HEAD is the truth. */
@@ -20,12 +20,12 @@ export type RepositorySpec = {
 }
 
 /** The newest commit of all branches and tags. */
-export type LastCommit = { id: string; message: string; author_name: string; author_email: string; at: number }
+type LastCommit = { id: string; message: string; author_name: string; author_email: string; at: number }
 
-export const defaultBranch = 'master'
+const defaultBranch = 'master'
 
 /** The spec of a repository that is made now. */
-export function freshSpec(given: Partial<RepositorySpec>): RepositorySpec {
+function freshSpec(given: Partial<RepositorySpec>): RepositorySpec {
   return {
     kind: 'git',
     description: '',
@@ -42,20 +42,23 @@ export function freshSpec(given: Partial<RepositorySpec>): RepositorySpec {
 }
 
 /** The spec of a stored repository. */
-export function specOf(row: ResourceRow): RepositorySpec {
+function specOf(row: ResourceRow): RepositorySpec {
   // Written by this file's `freshSpec` and by patches of its type only.
   return freshSpec(row.spec as Partial<RepositorySpec>)
 }
 
 /** A repository's spec with some members changed, ready to be stored. */
-export function patchedSpec(row: ResourceRow, patch: Partial<RepositorySpec>): JsonObject {
+function patchedSpec(row: ResourceRow, patch: Partial<RepositorySpec>): JsonObject {
   return { ...specOf(row), ...patch }
 }
 
 /** What is special about a group of repositories. */
-export type GroupSpec = { description: string }
+type GroupSpec = { description: string }
 
-export function groupSpecOf(row: ResourceRow): GroupSpec {
+function groupSpecOf(row: ResourceRow): GroupSpec {
   const { description } = row.spec
   return { description: typeof description === 'string' ? description : '' }
 }
+
+export type { RepositorySpec, LastCommit, GroupSpec }
+export { defaultBranch, freshSpec, specOf, patchedSpec, groupSpecOf }

@@ -7,7 +7,7 @@ const batch = 200
  * Brings storage and rows together after a crash, at start: storage that no row stands for (a creation that did not come to its end) is removed, that of
  * deleted repositories is set aside. With several servers over one storage give an age: another one may be in the middle of a creation.
  */
-export async function sweepRepositories(services: Services, options: { olderThanMs?: number } = {}): Promise<{ removed: number; setAside: number }> {
+async function sweepRepositories(services: Services, options: { olderThanMs?: number } = {}): Promise<{ removed: number; setAside: number }> {
   const { git, store, log } = services
   const count = { removed: 0, setAside: 0 }
   const newest = services.clock.now() - (options.olderThanMs ?? 0)
@@ -32,7 +32,7 @@ export async function sweepRepositories(services: Services, options: { olderThan
 }
 
 /** Erases for good what was deleted before a moment: the storage that was kept aside, and then the row. Gives how many; to be called now and then. */
-export async function purgeKeptAside(services: Services, before: number): Promise<number> {
+async function purgeKeptAside(services: Services, before: number): Promise<number> {
   const { git, store } = services
   let purged = 0
   for (;;) {
@@ -59,7 +59,7 @@ function madeAt(id: string): number {
 }
 
 /** Removes storage that no row stands for. What cannot be removed now is found by the sweep of the next start. */
-export async function discardStorage(ctx: Pick<Ctx, 'services' | 'log'>, id: string): Promise<void> {
+async function discardStorage(ctx: Pick<Ctx, 'services' | 'log'>, id: string): Promise<void> {
   const { git } = ctx.services
   try {
     await git.setAside(id)
@@ -68,3 +68,5 @@ export async function discardStorage(ctx: Pick<Ctx, 'services' | 'log'>, id: str
     ctx.log.warn('repository.storage_left', { repository: id, error })
   }
 }
+
+export { sweepRepositories, purgeKeptAside, discardStorage }

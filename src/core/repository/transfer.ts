@@ -11,7 +11,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
  * The two ends of one request of git's smart protocol, handed in by an API that speaks it. An operation that takes one is over when the answer is: so its
  * authorisation, its audit line and its result belong to what really happened, and there is no second way in for streams.
  */
-export type Transfer = {
+type Transfer = {
   /** The decoded body of the request; null when there is none. */
   readonly body: AsyncIterable<Uint8Array> | null
   /**
@@ -21,23 +21,23 @@ export type Transfer = {
 }
 
 /** A transfer in an input: a function, which no JSON can be. What comes over the native API or the CLI never has one. */
-export const TransferMember = Type.Optional(
+const TransferMember = Type.Optional(
   Type.Unsafe<() => Transfer>({
     not: { type: ['object', 'array', 'string', 'number', 'boolean', 'null'] },
     description: 'Only for APIs inside the server that speak git.',
   }),
 )
 
-export const ProtocolMember = Type.Optional(Nullable(Type.String({ maxLength: 4096, description: "The client's Git-Protocol header." })))
+const ProtocolMember = Type.Optional(Nullable(Type.String({ maxLength: 4096, description: "The client's Git-Protocol header." })))
 
 /** The transfer of an input; without one the operation cannot be used. */
-export function transferOf(operation: string, row: ResourceRow, transfer: (() => Transfer) | undefined): Transfer {
+function transferOf(operation: string, row: ResourceRow, transfer: (() => Transfer) | undefined): Transfer {
   if (transfer) return transfer()
   throw fault('unsupported', { what: operation, why: `it speaks the git protocol: use git with the clone address of "${row.name}"` })
 }
 
 /** Serves one request and gives its answer to the client. Resolves when git has ended and everything it called has returned. */
-export async function serve(ctx: Ctx, row: ResourceRow, transfer: Transfer, request: Omit<GitServeRequest, 'id' | 'signal' | 'body'>): Promise<void> {
+async function serve(ctx: Ctx, row: ResourceRow, transfer: Transfer, request: Omit<GitServeRequest, 'id' | 'signal' | 'body'>): Promise<void> {
   await onStorage(ctx, row, async () => {
     const answer = await ctx.services.git.serve({
       ...request,
@@ -54,7 +54,7 @@ export async function serve(ctx: Ctx, row: ResourceRow, transfer: Transfer, requ
   })
 }
 
-export const advertiseRefs = defineOperation({
+const advertiseRefs = defineOperation({
   name: 'repository.advertise-refs',
   summary: 'Begins a conversation with a git client: tells which refs there are and what the server can do.',
   input: Closed({
@@ -85,7 +85,7 @@ export const advertiseRefs = defineOperation({
   },
 })
 
-export const uploadPack = defineOperation({
+const uploadPack = defineOperation({
   name: 'repository.upload-pack',
   summary: 'Gives a git client the objects that it wants (clone, fetch, pull).',
   input: Closed({ repository: RepositoryMember, protocol: ProtocolMember, transfer: TransferMember }),
@@ -102,3 +102,6 @@ export const uploadPack = defineOperation({
     return {}
   },
 })
+
+export type { Transfer }
+export { TransferMember, ProtocolMember, transferOf, serve, advertiseRefs, uploadPack }

@@ -13,7 +13,7 @@ import { Repository, viewOneRepository } from './view.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 
-export const updateRepository = defineOperation({
+const updateRepository = defineOperation({
   name: 'repository.update',
   summary: 'Changes a repository and gives it as it is then.',
   description:
@@ -104,3 +104,5 @@ async function pointHead(ctx: Ctx, row: ResourceRow, branch: string): Promise<()
 function dropUndefined<T extends object>(given: T) {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
+
+export { updateRepository }

@@ -17,7 +17,7 @@ const CommitSummary = Closed({
 })
 
 /** A repository as callers see it. */
-export const Repository = Closed({
+const Repository = Closed({
   id: Type.String(),
   serial: Type.Integer({ description: 'Stays the same for ever; `_<serial>` stands for the path in git addresses.' }),
   path: Type.String(),
@@ -41,10 +41,10 @@ export const Repository = Closed({
   updated_at: Time,
   pushed_at: Nullable(Time),
 })
-export type RepositoryView = Static<typeof Repository>
+type RepositoryView = Static<typeof Repository>
 
 /** A group of repositories as callers see it. */
-export const RepositoryGroup = Closed({
+const RepositoryGroup = Closed({
   id: Type.String(),
   serial: Type.Integer(),
   path: Type.String(),
@@ -56,17 +56,17 @@ export const RepositoryGroup = Closed({
   created_at: Time,
   updated_at: Time,
 })
-export type RepositoryGroupView = Static<typeof RepositoryGroup>
+type RepositoryGroupView = Static<typeof RepositoryGroup>
 
 /** Repositories as the caller may see them. Reads what all of them need at once. */
-export async function viewRepositories(ctx: Ctx, rows: readonly ResourceRow[]): Promise<RepositoryView[]> {
+async function viewRepositories(ctx: Ctx, rows: readonly ResourceRow[]): Promise<RepositoryView[]> {
   const owners = await ownerNames(ctx, rows)
   const parents = await readableForkParents(ctx, rows)
   return rows.map((row) => viewRepository(ctx, row, { owners, parents }))
 }
 
 /** One repository as the caller may see it. */
-export async function viewOneRepository(ctx: Ctx, row: ResourceRow): Promise<RepositoryView> {
+async function viewOneRepository(ctx: Ctx, row: ResourceRow): Promise<RepositoryView> {
   return viewRepository(ctx, row, { owners: await ownerNames(ctx, [row]), parents: await readableForkParents(ctx, [row]) })
 }
 
@@ -95,13 +95,13 @@ function viewRepository(ctx: Ctx, row: ResourceRow, { owners, parents }: Names):
 }
 
 /** Groups of repositories as the caller may see them. */
-export async function viewGroups(ctx: Ctx, rows: readonly ResourceRow[]): Promise<RepositoryGroupView[]> {
+async function viewGroups(ctx: Ctx, rows: readonly ResourceRow[]): Promise<RepositoryGroupView[]> {
   const owners = await ownerNames(ctx, rows)
   return rows.map((row) => viewGroup(row, owners))
 }
 
 /** One group of repositories. */
-export async function viewOneGroup(ctx: Ctx, row: ResourceRow): Promise<RepositoryGroupView> {
+async function viewOneGroup(ctx: Ctx, row: ResourceRow): Promise<RepositoryGroupView> {
   return viewGroup(row, await ownerNames(ctx, [row]))
 }
 
@@ -141,3 +141,6 @@ async function readableForkParents(ctx: Ctx, rows: readonly ResourceRow[]): Prom
   const parents = await ctx.db.resources.byIds([...seen])
   return new Map(parents.map((parent) => [parent.id, parent.name]))
 }
+
+export type { RepositoryView, RepositoryGroupView }
+export { Repository, RepositoryGroup, viewRepositories, viewOneRepository, viewGroups, viewOneGroup }

@@ -5,7 +5,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { ResourceFilter, Tables } from '../../ports/store/tables.ts'
 
 /** All resources that a filter names, by name, page by page, whoever may see them. */
-export async function* everyRow(db: Tables, filter: ResourceFilter): AsyncGenerator<ResourceRow> {
+async function* everyRow(db: Tables, filter: ResourceFilter): AsyncGenerator<ResourceRow> {
   let after: readonly (string | number)[] | null = null
   for (;;) {
     const page: Page<ResourceRow> = await db.resources.page(
@@ -22,6 +22,8 @@ export async function* everyRow(db: Tables, filter: ResourceFilter): AsyncGenera
 }
 
 /** All resources of a kind below a path. */
-export function rowsBelow(db: Tables, kind: string, path: string): AsyncGenerator<ResourceRow> {
+function rowsBelow(db: Tables, kind: string, path: string): AsyncGenerator<ResourceRow> {
   return everyRow(db, { kind, prefix: `${path}/` })
 }
+
+export { everyRow, rowsBelow }

@@ -8,7 +8,7 @@ import type { PreparedWork } from './source.ts'
 import type { StepState } from '../kernel/run-state.ts'
 
 /** How an attempt ended, in the engine's words. */
-export type AttemptEnd = {
+type AttemptEnd = {
   readonly state: Extract<StepState, 'succeeded' | 'failed' | 'lost'>
   readonly reason: string | null
   readonly message: string | null
@@ -19,11 +19,11 @@ export type AttemptEnd = {
 }
 
 /** The name of an attempt's work: the same after every restart, so that it can be found and never be started twice. */
-export function workName(runId: string, position: number, attempt: number): string {
+function workName(runId: string, position: number, attempt: number): string {
   return `${runId}-${position}-${attempt}`
 }
 
-export type AttemptOptions = {
+type AttemptOptions = {
   readonly services: Services
   readonly runtime: Runtime
   readonly step: StepRow
@@ -35,7 +35,7 @@ export type AttemptOptions = {
 }
 
 /** Starts the attempt and follows it to its end. Rejects only when `signal` is aborted. */
-export async function performAttempt(options: AttemptOptions): Promise<AttemptEnd> {
+async function performAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   const { runtime, step, services } = options
   let prepared: PreparedWork
   try {
@@ -55,7 +55,7 @@ export async function performAttempt(options: AttemptOptions): Promise<AttemptEn
  * Finds an attempt again after a restart and follows it to its end. An intent whose work was never started is started now; work that is gone without a
  * trace of its end is `lost`.
  */
-export async function recoverAttempt(options: AttemptOptions): Promise<AttemptEnd> {
+async function recoverAttempt(options: AttemptOptions): Promise<AttemptEnd> {
   const { runtime, step, services } = options
   const recovered = await runtime.recover(workName(step.run_id, step.position, step.attempt))
   if (recovered.found === 'never_started') {
@@ -109,3 +109,6 @@ function notStarted(services: Services, error: unknown): AttemptEnd {
   const final = isFault(error) || (error instanceof StartError && !error.retry)
   return { state: 'failed', reason: 'start_failed', message, exitCode: null, finishedAt: services.clock.now(), final }
 }
+
+export type { AttemptEnd, AttemptOptions }
+export { workName, performAttempt, recoverAttempt }

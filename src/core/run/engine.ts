@@ -24,7 +24,7 @@ import type { RunParent } from './rows.ts'
 import type { RunSource } from './source.ts'
 
 /** What operations ask of the run engine. */
-export type Engine = {
+type Engine = {
   /**
    * Makes a run durable and begins with it. Resolves after the commit; nothing has been started before.
    * Errors: `name_taken` (details.existing_id), `quota_exceeded`, `idempotency_key_reuse`, `store_unavailable`, `shutting_down`.
@@ -41,7 +41,7 @@ export type Engine = {
   answer(ctx: Ctx, runId: string, key: string, answer: Json): Promise<void>
 }
 
-export type CancelOrder = {
+type CancelOrder = {
   readonly cleanup: boolean
   readonly reason: string
   /** Also marks it as deleted: it leaves the lists at once, also when it had ended. */
@@ -57,7 +57,7 @@ const lookAgainMs = 1000
  * Life: made → `start` (announces the server, takes over what nobody owns, removes what no run owns) → accepting → `close` (lets go of everything; the work
  * itself goes on and is found again).
  */
-export class RunEngine implements Engine, RunHost {
+class RunEngine implements Engine, RunHost {
   readonly waiting: WaitingRoom
   readonly #services: () => Services
   readonly #sources: ReadonlyMap<string, RunSource>
@@ -385,3 +385,6 @@ function rowsToKeep(graph: FlowGraph, steps: readonly StepRow[], from: string, i
     return [{ ...step, run_id: id, state: row.state, output: row.output ?? null, finished_at: finished, position, held: [], handle: null }]
   })
 }
+
+export type { Engine, CancelOrder }
+export { RunEngine }

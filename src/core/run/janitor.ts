@@ -13,7 +13,7 @@ function rulesOf({ retention }: Services['settings']): { kind: string; days: num
 }
 
 /** Removes runs that are past their time, with their logs, in small pieces that hold up nobody. The audit trail is never touched. */
-export async function prune(services: Services): Promise<number> {
+async function prune(services: Services): Promise<number> {
   const { store, clock, settings, runLog } = services
   let removed = 0
   for (const { kind, days } of rulesOf(settings)) {
@@ -33,7 +33,7 @@ export async function prune(services: Services): Promise<number> {
 }
 
 /** Prunes once an hour, and first a few minutes after the start, when nobody waits for it. */
-export function startJanitor(services: Services, chores: readonly ((services: Services) => Promise<unknown>)[] = []): { close(): Promise<void> } {
+function startJanitor(services: Services, chores: readonly ((services: Services) => Promise<unknown>)[] = []): { close(): Promise<void> } {
   const { clock, log } = services
   let timer: Timer
   let working: Promise<void> = Promise.resolve()
@@ -55,3 +55,5 @@ export function startJanitor(services: Services, chores: readonly ((services: Se
     },
   }
 }
+
+export { prune, startJanitor }

@@ -9,7 +9,7 @@ import type { ActiveRun } from './active-run.ts'
 import type { RunHost } from './host.ts'
 
 /** The child run of a `run` node, as its starter may start it now. Throws a fault when it cannot be made. */
-export async function childDraft(
+async function childDraft(
   host: RunHost,
   run: RunRow,
   node: Extract<FlowNode, { kind: 'run' }>,
@@ -23,7 +23,7 @@ export async function childDraft(
 }
 
 /** Invokes the operation of a `call` node as the run's starter. */
-export async function callOperation(
+async function callOperation(
   host: RunHost,
   run: RunRow,
   step: StepRow,
@@ -34,3 +34,5 @@ export async function callOperation(
   const origin = { via: 'run', peer: '', requestId: `${run.id}/${step.key}` }
   return invoke<Json>(host.services, { principal, origin, signal }, node.operation, step.input)
 }
+
+export { childDraft, callOperation }

@@ -3,7 +3,7 @@ import type { Log } from '../kernel/log.ts'
 import type { RunRow } from '../../ports/store/rows.ts'
 import type { Store } from '../../ports/store/store.ts'
 
-export type ServerIdentity = {
+type ServerIdentity = {
   readonly id: string
   /** The machine, and its boot: process work of another boot cannot be there any more. */
   readonly host: string
@@ -19,7 +19,7 @@ const renewMs = 2000
  * Says that this server is alive, and takes over the runs of servers that no longer are. A server that could not renew its lease in time has lost its
  * runs: their new owner's fence makes every late write of the old one a no-op.
  */
-export class Lease {
+class Lease {
   readonly #store: Store
   readonly #clock: Clock
   readonly #log: Log
@@ -84,3 +84,6 @@ export class Lease {
     if (!this.#closed) this.#plan()
   }
 }
+
+export type { ServerIdentity }
+export { Lease }

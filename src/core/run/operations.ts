@@ -145,4 +145,6 @@ const log = defineOperation({
   },
 })
 
-export const runOperations: readonly AnyOperation[] = [get, list, cancel, retry, answer, log]
+const runOperations: readonly AnyOperation[] = [get, list, cancel, retry, answer, log]
+
+export { runOperations }

@@ -5,7 +5,7 @@ import type { RunRow } from '../../ports/store/rows.ts'
 import type { EndState } from '../kernel/run-state.ts'
 
 /** How a step ended. */
-export type StepResult = {
+type StepResult = {
   readonly state: EndState
   readonly reason: string | null
   readonly message?: string | null
@@ -13,15 +13,10 @@ export type StepResult = {
   readonly output?: Json
 }
 
-export type Finish = Extract<Effect, { do: 'finish' }>
+type Finish = Extract<Effect, { do: 'finish' }>
 
 /** What the end of its flow makes of a run. A run of one step ends as that step did; `last` is the step that decided. */
-export function endOfRun(
-  run: RunRow,
-  finish: Finish,
-  last: StepResult | null,
-  options: { lone: boolean; now: number },
-): NonNullable<AdvanceAct['run']> {
+function endOfRun(run: RunRow, finish: Finish, last: StepResult | null, options: { lone: boolean; now: number }): NonNullable<AdvanceAct['run']> {
   const output = last?.output === undefined ? {} : { output: last.output }
   const ended = { active: false, finished_at: options.now, started_at: run.started_at ?? options.now, ...output }
   if (finish.outcome === 'cancelled') return { ...ended, state: 'cancelled', reason: cancelReason(run) }
@@ -33,10 +28,13 @@ export function endOfRun(
 }
 
 /** The reason that came with the order to end the run; null when there was none. */
-export function cancelReason(run: RunRow): string | null {
+function cancelReason(run: RunRow): string | null {
   return typeof run.cancel?.reason === 'string' ? run.cancel.reason : null
 }
 
-export function sizeOf(output: Json): number {
+function sizeOf(output: Json): number {
   return output === null ? 0 : JSON.stringify(output).length
 }
+
+export type { StepResult, Finish }
+export { endOfRun, cancelReason, sizeOf }

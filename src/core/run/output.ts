@@ -7,7 +7,7 @@ import type { Exit } from '../../ports/runtime.ts'
  * Carries the output of work into its log, masked. After a restart it begins anew: masking the same output gives the same bytes, so what the log holds
  * already is skipped and nothing is missing or doubled.
  */
-export async function carryOutput(options: {
+async function carryOutput(options: {
   runtime: Runtime
   handle: Handle
   log: RunLog
@@ -30,7 +30,9 @@ export async function carryOutput(options: {
 }
 
 /** The note that ends a log of which something was dropped. */
-export function droppedNote(exit: Exit): Uint8Array | null {
+function droppedNote(exit: Exit): Uint8Array | null {
   if (exit.outputDropped <= 0) return null
   return new TextEncoder().encode(`\n[capstan: ${exit.outputDropped} more bytes of output were not kept]\n`)
 }
+
+export { carryOutput, droppedNote }

@@ -6,7 +6,7 @@ import type { ScheduleRow } from '../../ports/store/rows.ts'
 import type { Store } from '../../ports/store/store.ts'
 
 /** What a kind of schedule does when it is due. One per kind. */
-export type ScheduleSource = {
+type ScheduleSource = {
   readonly kind: string
   /** Starts the occurrence `slot`. Called again for the same slot after a crash: the slot's own row keeps it from starting twice. */
   fire(schedule: ScheduleRow, slot: number): Promise<void>
@@ -19,7 +19,7 @@ const longestSleepMs = 60_000
  * Fires schedules by one timer for the next one due: no polling. Of the occurrences that were missed (downtime, a clock that jumped) only the latest is
  * made up; a slot that any server has fired is never fired again, also when the clock goes back.
  */
-export class Scheduler {
+class Scheduler {
   readonly #store: Store
   readonly #clock: Clock
   readonly #log: Log
@@ -71,3 +71,6 @@ export class Scheduler {
     await this.#store.write((tables) => tables.schedules.advance(schedule.id, first, { last_slot: slot, next_at: next }))
   }
 }
+
+export type { ScheduleSource }
+export { Scheduler }

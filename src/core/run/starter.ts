@@ -5,7 +5,7 @@ import type { Services } from '../operation/services.ts'
 import type { RunRow } from '../../ports/store/rows.ts'
 
 /** Who a run acts as: the user that started it, with the rights of now. Throws `account_inactive` when that user may act no longer. */
-export async function starterOf(services: Services, run: RunRow): Promise<Principal> {
+async function starterOf(services: Services, run: RunRow): Promise<Principal> {
   if (run.started_by === system.id) return system
   const user = await services.store.reader.users.byId(run.started_by)
   if (!user?.active) throw fault('account_inactive', {}, { private: { kind: 'user', reference: run.started_by } })
@@ -20,3 +20,5 @@ export async function starterOf(services: Services, run: RunRow): Promise<Princi
     credentialId: run.id,
   }
 }
+
+export { starterOf }

@@ -35,11 +35,11 @@ const members = {
   finished_at: Nullable(Time),
 }
 
-export const RunSummary = Closed(members)
-export const Run = Closed({ ...members, steps: Type.Array(Step) })
+const RunSummary = Closed(members)
+const Run = Closed({ ...members, steps: Type.Array(Step) })
 
 /** A run as lists show it. */
-export function runSummary(row: RunRow): Static<typeof RunSummary> {
+function runSummary(row: RunRow): Static<typeof RunSummary> {
   return {
     id: row.id,
     kind: row.kind,
@@ -58,7 +58,7 @@ export function runSummary(row: RunRow): Static<typeof RunSummary> {
 }
 
 /** A run with its steps. */
-export function runView(row: RunRow, steps: readonly StepRow[]): Static<typeof Run> {
+function runView(row: RunRow, steps: readonly StepRow[]): Static<typeof Run> {
   return { ...runSummary(row), steps: steps.map(stepView) }
 }
 
@@ -78,3 +78,5 @@ function stepView(row: StepRow): Static<typeof Step> {
     finished_at: timestamp(row.finished_at),
   }
 }
+
+export { RunSummary, Run, runSummary, runView }

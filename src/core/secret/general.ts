@@ -6,7 +6,7 @@ import type { WriteCtx } from '../operation/context.ts'
  */
 
 /** Makes the thing that a general secret's grants are on, when there is none. */
-export async function reserveGeneral(ctx: WriteCtx, name: string): Promise<void> {
+async function reserveGeneral(ctx: WriteCtx, name: string): Promise<void> {
   if (await ctx.db.resources.byName('secret', name)) return
   const now = ctx.clock.now()
   await ctx.db.resources.insert({
@@ -25,10 +25,12 @@ export async function reserveGeneral(ctx: WriteCtx, name: string): Promise<void>
 }
 
 /** Takes the thing and its grants away once the last key of a general secret is gone: a later secret of the name begins without grants. */
-export async function releaseGeneral(ctx: WriteCtx, name: string): Promise<void> {
+async function releaseGeneral(ctx: WriteCtx, name: string): Promise<void> {
   const left = (await ctx.db.secrets.ofScopes([''])).some((row) => row.name === name)
   const row = left ? null : await ctx.db.resources.byName('secret', name)
   if (!row) return
   await ctx.db.grants.removeResource(row.id)
   await ctx.db.resources.markDeleted(row.id, ctx.clock.now())
 }
+
+export { reserveGeneral, releaseGeneral }

@@ -9,7 +9,7 @@ import type { Search } from './search.ts'
  * So what comes out depends on the bytes and the values only, never on how the stream was cut into chunks. Held back is only what could still be the
  * beginning of an occurrence. Masking is hygiene against accidents, not a boundary against somebody who wants to get a value out.
  */
-export type Masker = {
+type Masker = {
   /** The masked bytes that are certain now. */
   push(chunk: Uint8Array): Uint8Array
   /** The rest, at the end of the stream. The masker can then be used for another stream. */
@@ -21,7 +21,7 @@ export type Masker = {
 const mark = new TextEncoder().encode('***')
 
 /** A masker for these values. Values shorter than four bytes are not masked: they would hide half of any text. */
-export function createMasker(values: readonly string[]): Masker {
+function createMasker(values: readonly string[]): Masker {
   const search = buildSearch(values.flatMap(formsOf))
   let stream = openStream(search)
   return {
@@ -130,3 +130,6 @@ class Output {
     return this.#bytes.slice(0, this.#length)
   }
 }
+
+export type { Masker }
+export { createMasker }

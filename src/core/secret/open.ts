@@ -7,12 +7,12 @@ import type { SecretRow } from '../../ports/store/rows.ts'
 import type { Tables, Viewer } from '../../ports/store/tables.ts'
 
 /** What a manifest names: `secretKeyRef {name, key}`; `key` is `value` when left out. */
-export type SecretRef = { readonly name: string; readonly key?: string }
+type SecretRef = { readonly name: string; readonly key?: string }
 
-export type OpenedSecret = { readonly name: string; readonly key: string; readonly value: Secret }
+type OpenedSecret = { readonly name: string; readonly key: string; readonly value: Secret }
 
 /** What a sealed secret is bound to. */
-export function secretContext(id: string): string {
+function secretContext(id: string): string {
   return `secret:${id}`
 }
 
@@ -21,7 +21,7 @@ export function secretContext(id: string): string {
  * a general one counts only if `viewer` (who deploys it) holds *execute* on `secret:<name>`, which administrators do. What is not there and what may
  * not be used are both in `missing`, so that a manifest cannot find out which general secrets exist.
  */
-export async function secretsFor(
+async function secretsFor(
   from: { readonly tables: Tables; readonly secretBox: SecretBox; readonly viewer: Viewer },
   place: { readonly namespace: string; readonly repositoryId?: string | null },
   refs: readonly SecretRef[],
@@ -51,3 +51,6 @@ async function mayUse({ tables, viewer }: { tables: Tables; viewer: Viewer }, na
   const { level } = await tables.resources.access(resource, viewer, { ownerIsAdmin: kindOf('secret').ownerIsAdmin })
   return atLeast(level, 'execute')
 }
+
+export type { SecretRef, OpenedSecret }
+export { secretContext, secretsFor }

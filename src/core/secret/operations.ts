@@ -116,9 +116,11 @@ const remove = defineOperation({
   },
 })
 
-export const secretOperations: AnyOperation[] = [set, list, remove]
+const secretOperations: AnyOperation[] = [set, list, remove]
 
 function view(row: Omit<SecretRow, 'sealed'>, scope: string) {
   const { id, name, key, updated_by } = row
   return { id, name, key, scope, created_at: timestamp(row.created_at) ?? '', updated_at: timestamp(row.updated_at) ?? '', updated_by }
 }
+
+export { secretOperations }

@@ -5,7 +5,7 @@ import type { Ctx, WriteCtx } from '../operation/context.ts'
 import type { Tables } from '../../ports/store/tables.ts'
 
 /** Where a secret counts: everywhere, in one namespace, or for one repository. */
-export type Scope = {
+type Scope = {
   /** As it is stored: '', `namespace:<name>`, `repository:<id>`. */
   readonly stored: string
   /** As it is shown: '', `namespace:<name>`, `repository:<path>`. */
@@ -13,18 +13,18 @@ export type Scope = {
 }
 
 /** The secrets that count everywhere. */
-export const generalScope: Scope = { stored: '', shown: '' }
+const generalScope: Scope = { stored: '', shown: '' }
 
-export function namespaceScope(name: string): string {
+function namespaceScope(name: string): string {
   return `namespace:${name}`
 }
 
-export function repositoryScope(id: string): string {
+function repositoryScope(id: string): string {
   return `repository:${id}`
 }
 
 /** The scope that a caller names, for changing its secrets: needs *write* on it; the general one is for administrators. */
-export async function scopeForChange(ctx: WriteCtx, scope: string | undefined, operation: string): Promise<Scope> {
+async function scopeForChange(ctx: WriteCtx, scope: string | undefined, operation: string): Promise<Scope> {
   if (scope?.startsWith('namespace:')) {
     const { name } = await grantObjectAhead(ctx, scope, 'write', operation)
     return { stored: namespaceScope(name), shown: namespaceScope(name) }
@@ -33,7 +33,7 @@ export async function scopeForChange(ctx: WriteCtx, scope: string | undefined, o
 }
 
 /** The scope that a caller names, for looking at the names of its secrets: needs the same as changing them. */
-export async function scopeOf(ctx: Ctx, scope: string | undefined, operation: string): Promise<Scope> {
+async function scopeOf(ctx: Ctx, scope: string | undefined, operation: string): Promise<Scope> {
   if (scope === undefined || scope === '') {
     if (ctx.principal.administrator) return generalScope
     throw fault('forbidden', { operation: `${operation} without a scope`, need: 'an administrator', subject: 'this server' })
@@ -50,9 +50,12 @@ export async function scopeOf(ctx: Ctx, scope: string | undefined, operation: st
 }
 
 /** How stored scopes are shown. */
-export async function shownScopes(tables: Tables, stored: readonly string[]): Promise<(scope: string) => string> {
+async function shownScopes(tables: Tables, stored: readonly string[]): Promise<(scope: string) => string> {
   const ids = stored.filter((scope) => scope.startsWith('repository:')).map((scope) => scope.slice('repository:'.length))
   const rows = ids.length === 0 ? [] : await tables.resources.byIds([...new Set(ids)])
   const shown = new Map(rows.map((row) => [repositoryScope(row.id), `repository:${row.name}`]))
   return (scope) => shown.get(scope) ?? scope
 }
+
+export type { Scope }
+export { generalScope, namespaceScope, repositoryScope, scopeForChange, scopeOf, shownScopes }

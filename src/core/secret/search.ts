@@ -1,5 +1,5 @@
 /** Finds many patterns at once, in time that is linear in what is searched whatever the patterns are (Aho-Corasick). */
-export type Search = {
+type Search = {
   /** The state after one more byte; 0 is the beginning. */
   step(state: number, byte: number): number
   /** How many of the last bytes could be the beginning of a pattern. */
@@ -9,7 +9,7 @@ export type Search = {
 }
 
 /** The search for these patterns, or null when there are none. Memory: some 18 bytes per byte of pattern. */
-export function buildSearch(patterns: readonly Uint8Array[]): Search | null {
+function buildSearch(patterns: readonly Uint8Array[]): Search | null {
   const size = patterns.reduce((sum, pattern) => sum + pattern.length, 1)
   if (size === 1) return null
   const trie = makeTrie(patterns, size)
@@ -90,3 +90,6 @@ function makeTrie(patterns: readonly Uint8Array[], size: number): Trie {
     byteOf: (state) => bytes[state] as number,
   }
 }
+
+export type { Search }
+export { buildSearch }

@@ -8,7 +8,7 @@ import type { Viewer } from './tables.ts'
  * The engine's acts: complete descriptions of a change, without a closure, so that an adapter may put many into one transaction (and PostgreSQL many
  * into one statement). Each resolves after it is durable. Order between acts of one run is kept.
  */
-export type EngineActs = {
+type EngineActs = {
   /** Accepts a run whole (name check, queue bound, idempotency record, cron slot, audit line, first steps and their places) or not at all. */
   accept(act: AcceptAct): Promise<AcceptResult>
   /** Records what happened to steps of one run and what follows from it, in one commit. With a stale fence nothing is changed. */
@@ -16,9 +16,9 @@ export type EngineActs = {
 }
 
 /** A counted limit that a step holds while it is starting or running: `namespace:weather`, `target:local`, `cpu:local`. */
-export type Place = { readonly gauge: string; readonly amount: number; readonly limit: number }
+type Place = { readonly gauge: string; readonly amount: number; readonly limit: number }
 
-export type AcceptAct = {
+type AcceptAct = {
   readonly run: RunRow
   readonly steps: readonly StepRow[]
   /** Steps (by key) that shall start at once if their places are free; else they stay queued. A run with a step that started is running from its making on. */
@@ -33,9 +33,9 @@ export type AcceptAct = {
   readonly audit: readonly AuditRow[]
 }
 
-export type StepStart = { readonly key: string; readonly places: readonly Place[] }
+type StepStart = { readonly key: string; readonly places: readonly Place[] }
 
-export type AcceptResult =
+type AcceptResult =
   | {
       readonly outcome: 'accepted'
       readonly started: readonly string[] /** the gauge that refused, by step */
@@ -47,9 +47,9 @@ export type AcceptResult =
   | { readonly outcome: 'slot_taken' }
   | { readonly outcome: 'replayed'; readonly record: IdempotencyRecord }
 
-export type Refusal = { readonly key: string; readonly gauge: string }
+type Refusal = { readonly key: string; readonly gauge: string }
 
-export type IdempotencyRecord = {
+type IdempotencyRecord = {
   readonly identity: string
   readonly route: string
   readonly key: string
@@ -60,13 +60,13 @@ export type IdempotencyRecord = {
   readonly at: number
 }
 
-export type StepChange = {
+type StepChange = {
   readonly key: string
   readonly attempt: number
   readonly patch: Partial<Omit<StepRow, 'run_id' | 'key' | 'node' | 'kind' | 'position'>>
 }
 
-export type AdvanceAct = {
+type AdvanceAct = {
   readonly run_id: string
   readonly owner: string
   readonly fence: number
@@ -80,7 +80,7 @@ export type AdvanceAct = {
   readonly audit: readonly AuditRow[]
 }
 
-export type AdvanceResult = {
+type AdvanceResult = {
   /** Another server works on this run now: forget it. */
   readonly fenced: boolean
   readonly started: readonly string[]
@@ -88,7 +88,7 @@ export type AdvanceResult = {
   readonly children: readonly AcceptResult[]
 }
 
-export type RunTables = {
+type RunTables = {
   readonly runs: RunTable
   readonly steps: StepTable
   readonly schedules: ScheduleTable
@@ -96,7 +96,7 @@ export type RunTables = {
   readonly idempotency: IdempotencyTable
 }
 
-export type RunFilter = {
+type RunFilter = {
   readonly kinds?: readonly string[]
   readonly namespace?: string
   readonly name?: string
@@ -108,7 +108,7 @@ export type RunFilter = {
   readonly active?: boolean
 }
 
-export type RunTable = {
+type RunTable = {
   byId(id: string): Promise<RunRow | null>
   byIds(ids: readonly string[]): Promise<RunRow[]>
   activeNamed(kind: string, namespace: string, name: string): Promise<RunRow | null>
@@ -125,7 +125,7 @@ export type RunTable = {
   prune(kind: string, options: { before: number; keep: number; limit: number }): Promise<string[]>
 }
 
-export type StepTable = {
+type StepTable = {
   one(runId: string, key: string): Promise<StepRow | null>
   /** In order of position. */
   ofRun(runId: string): Promise<StepRow[]>
@@ -133,7 +133,7 @@ export type StepTable = {
   countActive(states: readonly StepState[]): Promise<number>
 }
 
-export type ScheduleTable = {
+type ScheduleTable = {
   insert(row: Omit<ScheduleRow, 'version'>): Promise<ScheduleRow>
   byId(id: string): Promise<ScheduleRow | null>
   byName(kind: string, namespace: string, name: string): Promise<ScheduleRow | null>
@@ -145,7 +145,7 @@ export type ScheduleTable = {
   page(filter: { kind?: string; namespace?: string }, viewer: Viewer | null, page: PageRequest): Promise<Page<ScheduleRow>>
 }
 
-export type ServerTable = {
+type ServerTable = {
   /** Announces a server, or renews its lease. */
   beat(row: ServerRow): Promise<void>
   all(): Promise<ServerRow[]>
@@ -158,8 +158,28 @@ export type ServerTable = {
   recount(): Promise<void>
 }
 
-export type IdempotencyTable = {
+type IdempotencyTable = {
   get(identity: string, route: string, key: string): Promise<IdempotencyRecord | null>
   put(record: IdempotencyRecord): Promise<IdempotencyRecord>
   prune(before: number): Promise<number>
+}
+
+export type {
+  EngineActs,
+  Place,
+  AcceptAct,
+  StepStart,
+  AcceptResult,
+  Refusal,
+  IdempotencyRecord,
+  StepChange,
+  AdvanceAct,
+  AdvanceResult,
+  RunTables,
+  RunFilter,
+  RunTable,
+  StepTable,
+  ScheduleTable,
+  ServerTable,
+  IdempotencyTable,
 }

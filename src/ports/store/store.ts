@@ -5,7 +5,7 @@ import type { EngineActs } from './runs.ts'
  * The one place where data lives. Two kinds of writes are kept apart: the engine's acts (data in, data out, freely batched by the adapter) and ordinary
  * transactions of operations (a closure that awaits nothing but the store: never git, a process or the network, because every other writer waits for it).
  */
-export type Store = {
+type Store = {
   readonly engine: EngineActs
   /** Reads outside any transaction, on a connection that never sees uncommitted rows. Each statement sees what was committed before it. */
   readonly reader: Tables
@@ -27,13 +27,13 @@ export type Store = {
   close(): Promise<void>
 }
 
-export type StoreBus = {
+type StoreBus = {
   publish(topic: string, message: string): void
   subscribe(topic: string, listener: (message: string) => void): () => void
 }
 
 /** A row with the same unique value exists. `key` is `<table>.<column>`. */
-export class DuplicateKey extends Error {
+class DuplicateKey extends Error {
   override readonly name = 'DuplicateKey'
   readonly key: string
 
@@ -44,11 +44,14 @@ export class DuplicateKey extends Error {
 }
 
 /** The store cannot do it now (disk full, connection lost, closing). Nothing of the write is there. */
-export class StoreUnavailable extends Error {
+class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
 
 /** The store cannot be opened at all: newer than the program, locked by another server, damaged. The message is one line for the operator. */
-export class StoreRefused extends Error {
+class StoreRefused extends Error {
   override readonly name = 'StoreRefused'
 }
+
+export type { Store, StoreBus }
+export { DuplicateKey, StoreUnavailable, StoreRefused }

@@ -5,7 +5,7 @@ import type { ApiKeyRow, AuditRow, GrantRow, PushRow, ResourceRow, SecretRow, Se
 import type { RunTables } from './runs.ts'
 
 /** Everything that a transaction or a read can reach. One member per aggregate. */
-export type Tables = RunTables & {
+type Tables = RunTables & {
   readonly users: UserTable
   readonly sessions: SessionTable
   readonly apiKeys: ApiKeyTable
@@ -20,9 +20,9 @@ export type Tables = RunTables & {
 }
 
 /** Who looks: decides what a list holds. `userId` of anonymous callers is everyone's. */
-export type Viewer = { readonly userId: string; readonly administrator: boolean }
+type Viewer = { readonly userId: string; readonly administrator: boolean }
 
-export type UserTable = {
+type UserTable = {
   /** Takes the next serial. A name or address that is taken: `DuplicateKey` with `users.name` or `users.email`. */
   insert(row: Omit<UserRow, 'serial'> & { serial?: number }): Promise<UserRow>
   byId(id: string): Promise<UserRow | null>
@@ -38,7 +38,7 @@ export type UserTable = {
   administrators(): Promise<number>
 }
 
-export type SessionTable = {
+type SessionTable = {
   insert(row: SessionRow): Promise<void>
   byId(id: string): Promise<SessionRow | null>
   end(id: string, at: number): Promise<void>
@@ -46,7 +46,7 @@ export type SessionTable = {
   prune(before: number): Promise<number>
 }
 
-export type ApiKeyTable = {
+type ApiKeyTable = {
   insert(row: ApiKeyRow): Promise<void>
   byId(id: string): Promise<ApiKeyRow | null>
   byHash(secretHash: string): Promise<ApiKeyRow | null>
@@ -55,13 +55,13 @@ export type ApiKeyTable = {
   remove(id: string): Promise<void>
 }
 
-export type SigningKeyTable = {
+type SigningKeyTable = {
   insert(row: SigningKeyRow): Promise<void>
   ofUser(userId: string): Promise<SigningKeyRow[]>
   remove(id: string): Promise<void>
 }
 
-export type ResourceFilter = {
+type ResourceFilter = {
   readonly kind: string
   readonly parentId?: string | null
   /** Only names below this prefix. */
@@ -71,7 +71,7 @@ export type ResourceFilter = {
   readonly ownerId?: string
 }
 
-export type ResourceTable = {
+type ResourceTable = {
   /** Takes the kind's next serial. A taken name: `DuplicateKey` with `resources.name`. */
   insert(row: Omit<ResourceRow, 'serial' | 'version' | 'deleted_at'>): Promise<ResourceRow>
   byId(id: string): Promise<ResourceRow | null>
@@ -98,14 +98,14 @@ export type ResourceTable = {
   countChildren(id: string): Promise<number>
 }
 
-export type MemberTable = {
+type MemberTable = {
   add(groupId: string, userId: string, at: number): Promise<boolean>
   remove(groupId: string, userId: string): Promise<boolean>
   ofGroup(groupId: string): Promise<UserRow[]>
   groupsOf(userId: string): Promise<ResourceRow[]>
 }
 
-export type GrantTable = {
+type GrantTable = {
   set(row: GrantRow): Promise<void>
   remove(resourceId: string, subjectId: string): Promise<boolean>
   one(resourceId: string, subjectId: string): Promise<GrantRow | null>
@@ -117,7 +117,7 @@ export type GrantTable = {
   removeResource(resourceId: string): Promise<void>
 }
 
-export type AuditFilter = {
+type AuditFilter = {
   readonly actorId?: string
   readonly actor?: string
   readonly subject?: string
@@ -126,14 +126,14 @@ export type AuditFilter = {
   readonly operation?: string
 }
 
-export type AuditTable = {
+type AuditTable = {
   append(rows: readonly AuditRow[]): Promise<void>
   page(filter: AuditFilter, page: PageRequest): Promise<Page<AuditRow>>
   /** Intents without an outcome. */
   openIntents(): Promise<AuditRow[]>
 }
 
-export type SecretTable = {
+type SecretTable = {
   set(row: SecretRow): Promise<void>
   get(scope: string, name: string, key: string): Promise<SecretRow | null>
   remove(scope: string, name: string, key: string | null): Promise<number>
@@ -141,7 +141,7 @@ export type SecretTable = {
   ofScopes(scopes: readonly string[]): Promise<SecretRow[]>
 }
 
-export type PushTable = {
+type PushTable = {
   open(row: PushRow): Promise<void>
   close(id: string, state: 'done' | 'failed', changes: PushRow['changes']): Promise<void>
   openOnes(): Promise<PushRow[]>
@@ -149,7 +149,7 @@ export type PushTable = {
 }
 
 /** Small facts about this installation, and documents that have no table of their own. */
-export type SettingTable = {
+type SettingTable = {
   get(key: string): Promise<JsonObject | null>
   set(key: string, value: JsonObject): Promise<void>
   /** Sets it unless it is there; tells what is there afterwards. */
@@ -158,3 +158,21 @@ export type SettingTable = {
 }
 
 export type { SubjectKind }
+
+export type {
+  Tables,
+  Viewer,
+  UserTable,
+  SessionTable,
+  ApiKeyTable,
+  SigningKeyTable,
+  ResourceFilter,
+  ResourceTable,
+  MemberTable,
+  GrantTable,
+  AuditFilter,
+  AuditTable,
+  SecretTable,
+  PushTable,
+  SettingTable,
+}

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../../core/kernel/clock.ts'
 import { StartError } from '../../../ports/runtime.ts'
 import type { Exit, FakeKnobs, Handle, Recovered, Runtime, Started, Work } from '../../../ports/runtime.ts'
 
-export type FakeOptions = {
+type FakeOptions = {
   readonly clock: Clock
   /** Knobs of work that brings none of its own; a member that the work sets wins. */
   readonly knobs?: FakeKnobs
@@ -29,7 +29,7 @@ type Entry = {
 const nothing = new Uint8Array()
 
 /** A driver that runs nothing: work "takes" as long and ends as its knobs say. For tests and benchmarks of the engine. */
-export function createFakeRuntime(options: FakeOptions): Runtime {
+function createFakeRuntime(options: FakeOptions): Runtime {
   const { clock } = options
   const entries = new Map<string, Entry>()
   const afterClose = options.afterClose ?? 'survives'
@@ -141,3 +141,6 @@ function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.addEventListener('abort', stop, { once: true })
   return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', stop))
 }
+
+export type { FakeOptions }
+export { createFakeRuntime }

@@ -9,7 +9,7 @@ const controllers = ['cpu', 'memory', 'pids']
  * The cgroup below which work gets one of its own with limits, or null with the reason. Nothing is moved out of the way for it: a server that shares its
  * cgroup with others (a log-in session) has no such cgroup; one with a delegated cgroup, or the root of a container, has.
  */
-export function findCgroup(mountinfo: string, own: string): { readonly path: string | null; readonly reason: string | null } {
+function findCgroup(mountinfo: string, own: string): { readonly path: string | null; readonly reason: string | null } {
   const mount = parseMounts(mountinfo).find((one) => existsSync(join(one.path, 'cgroup.controllers')))
   const path = /^0::(\/.*)$/m.exec(own)?.[1]
   if (!mount || path === undefined) return { path: null, reason: 'this host has no cgroup v2' }
@@ -29,7 +29,7 @@ export function findCgroup(mountinfo: string, own: string): { readonly path: str
 }
 
 /** Makes the cgroup of one piece of work, with its limits set. */
-export function makeCgroup(base: string, name: string, limits: Work['limits'], processes: number): string {
+function makeCgroup(base: string, name: string, limits: Work['limits'], processes: number): string {
   const path = join(base, name)
   mkdirSync(path, { recursive: true })
   const set = (file: string, value: string) => writeFileSync(join(path, file), value)
@@ -45,13 +45,13 @@ export function makeCgroup(base: string, name: string, limits: Work['limits'], p
 }
 
 /** Ends what is left in a cgroup at once, where the kernel can. */
-export function killCgroup(path: string): void {
+function killCgroup(path: string): void {
   try {
     writeFileSync(join(path, 'cgroup.kill'), '1')
   } catch {}
 }
 
-export function removeCgroup(path: string): void {
+function removeCgroup(path: string): void {
   try {
     rmdirSync(path)
   } catch {}
@@ -63,3 +63,5 @@ function enable(path: string): void {
   const wanted = controllers.filter((name) => !on.includes(name))
   if (wanted.length > 0) writeFileSync(file, wanted.map((name) => `+${name}`).join(' '))
 }
+
+export { findCgroup, makeCgroup, killCgroup, removeCgroup }

@@ -5,7 +5,7 @@ import { createSandbox } from './sandbox.ts'
 import type { UidRange } from './uids.ts'
 import { createView } from './view.ts'
 
-export type Choice = {
+type Choice = {
   readonly root: string
   readonly unsandboxed: boolean
   readonly hide: readonly string[]
@@ -15,7 +15,7 @@ export type Choice = {
 }
 
 /** The best sandbox that holds here, found by running each, and why it is not a better one. */
-export async function chooseSandbox(choice: Choice): Promise<{ readonly sandbox: Sandbox; readonly reason: string | null }> {
+async function chooseSandbox(choice: Choice): Promise<{ readonly sandbox: Sandbox; readonly reason: string | null }> {
   const view = createView(choice.root, choice.hide)
   const root = choice.uids !== null
   const none = createSandbox('none', view, { root })
@@ -31,3 +31,6 @@ export async function chooseSandbox(choice: Choice): Promise<{ readonly sandbox:
   }
   return { sandbox: none, reason: `Work cannot be kept apart here (${reasons.join('; ')}). Install bubblewrap, or allow user namespaces.` }
 }
+
+export type { Choice }
+export { chooseSandbox }

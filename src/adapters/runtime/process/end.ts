@@ -8,7 +8,7 @@ import { carrying, signal, workOf } from './proc.ts'
 type Name = 'SIGTERM' | 'SIGKILL'
 
 /** Sends a signal to every process of the work, and to none of its supervisor's. */
-export async function signalWork(supervisor: Identity, work: Work, name: Name): Promise<void> {
+async function signalWork(supervisor: Identity, work: Work, name: Name): Promise<void> {
   if (name === 'SIGKILL' && work.cgroup !== null) killCgroup(work.cgroup)
   if (work.mechanism === 'user' && work.uid !== null) return signalUser(work.uid, name)
   const processes = workOf(supervisor)
@@ -25,7 +25,7 @@ export async function signalWork(supervisor: Identity, work: Work, name: Name): 
 }
 
 /** Ends what a supervisor that was itself killed left behind; resolves when nothing is left. Only what carries the work's own mark is touched. */
-export async function endLeftovers(work: Work, clock: Clock): Promise<void> {
+async function endLeftovers(work: Work, clock: Clock): Promise<void> {
   const marks = [`CAPSTAN_SUPERVISOR=${work.token}`, `CAPSTAN_WORK=${work.token}`]
   if (work.cgroup !== null) killCgroup(work.cgroup)
   if (work.mechanism === 'user' && work.uid !== null) await signalUser(work.uid, 'SIGKILL')
@@ -43,3 +43,5 @@ function signalUser(uid: number, name: Name): Promise<void> {
   child.once('close', () => resolve())
   return promise
 }
+
+export { signalWork, endLeftovers }

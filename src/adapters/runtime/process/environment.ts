@@ -4,14 +4,14 @@ import { StartError } from '../../../ports/runtime.ts'
 import type { Folder } from './folder.ts'
 
 /** Where programs are looked for, by us and by work that sets no PATH of its own. */
-export const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
  * The descriptor of a nameless file with the work's environment as assignments for a shell, readable by its user only. A file without a name leaves nothing
  * behind when the server is killed, and neither a command line nor the environment of a privileged process ever holds it: one `LD_PRELOAD` there would run
  * a user's code with the server's rights. The caller closes it.
  */
-export function openEnvironment(folder: Folder, environment: Readonly<Record<string, string>>, uid: number | null): number {
+function openEnvironment(folder: Folder, environment: Readonly<Record<string, string>>, uid: number | null): number {
   const text = Object.entries(environment).map(assignment).join('')
   const path = join(folder.path, 'environment')
   const descriptor = openSync(path, 'wx+', 0o600)
@@ -33,3 +33,5 @@ function assignment([name, value]: [string, string]): string {
   if (value.includes('\0')) throw new StartError(`The variable "${name}" holds a zero byte. Remove it.`, { retry: false })
   return `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`
 }
+
+export { searchPath, openEnvironment }

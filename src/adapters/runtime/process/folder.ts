@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { Exit } from '../../../ports/runtime.ts'
 
 /** What names of work look like: they become folder names, so nothing else may pass. */
-export const namePattern = /^[a-z0-9-]{1,100}$/
+const namePattern = /^[a-z0-9-]{1,100}$/
 
 /** What the server must know of a piece of work to find, read and end it later. Kept in its folder, written before the supervisor starts. */
-export type Work = {
+type Work = {
   readonly mechanism: string
   /** Random; the supervisor and its helpers carry it in their environment, so that no other process can be taken for them. */
   readonly token: string
@@ -18,19 +18,19 @@ export type Work = {
 }
 
 /** Who a process is: a pid alone is used again by others. */
-export type Identity = { readonly pid: number; readonly startTime: string; readonly bootId: string }
+type Identity = { readonly pid: number; readonly startTime: string; readonly bootId: string }
 
 /** The paths of one piece of work. Only `task` is ever given to it. */
-export type Folder = ReturnType<typeof folderOf>
+type Folder = ReturnType<typeof folderOf>
 
-export function folderOf(root: string, name: string) {
+function folderOf(root: string, name: string) {
   const path = join(root, name)
   const task = join(path, 'task')
   return { path, task, code: join(task, 'code'), home: join(task, 'home'), tmp: join(task, 'tmp'), out: join(path, 'out') }
 }
 
 /** Makes the folder and all below it. False when it exists already. */
-export function makeFolder(folder: Folder): boolean {
+function makeFolder(folder: Folder): boolean {
   try {
     mkdirSync(folder.path, { mode: 0o711 })
   } catch (error) {
@@ -42,12 +42,12 @@ export function makeFolder(folder: Folder): boolean {
   return true
 }
 
-export function writeWork(folder: Folder, work: Work): void {
+function writeWork(folder: Folder, work: Work): void {
   writeFileSync(join(folder.path, 'work.json'), JSON.stringify(work), { mode: 0o600 })
 }
 
 /** Null when it was not written yet. */
-export function readWork(folder: Folder): Work | null {
+function readWork(folder: Folder): Work | null {
   const text = read(join(folder.path, 'work.json'))
   try {
     return text === null ? null : (JSON.parse(text) as Work) // only this file writes it, in a folder that only the server may enter
@@ -57,7 +57,7 @@ export function readWork(folder: Folder): Work | null {
 }
 
 /** What the supervisor wrote of itself. `none`: it did not run; `partial`: it died while it wrote, or writes just now. */
-export function readStarted(folder: Folder): Identity | 'none' | 'partial' {
+function readStarted(folder: Folder): Identity | 'none' | 'partial' {
   const text = read(join(folder.path, 'started'))
   if (text === null) return 'none'
   const [, pid, startTime, bootId] = /^(\d+) (\d+) (\S+)\n$/.exec(text) ?? []
@@ -65,13 +65,13 @@ export function readStarted(folder: Folder): Identity | 'none' | 'partial' {
 }
 
 /** Who its supervisor is, once it wrote that down. */
-export function identityOf(folder: Folder): Identity | null {
+function identityOf(folder: Folder): Identity | null {
   const who = readStarted(folder)
   return typeof who === 'string' ? null : who
 }
 
 /** How it ended, or null while it has not. */
-export function readExit(folder: Folder, work: Work): Exit | null {
+function readExit(folder: Folder, work: Work): Exit | null {
   const path = join(folder.path, 'exit')
   const text = read(path)
   const status = /^(\d+)\n$/.exec(text ?? '')?.[1]
@@ -89,13 +89,13 @@ export function readExit(folder: Folder, work: Work): Exit | null {
 }
 
 /** The exit of work that vanished: nobody saw its end, and nothing of it is left. */
-export function unknownExit(folder: Folder, now: number): Exit {
+function unknownExit(folder: Folder, now: number): Exit {
   const startedAt = changedAt(join(folder.path, 'started')) || now
   return { code: null, signal: null, outOfMemory: false, startedAt, finishedAt: now, outputDropped: 0 }
 }
 
 /** Moves a folder away under a name that is no work's; what still runs in it finds its files gone. Null when it is gone already. */
-export function setAside(root: string, name: string, token: string): string | null {
+function setAside(root: string, name: string, token: string): string | null {
   const aside = join(root, `.aside-${token}`)
   try {
     renameSync(join(root, name), aside)
@@ -106,7 +106,7 @@ export function setAside(root: string, name: string, token: string): string | nu
   }
 }
 
-export function isCode(error: unknown, code: string): boolean {
+function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
 
@@ -127,3 +127,6 @@ function read(path: string): string | null {
     return null
   }
 }
+
+export type { Work, Identity, Folder }
+export { namePattern, folderOf, makeFolder, writeWork, readWork, readStarted, identityOf, readExit, unknownExit, setAside, isCode }

@@ -11,7 +11,7 @@ import { readBoot } from './proc.ts'
 import type { Sandbox } from './sandbox.ts'
 import { superviseScript } from './scripts.ts'
 
-export type Launch = {
+type Launch = {
   readonly folder: Folder
   readonly sandbox: Sandbox
   readonly work: Work
@@ -21,20 +21,20 @@ export type Launch = {
 }
 
 /** What work may never be without: the environment's own names, under what the work sets itself. */
-export function environmentOf(launch: Launch): Record<string, string> {
+function environmentOf(launch: Launch): Record<string, string> {
   const { home, tmp } = launch.sandbox.paths(launch.folder)
   const mark = launch.sandbox.mechanism === 'none' ? { CAPSTAN_WORK: launch.work.token } : {}
   return { PATH: searchPath, HOME: home, LANG: 'C.UTF-8', TMPDIR: tmp, ...launch.environment, ...mark }
 }
 
 /** The command with the places of `/code/` filled in, for a sandbox that cannot put the code there. */
-export function commandOf(launch: Launch): string[] {
+function commandOf(launch: Launch): string[] {
   const { code } = launch.sandbox.paths(launch.folder)
   return launch.command.map((part) => (part === '/code' || part.startsWith('/code/') ? code + part.slice('/code'.length) : part))
 }
 
 /** Gives the work its folders. Links are given, never followed. */
-export async function giveFolders(folder: Folder, uid: number): Promise<void> {
+async function giveFolders(folder: Folder, uid: number): Promise<void> {
   for (const path of [folder.task, folder.home, folder.tmp]) lchownSync(path, uid, uid)
   await giveTree(folder.code, uid)
 }
@@ -54,7 +54,7 @@ async function giveTree(path: string, uid: number): Promise<void> {
  * Starts the supervisor. Resolves with it once the sandbox stands and the command is about to begin; the record that finds it again was written before.
  * Throws `StartError` when it does not come so far.
  */
-export async function supervise(launch: Launch): Promise<ChildProcess> {
+async function supervise(launch: Launch): Promise<ChildProcess> {
   const { folder, work, sandbox } = launch
   const argv = sandbox.launch(folder, { command: commandOf(launch), uid: work.uid, processes: launch.processes })
   const sweep = sandbox.mechanism === 'user' ? ['user', String(work.uid)] : sandbox.mechanism === 'none' ? ['group', work.token] : ['none', '']
@@ -105,3 +105,6 @@ async function firstBytes(path: string): Promise<string> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(500), 0, 500, 0)
   return buffer.toString('utf8', 0, bytesRead)
 }
+
+export type { Launch }
+export { environmentOf, commandOf, giveFolders, supervise }

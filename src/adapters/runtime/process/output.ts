@@ -2,7 +2,7 @@ import { watch } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Clock } from '../../../core/kernel/clock.ts'
 
-export type Follow = {
+type Follow = {
   readonly path: string
   readonly offset: number
   /** Nothing beyond this byte is given. */
@@ -17,7 +17,7 @@ export type Follow = {
 const safetyMs = 2_000
 
 /** A growing file from an offset on, until it is complete and read to its end. */
-export async function* follow({ path, offset, limit, ended, clock, signal }: Follow): AsyncGenerator<Uint8Array> {
+async function* follow({ path, offset, limit, ended, clock, signal }: Follow): AsyncGenerator<Uint8Array> {
   let wake = Promise.withResolvers<void>()
   let complete = false
   const look = () => wake.resolve()
@@ -62,3 +62,6 @@ function aborted(signal: AbortSignal): Promise<never> {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }
+
+export type { Follow }
+export { follow }

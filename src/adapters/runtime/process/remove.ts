@@ -6,7 +6,7 @@ import { searchPath } from './environment.ts'
  * Deletes a tree that hostile work has filled. What Node's own removal stumbles over (folders closed to their owner, or nested beyond the longest path) is
  * left to the system's tools, which walk by descriptors; links are removed, never followed.
  */
-export async function removeTree(path: string): Promise<void> {
+async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true })
   } catch {
@@ -22,3 +22,5 @@ function run(program: string, args: readonly string[]): Promise<void> {
   child.once('close', () => resolve())
   return promise
 }
+
+export { removeTree }

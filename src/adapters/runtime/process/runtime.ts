@@ -23,7 +23,7 @@ import { createUids } from './uids.ts'
 import type { UidRange, Uids } from './uids.ts'
 import { readMountinfo } from './view.ts'
 
-export type ProcessOptions = {
+type ProcessOptions = {
   /** A folder of this host (not of a network disk) that holds one folder per piece of work. Made if missing. */
   readonly root: string
   /** Runs work as the server itself does, by the operator's choice. */
@@ -41,10 +41,10 @@ export type ProcessOptions = {
 }
 
 /** A `Runtime` that says how it keeps work apart, and why not better. */
-export type ProcessRuntime = Runtime & { readonly isolation: { readonly mechanism: Mechanism; readonly reason: string | null } }
+type ProcessRuntime = Runtime & { readonly isolation: { readonly mechanism: Mechanism; readonly reason: string | null } }
 
 /** The driver that runs work as processes of this host, under supervisors that outlive the server. The sandbox is chosen here, by trying it. */
-export async function createProcessRuntime(options: ProcessOptions): Promise<ProcessRuntime> {
+async function createProcessRuntime(options: ProcessOptions): Promise<ProcessRuntime> {
   mkdirSync(options.root, { recursive: true })
   chmodSync(options.root, 0o711)
   for (const name of await readdir(options.root)) if (/^\.(aside|probe)-/.test(name)) await removeTree(`${options.root}/${name}`)
@@ -278,3 +278,6 @@ class Processes implements ProcessRuntime {
 function token(): string {
   return randomBytes(16).toString('hex')
 }
+
+export type { ProcessOptions, ProcessRuntime }
+export { createProcessRuntime }

@@ -12,9 +12,9 @@ import { join } from 'node:path'
  * `user`: only a user id of its own; what is closed to other users is closed to it. For root without the right to make namespaces.
  * `none`: runs as the server does.
  */
-export type Mechanism = 'bubblewrap' | 'namespaces' | 'user' | 'none'
+type Mechanism = 'bubblewrap' | 'namespaces' | 'user' | 'none'
 
-export type Sandbox = {
+type Sandbox = {
   readonly mechanism: Mechanism
   readonly isolated: boolean
   /** Each piece of work gets a user id of its own. */
@@ -29,7 +29,7 @@ const shell = ['/bin/sh', '-c']
 const viewPaths = { code: '/code', home: '/home/task', tmp: '/tmp' }
 
 /** The sandbox of a mechanism for a server that is root or is not. */
-export function createSandbox(mechanism: Mechanism, view: View, options: { readonly root: boolean }): Sandbox {
+function createSandbox(mechanism: Mechanism, view: View, options: { readonly root: boolean }): Sandbox {
   switch (mechanism) {
     case 'bubblewrap':
       return { mechanism, isolated: true, ownUser: options.root, paths: () => viewPaths, launch: (folder, what) => bubblewrap(view, folder, what) }
@@ -93,3 +93,6 @@ function countable(what: What): number | null {
   const [major = 0, minor = 0] = release().split('.').map(Number)
   return what.uid !== null || major > 5 || (major === 5 && minor >= 14) ? what.processes : null
 }
+
+export type { Mechanism, Sandbox }
+export { createSandbox }

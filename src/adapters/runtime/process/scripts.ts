@@ -14,7 +14,7 @@
 /**
  * Arguments: folder, boot id, blocks of output, cgroup folder or "", how to sweep (`none`, `user`, `group`), the mark or user id to sweep by, then the launcher.
  */
-export const superviseScript = `
+const superviseScript = `
 folder=$1 boot=$2 blocks=$3 cgroup=$4 sweep=$5 mark=$6
 shift 6
 umask 077
@@ -51,7 +51,7 @@ exec mv -f "$folder/exit.tmp" "$folder/exit" 3>&-
  * The first process inside of the sandbox. Arguments: how (`first` = stay as pid 1 and reap, `group` = leave the process group's number in the folder,
  * `plain`), working directory, most processes or "", folder or "", then the command. Descriptor 0 is the environment, 3 hears that all is set up.
  */
-export const entryScript = `
+const entryScript = `
 how=$1 where=$2 processes=$3 folder=$4
 shift 4
 unset CAPSTAN_SUPERVISOR
@@ -77,8 +77,10 @@ enter "$@"
 `
 
 /** Makes the sandbox's root inside fresh namespaces. Arguments: the table of mounts, then what to run. */
-export const mountScript = `
+const mountScript = `
 table=$1
 shift
 mount -n -a -T "$table" && exec "$@"
 `
+
+export { superviseScript, entryScript, mountScript }

@@ -4,16 +4,16 @@ import { join } from 'node:path'
 import { StartError } from '../../../ports/runtime.ts'
 import { isCode } from './folder.ts'
 
-export type UidRange = { readonly first: number; readonly count: number }
+type UidRange = { readonly first: number; readonly count: number }
 
 /** User ids that one piece of work has for itself: so none can signal, trace or read another, with or without namespaces. */
-export type Uids = { take(name: string): number; release(uid: number): void }
+type Uids = { take(name: string): number; release(uid: number): void }
 
 /**
  * Ids of a range, each reserved by a link in `<root>/.uids` that names its owner: several servers of one host may share the folder, and a reservation
  * outlives them. One whose owner's folder is gone is free.
  */
-export function createUids(root: string, range: UidRange): Uids {
+function createUids(root: string, range: UidRange): Uids {
   const folder = join(root, '.uids')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   let next = readdirSync(folder).reduce((top, name) => Math.max(top, Number(name) - range.first + 1), 0) % range.count
@@ -59,3 +59,6 @@ function release(path: string): void {
     unlinkSync(path)
   } catch {}
 }
+
+export type { UidRange, Uids }
+export { createUids }

@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path'
  * What work sees: a root of its own, made of empty folders (kept in `<root>/.view`), on which the system's folders are mounted read-only and the work's
  * own are mounted at /code, /tmp and /home/task. /home, /root, /run and /tmp of the host are not in it at all: they hold keys and sockets of others.
  */
-export type View = {
+type View = {
   readonly root: string
   /** Top-level folders of the host that are shown, read-only. */
   readonly shown: readonly string[]
@@ -25,14 +25,14 @@ export type View = {
   readonly hide: readonly string[]
 }
 
-export type Mask = { readonly path: string; readonly kind: 'folder' | 'file' }
+type Mask = { readonly path: string; readonly kind: 'folder' | 'file' }
 
 const ours = ['proc', 'dev', 'tmp', 'run', 'home', 'root', 'code']
 const leftOut = [...ours, 'sys', 'boot', 'lost+found']
 const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
 /** Makes the empty root. `hide` are paths whose content must not be seen, wherever they are mounted. */
-export function createView(root: string, hide: readonly string[]): View {
+function createView(root: string, hide: readonly string[]): View {
   const path = join(root, '.view')
   const shown: string[] = []
   for (const name of ['', ...ours, 'sys/devices', 'home/task', 'dev/shm']) makeDirectory(join(path, name))
@@ -69,10 +69,10 @@ function nameServers(view: string): string[] {
   }
 }
 
-export type OwnFolders = { readonly code: string; readonly home: string; readonly tmp: string }
+type OwnFolders = { readonly code: string; readonly home: string; readonly tmp: string }
 
 /** The table of mounts, in the form of fstab, that turns fresh namespaces into the view. `mountinfo` is the text of /proc/self/mountinfo. */
-export function mountTable(view: View, own: OwnFolders, mountinfo: string): string {
+function mountTable(view: View, own: OwnFolders, mountinfo: string): string {
   const bind = (from: string, to: string) => mount(from, view.root + to, 'bind,nosuid,nodev')
   return systemTable(view, mountinfo) + bind(own.code, '/code') + bind(own.home, '/home/task') + bind(own.tmp, '/tmp')
 }
@@ -100,7 +100,7 @@ const systemTable = remembered((view, mountinfo) => {
 })
 
 /** The same view as options of bubblewrap. */
-export function bubblewrapOptions(view: View, own: OwnFolders, mountinfo: string): string[] {
+function bubblewrapOptions(view: View, own: OwnFolders, mountinfo: string): string[] {
   return [
     ...['--ro-bind', view.root, '/'],
     ...view.shown.flatMap((path) => ['--ro-bind', path, path]),
@@ -120,7 +120,7 @@ type Mount = { readonly path: string; readonly device: string; readonly from: st
 /**
  * Where the hidden paths can be seen: by their own name, and below every other mount of the same file system. A path inside of another one is left out.
  */
-export function masks(view: View, mounts: readonly Mount[]): Mask[] {
+function masks(view: View, mounts: readonly Mount[]): Mask[] {
   const found = new Map<string, Mask>()
   for (const hidden of view.hide) {
     const real = realOf(hidden)
@@ -145,7 +145,7 @@ function aliases(real: string, mounts: readonly Mount[]): string[] {
     .map((one) => join(one.path, within.slice(one.from === '/' ? 0 : one.from.length)))
 }
 
-export function parseMounts(mountinfo: string): Mount[] {
+function parseMounts(mountinfo: string): Mount[] {
   return mountinfo
     .split('\n')
     .filter(Boolean)
@@ -215,6 +215,9 @@ function makeLink(to: string, path: string): void {
   } catch {}
 }
 
-export function readMountinfo(): string {
+function readMountinfo(): string {
   return readFileSync('/proc/self/mountinfo', 'utf8')
 }
+
+export type { View, Mask, OwnFolders }
+export { createView, mountTable, bubblewrapOptions, masks, parseMounts, readMountinfo }

@@ -4,7 +4,7 @@ import type { Sql } from '../sql/sql.ts'
 import type { Migration } from './migration.ts'
 
 /** What an engine hands in: how to put statements into one transaction, and the time for the record. */
-export type MigrateOptions = {
+type MigrateOptions = {
   readonly now: number
   transaction(work: () => Promise<void>): Promise<void>
 }
@@ -13,7 +13,7 @@ export type MigrateOptions = {
  * Brings a database up to the last migration, each in a transaction of its own together with its record, so that a kill leaves one version or the next.
  * Throws `StoreRefused` when the database was made by a newer program, or by other migrations than these.
  */
-export async function migrate(sql: Sql, migrations: readonly Migration[], options: MigrateOptions): Promise<void> {
+async function migrate(sql: Sql, migrations: readonly Migration[], options: MigrateOptions): Promise<void> {
   await sql.run(
     'create table if not exists migration (version bigint primary key, name text not null, checksum text not null, applied_at bigint not null)',
   )
@@ -46,8 +46,11 @@ export async function migrate(sql: Sql, migrations: readonly Migration[], option
 }
 
 /** SHA-256 over both engines' statements: a migration is one thing, whichever half of it was changed. */
-export function checksum(migration: Migration): string {
+function checksum(migration: Migration): string {
   return createHash('sha256')
     .update(JSON.stringify([migration.version, migration.sqlite, migration.postgres]))
     .digest('hex')
 }
+
+export type { MigrateOptions }
+export { migrate, checksum }

@@ -8,13 +8,13 @@ const channel = 'capstan'
 // PostgreSQL refuses a notification of 8,000 bytes.
 const longestMessage = 7900
 
-export type PostgresBus = StoreBus & { close(): Promise<void> }
+type PostgresBus = StoreBus & { close(): Promise<void> }
 
 /**
  * A bus over LISTEN and NOTIFY, on a connection of its own that comes back by itself. What is said while it is away is lost to others, as the port
  * allows; own messages are delivered without the database.
  */
-export function postgresBus(makeClient: () => Client, options: { id: string; clock: Clock; log: Log }): PostgresBus {
+function postgresBus(makeClient: () => Client, options: { id: string; clock: Clock; log: Log }): PostgresBus {
   const { id, clock, log } = options
   const local = localBus((error) => log.error('store.listener_failed', { error }))
   let client: Client | null = null
@@ -91,3 +91,6 @@ export function postgresBus(makeClient: () => Client, options: { id: string; clo
     },
   }
 }
+
+export type { PostgresBus }
+export { postgresBus }

@@ -5,7 +5,7 @@ import type { Raw, Sql, Value } from '../sql/sql.ts'
 import { duplicateKey } from '../sql/unique.ts'
 
 /** A pool or one of its clients. */
-export type Queryable = { query(config: { text: string; name?: string; values?: unknown[] }): Promise<QueryResult<Raw>> }
+type Queryable = { query(config: { text: string; name?: string; values?: unknown[] }): Promise<QueryResult<Raw>> }
 
 // A server keeps what is prepared for as long as the connection lives: lists put together from rare filters stay unnamed beyond this.
 const namedStatements = 1000
@@ -24,7 +24,7 @@ function statement(text: string): { text: string; name?: string } {
 }
 
 /** Sends one statement, with errors translated. */
-export async function query(target: Queryable, text: string, values: readonly Value[] = []): Promise<QueryResult<Raw>> {
+async function query(target: Queryable, text: string, values: readonly Value[] = []): Promise<QueryResult<Raw>> {
   try {
     return await target.query({ ...statement(text), values: values.map(storable) })
   } catch (error) {
@@ -33,7 +33,7 @@ export async function query(target: Queryable, text: string, values: readonly Va
 }
 
 /** Sends one statement that is needed once: nothing is kept of it. */
-export async function command(target: Queryable, text: string): Promise<QueryResult<Raw>> {
+async function command(target: Queryable, text: string): Promise<QueryResult<Raw>> {
   try {
     return await target.query({ text })
   } catch (error) {
@@ -46,7 +46,7 @@ export async function command(target: Queryable, text: string): Promise<QueryRes
 const mayBreak = /^(insert into|update) (user_account|resource|api_key|schedule)\b/
 
 /** The statements' executor over a pool, or over one client in a transaction. */
-export function sqlOver(target: Queryable, options: { transaction: Transaction | null }): Sql {
+function sqlOver(target: Queryable, options: { transaction: Transaction | null }): Sql {
   const { transaction } = options
   const send = async (text: string, values: readonly Value[] | undefined) => {
     if (transaction?.ended) throw new Error('A write was used after it had ended')
@@ -66,7 +66,7 @@ export function sqlOver(target: Queryable, options: { transaction: Transaction |
 }
 
 /** What is known of a transaction while its closure runs. */
-export type Transaction = { ended: boolean; conflict: Conflict | null }
+type Transaction = { ended: boolean; conflict: Conflict | null }
 
 async function guarded(target: Queryable, text: string, values: readonly Value[] | undefined): Promise<QueryResult<Raw>> {
   await query(target, 'savepoint guarded')
@@ -84,7 +84,7 @@ async function guarded(target: Queryable, text: string, values: readonly Value[]
 const unavailable = /^(08|53|57P|58|25006|XX)/
 
 /** PostgreSQL's error, or that of the way to it, as one of the port's; as it is when the statement itself is wrong. */
-export function translate(error: unknown): unknown {
+function translate(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const { code, table, constraint } = error as { code?: unknown; table?: unknown; constraint?: unknown } // the fields of the wire protocol's error
   if (!('severity' in error)) return new StoreUnavailable('The database cannot be reached.', { cause: error })
@@ -96,3 +96,6 @@ export function translate(error: unknown): unknown {
   if (typeof code === 'string' && unavailable.test(code)) return new StoreUnavailable(`The database cannot be used now (${code}).`, { cause: error })
   return error
 }
+
+export type { Queryable, Transaction }
+export { query, command, sqlOver, translate }

@@ -14,7 +14,7 @@ import { postgresBus } from './bus.ts'
 import { command, query, sqlOver, translate } from './connection.ts'
 import { inTransaction, retrying } from './transaction.ts'
 
-export type PostgresOptions = {
+type PostgresOptions = {
   /** `postgres://user:password@host:port/database`, of the database itself: a pooler that shares connections between transactions breaks it. */
   readonly url: string
   readonly log: Log
@@ -33,7 +33,7 @@ const oldestVersion = 150_000
 const migrationLock = 0x6361_7073
 
 /** The store in a PostgreSQL database, which several servers may share. Throws `StoreRefused` when the database cannot be used. */
-export async function openPostgresStore({ url, log, clock }: PostgresOptions): Promise<Store> {
+async function openPostgresStore({ url, log, clock }: PostgresOptions): Promise<Store> {
   // Loaded here, because a server with SQLite shall not pay for it.
   const { default: pg } = await import('pg')
   const config: PoolConfig = {
@@ -99,7 +99,7 @@ async function prepare(pool: Pool, now: number, log: Log): Promise<void> {
 }
 
 /** An executor for migrations, whose statements are needed once. */
-export function unprepared(client: Parameters<typeof command>[0]): Sql {
+function unprepared(client: Parameters<typeof command>[0]): Sql {
   const kept = sqlOver(client, { transaction: null })
   return { ...kept, run: async (text, values) => (values === undefined ? ((await command(client, text)).rowCount ?? 0) : kept.run(text, values)) }
 }
@@ -198,3 +198,6 @@ function readerOver(pool: Pool, closed: () => boolean): Sql {
 function reasonOf(error: StoreUnavailable): string {
   return (error.cause instanceof Error ? error.cause.message : error.message).replace(/\s+/g, ' ')
 }
+
+export type { PostgresOptions }
+export { openPostgresStore, unprepared }

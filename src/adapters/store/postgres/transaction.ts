@@ -5,10 +5,10 @@ import type { Sql } from '../sql/sql.ts'
 import { command, sqlOver, translate } from './connection.ts'
 import type { Transaction } from './connection.ts'
 
-export type Isolation = 'read committed' | 'serializable' | 'repeatable read, read only'
+type Isolation = 'read committed' | 'serializable' | 'repeatable read, read only'
 
 /** Runs `work` once in a transaction on a client of its own. Throws `Conflict` when it has to be done again. */
-export async function inTransaction<T>(pool: Pool, isolation: Isolation, work: (sql: Sql) => Promise<T>): Promise<T> {
+async function inTransaction<T>(pool: Pool, isolation: Isolation, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = await pool.connect().catch((error: unknown) => {
     throw translate(error)
   })
@@ -46,7 +46,7 @@ async function undone(rollback: () => Promise<unknown>): Promise<boolean> {
 const attempts = 20
 
 /** Repeats what lost against another transaction. From the second try on, works of this process wait for each other, so that each gets through. */
-export function retrying(pause: (ms: number) => Promise<void>): <T>(work: () => Promise<T>) => Promise<T> {
+function retrying(pause: (ms: number) => Promise<void>): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve()
   const alone = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = last.then(work)
@@ -65,3 +65,6 @@ export function retrying(pause: (ms: number) => Promise<void>): <T>(work: () => 
     }
   }
 }
+
+export type { Isolation }
+export { inTransaction, retrying }

@@ -16,7 +16,7 @@ const apiKeys = codec<ApiKeyRow>('api_key', {
 
 const insertText = apiKeys.insert()
 
-export function apiKeyTable(sql: Sql): ApiKeyTable {
+function apiKeyTable(sql: Sql): ApiKeyTable {
   const one = async (column: 'id' | 'secret_hash', value: string) => {
     const raw = await sql.one(`select ${apiKeys.list} from api_key where ${column} = ?`, [value])
     return raw === null ? null : apiKeys.decode(raw)
@@ -39,3 +39,5 @@ export function apiKeyTable(sql: Sql): ApiKeyTable {
     },
   }
 }
+
+export { apiKeyTable }

@@ -7,7 +7,7 @@ import type { Order } from './page.ts'
 import { equal } from './sql.ts'
 import type { Sql } from './sql.ts'
 
-export const auditEvents = codec<AuditRow>('audit_event', {
+const auditEvents = codec<AuditRow>('audit_event', {
   id: 'text',
   at: 'time',
   actor_id: 'text',
@@ -32,7 +32,7 @@ const newestFirst: Order = {
   direction: 'desc',
 }
 
-export function auditTable(sql: Sql): AuditTable {
+function auditTable(sql: Sql): AuditTable {
   return {
     async append(rows) {
       await insertMany(sql, auditEvents, rows)
@@ -60,3 +60,5 @@ export function auditTable(sql: Sql): AuditTable {
     },
   }
 }
+
+export { auditEvents, auditTable }

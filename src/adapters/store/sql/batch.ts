@@ -13,8 +13,8 @@ import { memberOf } from './unique.ts'
 import { acceptIn, advanceIn, emptyWorld, joined, nameOf, Crossed, queueOf, recordOf } from './world.ts'
 import type { KnownRun, KnownStep, World } from './world.ts'
 
-export type Act = { readonly what: 'accept'; readonly act: AcceptAct } | { readonly what: 'advance'; readonly act: AdvanceAct }
-export type ActResult = AcceptResult | AdvanceResult
+type Act = { readonly what: 'accept'; readonly act: AcceptAct } | { readonly what: 'advance'; readonly act: AdvanceAct }
+type ActResult = AcceptResult | AdvanceResult
 
 const slots = codec<{ schedule_id: string; at: number; run_id: string }>('schedule_slot', { schedule_id: 'text', at: 'time', run_id: 'text' })
 const gauges = codec<{ name: string; active: number }>('gauge', { name: 'text', active: 'number' })
@@ -23,7 +23,7 @@ const gauges = codec<{ name: string; active: number }>('gauge', { name: 'text', 
  * Carries out acts in their order by a handful of statements on sets, inside the transaction of `sql`. Throws when one of them cannot go through with the
  * others (another server was faster, a row is there already): then the transaction must be undone, and the acts carried out one by one.
  */
-export async function runBatch(sql: Sql, acts: readonly Act[]): Promise<ActResult[]> {
+async function runBatch(sql: Sql, acts: readonly Act[]): Promise<ActResult[]> {
   const world = await load(sql, acts)
   const results = acts.map((act) => (act.what === 'accept' ? acceptIn(world, act.act) : advanceIn(world, act.act)))
   await save(sql, world)
@@ -202,3 +202,6 @@ function byMembers<Row extends object, Item extends { patch: Partial<Row> }>(ite
   }
   return [...groups.values()]
 }
+
+export type { Act, ActResult }
+export { runBatch }

@@ -14,7 +14,7 @@ const grants = codec<GrantRow>('grant_entry', {
 
 const setText = `${grants.insert()} on conflict (resource_id, subject_id) do update set level = excluded.level, extras = excluded.extras`
 
-export function grantTable(sql: Sql): GrantTable {
+function grantTable(sql: Sql): GrantTable {
   return {
     async set(row) {
       await sql.run(setText, grants.values(row))
@@ -49,3 +49,5 @@ export function grantTable(sql: Sql): GrantTable {
     },
   }
 }
+
+export { grantTable }

@@ -2,7 +2,7 @@ import type { IdempotencyRecord, IdempotencyTable } from '../../../ports/store/r
 import { codec } from './codec.ts'
 import type { Sql } from './sql.ts'
 
-export const idempotency = codec<IdempotencyRecord>('idempotency', {
+const idempotency = codec<IdempotencyRecord>('idempotency', {
   identity: 'text',
   route: 'text',
   key: 'text',
@@ -13,7 +13,7 @@ export const idempotency = codec<IdempotencyRecord>('idempotency', {
 
 const putText = `${idempotency.insert()} on conflict (identity, route, key) do nothing`
 
-export function idempotencyTable(sql: Sql): IdempotencyTable {
+function idempotencyTable(sql: Sql): IdempotencyTable {
   const get = async (identity: string, route: string, key: string) => {
     const raw = await sql.one(`select ${idempotency.list} from idempotency where identity = ? and route = ? and key = ?`, [identity, route, key])
     return raw === null ? null : idempotency.decode(raw)
@@ -27,3 +27,5 @@ export function idempotencyTable(sql: Sql): IdempotencyTable {
     prune: (before) => sql.run('delete from idempotency where at < ?', [before]),
   }
 }
+
+export { idempotency, idempotencyTable }

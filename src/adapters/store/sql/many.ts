@@ -9,7 +9,7 @@ const piece = 500
  * Inserts rows of one table and gives how many went in, by one statement for many where a round trip is what costs (PostgreSQL). `conflict` is the rest of the statement; `further`
  * are columns that no row shows, with one value for all rows.
  */
-export async function insertMany<Row extends object>(
+async function insertMany<Row extends object>(
   sql: Sql,
   codec: Codec<Row>,
   rows: readonly Row[],
@@ -46,8 +46,10 @@ function setInsert<Row extends object>(sql: Sql, codec: Codec<Row>, further: rea
 }
 
 /** The type of the column of a member. */
-export function columnType(kind: Kind): ColumnType {
+function columnType(kind: Kind): ColumnType {
   if (kind === 'int' || kind === 'time') return 'bigint'
   if (kind === 'number') return 'double precision'
   return kind === 'bool' || kind === 'level' ? 'smallint' : 'text'
 }
+
+export { insertMany, columnType }

@@ -3,7 +3,7 @@ import { resources } from './resource.ts'
 import type { Sql } from './sql.ts'
 import { users } from './user.ts'
 
-export function memberTable(sql: Sql): MemberTable {
+function memberTable(sql: Sql): MemberTable {
   return {
     async add(groupId, userId, at) {
       const text = 'insert into group_member (group_id, user_id, created_at) values (?, ?, ?) on conflict (group_id, user_id) do nothing'
@@ -23,3 +23,5 @@ export function memberTable(sql: Sql): MemberTable {
     },
   }
 }
+
+export { memberTable }

@@ -6,13 +6,13 @@ import { where } from './sql.ts'
 import type { Part, Raw, Sql, Value } from './sql.ts'
 
 /** The members that a list is ordered by; the last makes the order total, so that no row is shown twice or left out. */
-export type Order = {
+type Order = {
   readonly by: readonly { readonly column: string; readonly kind: 'text' | 'number' }[]
   readonly direction: 'asc' | 'desc'
 }
 
 /** What comes after the page before. A cursor is sent by the caller, so its parts are checked here: a text bound to a number breaks a statement. */
-export function keyset(order: Order, page: PageRequest): Part | null {
+function keyset(order: Order, page: PageRequest): Part | null {
   if (page.after === null) return null
   const { after } = page
   const fits =
@@ -26,7 +26,7 @@ export function keyset(order: Order, page: PageRequest): Part | null {
 }
 
 /** One page of a table in one statement. */
-export async function readPage<Row extends object>(
+async function readPage<Row extends object>(
   sql: Sql,
   options: {
     codec: Codec<Row>
@@ -48,3 +48,6 @@ export async function readPage<Row extends object>(
   const made = pageOf(rows, page.limit, ({ row, raw }) => options.position(row, raw))
   return { items: made.items.map(({ row }) => row), next: made.next }
 }
+
+export type { Order }
+export { keyset, readPage }

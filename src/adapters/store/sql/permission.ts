@@ -27,7 +27,7 @@ function counted(viewer: Viewer): Value[] {
 }
 
 /** The condition that the viewer holds `need` on the resource `r`; `owner` is the SQL under which the owner of `r` holds everything, or null. */
-export function holds(viewer: Viewer, need: Level, owner: string | null): Part {
+function holds(viewer: Viewer, need: Level, owner: string | null): Part {
   if (viewer.administrator || need === 'none') return { text: '1 = 1', values: [] }
   const grant = `exists (select 1 from grant_entry g where g.resource_id in (r.id, 'kind:' || r.kind) and g.level >= ? and ${counts('r.private')})`
   const values = [rank(need), ...counted(viewer)]
@@ -36,7 +36,7 @@ export function holds(viewer: Viewer, need: Level, owner: string | null): Part {
 }
 
 /** The statement that gives `level` and `extras` of all grants that count for the viewer on one resource. */
-export function grantsOn(resource: { id: string; kind: string; private: boolean }, viewer: Viewer): Part {
+function grantsOn(resource: { id: string; kind: string; private: boolean }, viewer: Viewer): Part {
   return {
     text: `select g.level, g.extras from grant_entry g where g.resource_id in (?, ?) and ${counts('cast(? as smallint)')}`,
     values: [resource.id, `kind:${resource.kind}`, resource.private ? 1 : 0, ...counted(viewer)],
@@ -47,7 +47,7 @@ export function grantsOn(resource: { id: string; kind: string; private: boolean 
 const ownedKinds = `r.kind in ('repository', 'gist')`
 
 /** The condition that the viewer may see what belongs to the resource in `column`, or was started by the user in `starter`. */
-export function seesThrough(viewer: Viewer | null, column: string, starter: string | null): Part | null {
+function seesThrough(viewer: Viewer | null, column: string, starter: string | null): Part | null {
   if (viewer === null || viewer.administrator) return null
   const held = holds(viewer, 'read', ownedKinds)
   const through = `exists (select 1 from resource r where r.id = ${column} and r.deleted_at is null and ${held.text})`
@@ -56,6 +56,8 @@ export function seesThrough(viewer: Viewer | null, column: string, starter: stri
 }
 
 /** Whether the viewer is the owner, who is never the built-in user for everyone. */
-export function isOwner(resource: { owner_id: string | null }, viewer: Viewer): boolean {
+function isOwner(resource: { owner_id: string | null }, viewer: Viewer): boolean {
   return resource.owner_id !== null && resource.owner_id === self(viewer)
 }
+
+export { holds, grantsOn, seesThrough, isOwner }

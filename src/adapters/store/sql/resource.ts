@@ -9,7 +9,7 @@ import { nextSerial } from './serial.ts'
 import { equal, textList } from './sql.ts'
 import type { Part, Sql } from './sql.ts'
 
-export const resources = codec<ResourceRow>('resource', {
+const resources = codec<ResourceRow>('resource', {
   id: 'text',
   kind: 'text',
   serial: 'int',
@@ -32,7 +32,7 @@ const byNameOrder: Order = { by: [{ column: 'r.name', kind: 'text' }], direction
 // Above every text that begins with the prefix, in byte order.
 const last = '\u{10ffff}'
 
-export function resourceTable(sql: Sql): ResourceTable {
+function resourceTable(sql: Sql): ResourceTable {
   const one = async (condition: string, values: (string | number)[]) => {
     const raw = await sql.one(`select ${resources.list} from resource where ${condition}`, values)
     return raw === null ? null : resources.decode(raw)
@@ -126,3 +126,5 @@ function filtered(filter: ResourceFilter): (Part | null)[] {
     search ? { text: `r.name_key like ? escape '!'`, values: [`%${fold(search).slice(0, 1000).replace(/[!%_]/g, '!$&')}%`] } : null,
   ]
 }
+
+export { resources, resourceTable }

@@ -40,7 +40,7 @@ const byName: Order = {
   direction: 'asc',
 }
 
-export function scheduleTable(sql: Sql): ScheduleTable {
+function scheduleTable(sql: Sql): ScheduleTable {
   const one = async (condition: string, values: string[]) => {
     const raw = await sql.one(`select ${schedules.list} from schedule where ${condition}`, values)
     return raw === null ? null : schedules.decode(raw)
@@ -85,3 +85,5 @@ export function scheduleTable(sql: Sql): ScheduleTable {
       }),
   }
 }
+
+export { scheduleTable }

@@ -30,7 +30,7 @@ const byScope: Order = {
   direction: 'asc',
 }
 
-export function secretTable(sql: Sql): SecretTable {
+function secretTable(sql: Sql): SecretTable {
   return {
     async set(row) {
       await sql.run(setText, secrets.values(row))
@@ -58,3 +58,5 @@ export function secretTable(sql: Sql): SecretTable {
     },
   }
 }
+
+export { secretTable }

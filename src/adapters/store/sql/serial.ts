@@ -1,7 +1,7 @@
 import type { Sql } from './sql.ts'
 
 /** The next number of a counter that starts at 1. Two transactions that count wait for each other, so no number is given twice. */
-export async function nextSerial(sql: Sql, name: string): Promise<number> {
+async function nextSerial(sql: Sql, name: string): Promise<number> {
   const row = await sql.one(
     'insert into serial (name, value) values (?, 1) on conflict (name) do update set value = serial.value + 1 returning value',
     [name],
@@ -10,10 +10,12 @@ export async function nextSerial(sql: Sql, name: string): Promise<number> {
 }
 
 /** Notes that a number was given by somebody else, so that the counter goes on behind it. */
-export async function claimSerial(sql: Sql, name: string, value: number): Promise<void> {
+async function claimSerial(sql: Sql, name: string, value: number): Promise<void> {
   await sql.run(
     `insert into serial (name, value) values (?, ?) on conflict (name)
      do update set value = case when serial.value < excluded.value then excluded.value else serial.value end`,
     [name, value],
   )
 }
+
+export { nextSerial, claimSerial }

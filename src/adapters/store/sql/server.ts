@@ -11,7 +11,7 @@ const servers = codec<ServerRow>('server', { id: 'text', host: 'text', boot: 'te
 const beatText = `${servers.insert()} on conflict (id) do update
   set host = excluded.host, boot = excluded.boot, started_at = excluded.started_at, lease_until = excluded.lease_until`
 
-export function serverTable(sql: Sql): ServerTable {
+function serverTable(sql: Sql): ServerTable {
   return {
     async beat(row) {
       await sql.run(beatText, servers.values(row))
@@ -42,3 +42,5 @@ export function serverTable(sql: Sql): ServerTable {
     },
   }
 }
+
+export { serverTable }

@@ -15,7 +15,7 @@ const sessions = codec<SessionRow>('session', {
 
 const insertText = sessions.insert()
 
-export function sessionTable(sql: Sql): SessionTable {
+function sessionTable(sql: Sql): SessionTable {
   return {
     async insert(row) {
       await sql.run(insertText, sessions.values(row))
@@ -33,3 +33,5 @@ export function sessionTable(sql: Sql): SessionTable {
     prune: (before) => sql.run('delete from session where expires_at < ?', [before]),
   }
 }
+
+export { sessionTable }

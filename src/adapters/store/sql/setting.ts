@@ -2,7 +2,7 @@ import type { JsonObject } from '../../../core/kernel/json.ts'
 import type { SettingTable } from '../../../ports/store/tables.ts'
 import type { Sql } from './sql.ts'
 
-export function settingTable(sql: Sql): SettingTable {
+function settingTable(sql: Sql): SettingTable {
   const get = async (key: string): Promise<JsonObject | null> => {
     const raw = await sql.one('select value from setting where key = ?', [key])
     return raw === null ? null : (JSON.parse(String(raw.value)) as JsonObject) // written by the functions below only
@@ -22,3 +22,5 @@ export function settingTable(sql: Sql): SettingTable {
     },
   }
 }
+
+export { settingTable }

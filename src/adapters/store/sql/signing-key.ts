@@ -7,7 +7,7 @@ const signingKeys = codec<SigningKeyRow>('signing_key', { id: 'text', user_id: '
 
 const insertText = signingKeys.insert()
 
-export function signingKeyTable(sql: Sql): SigningKeyTable {
+function signingKeyTable(sql: Sql): SigningKeyTable {
   return {
     async insert(row) {
       await sql.run(insertText, signingKeys.values(row))
@@ -21,3 +21,5 @@ export function signingKeyTable(sql: Sql): SigningKeyTable {
     },
   }
 }
+
+export { signingKeyTable }

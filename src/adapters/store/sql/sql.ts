@@ -1,14 +1,14 @@
 /** What can be bound to a `?`: booleans are 0 and 1, documents are text, times are epoch milliseconds. */
-export type Value = string | number | null
+type Value = string | number | null
 
 /** A row as the engine gives it: members are column names. */
-export type Raw = Record<string, unknown>
+type Raw = Record<string, unknown>
 
 /**
  * The whole of what the statements need of an engine. Placeholders are `?` everywhere. Errors come out translated: `DuplicateKey`,
  * `StoreUnavailable`, or what the engine threw when the statement itself is wrong.
  */
-export type Sql = {
+type Sql = {
   readonly dialect: Dialect
   all(text: string, values?: readonly Value[]): Promise<Raw[]>
   one(text: string, values?: readonly Value[]): Promise<Raw | null>
@@ -17,7 +17,7 @@ export type Sql = {
 }
 
 /** Where the two engines speak differently: pieces of text, nothing else. */
-export type Dialect = {
+type Dialect = {
   readonly name: 'sqlite' | 'postgres'
   /** A subquery that gives the members of one bound JSON list of texts. */
   readonly texts: string
@@ -29,9 +29,9 @@ export type Dialect = {
   records(columns: Readonly<Record<string, ColumnType>>): string
 }
 
-export type ColumnType = 'text' | 'bigint' | 'smallint' | 'double precision'
+type ColumnType = 'text' | 'bigint' | 'smallint' | 'double precision'
 
-export const sqliteDialect: Dialect = {
+const sqliteDialect: Dialect = {
   name: 'sqlite',
   texts: 'select value from json_each(?)',
   forUpdate: '',
@@ -42,7 +42,7 @@ export const sqliteDialect: Dialect = {
   },
 }
 
-export const postgresDialect: Dialect = {
+const postgresDialect: Dialect = {
   name: 'postgres',
   texts: 'select json_array_elements_text(cast(? as json))',
   forUpdate: ' for update',
@@ -54,44 +54,47 @@ export const postgresDialect: Dialect = {
 }
 
 /** The value as both engines can keep it: PostgreSQL has no NUL and no half characters in texts, so neither has SQLite, or rows could not move. */
-export function storable<T extends Value>(value: T): T {
+function storable<T extends Value>(value: T): T {
   if (typeof value !== 'string') return value
   if (value.isWellFormed() && !value.includes('\0')) return value
   return value.toWellFormed().replaceAll('\0', '\u{fffd}') as T & string // a text for a text
 }
 
 /** The value to bind for `texts`. */
-export function textList(values: readonly string[]): string {
+function textList(values: readonly string[]): string {
   return JSON.stringify(values.map(storable))
 }
 
 /** The value to bind for `records`. */
-export function recordList(records: readonly Readonly<Record<string, Value>>[]): string {
+function recordList(records: readonly Readonly<Record<string, Value>>[]): string {
   return JSON.stringify(records, (_, value: unknown) => (typeof value === 'string' ? storable(value) : value))
 }
 
 /** Another transaction was faster at the same rows: the same work, done again, can succeed. */
-export class Conflict extends Error {
+class Conflict extends Error {
   override readonly name = 'Conflict'
 }
 
 /** A piece of a statement with the values of its placeholders. */
-export type Part = { readonly text: string; readonly values: readonly Value[] }
+type Part = { readonly text: string; readonly values: readonly Value[] }
 
 /** `where …` of all parts that are there, or nothing. */
-export function where(parts: readonly (Part | null)[]): Part {
+function where(parts: readonly (Part | null)[]): Part {
   const present = parts.filter((part) => part !== null)
   if (present.length === 0) return { text: '', values: [] }
   return { text: ` where ${present.map((part) => part.text).join(' and ')}`, values: present.flatMap((part) => part.values) }
 }
 
 /** `column = ?`, or nothing when there is nothing to compare with. */
-export function equal(column: string, value: Value | undefined): Part | null {
+function equal(column: string, value: Value | undefined): Part | null {
   if (value === undefined) return null
   return value === null ? { text: `${column} is null`, values: [] } : { text: `${column} = ?`, values: [value] }
 }
 
 /** `column in (…)`, or nothing without a list. */
-export function among(sql: Sql, column: string, values: readonly string[] | undefined): Part | null {
+function among(sql: Sql, column: string, values: readonly string[] | undefined): Part | null {
   return values === undefined ? null : { text: `${column} in (${sql.dialect.texts})`, values: [textList(values)] }
 }
+
+export type { Value, Raw, Sql, Dialect, ColumnType, Part }
+export { sqliteDialect, postgresDialect, storable, textList, recordList, Conflict, where, equal, among }

@@ -18,7 +18,7 @@ import { stepTable } from './step.ts'
 import { userTable } from './user.ts'
 
 /** All tables over one executor: a connection, a transaction, or a pool. */
-export function tablesOver(sql: Sql): Tables {
+function tablesOver(sql: Sql): Tables {
   return {
     users: userTable(sql),
     sessions: sessionTable(sql),
@@ -38,3 +38,5 @@ export function tablesOver(sql: Sql): Tables {
     idempotency: idempotencyTable(sql),
   }
 }
+
+export { tablesOver }

@@ -19,12 +19,14 @@ const members: Readonly<Record<string, string>> = {
 }
 
 /** The name of a table in the port. */
-export function memberOf(table: string): string {
+function memberOf(table: string): string {
   return members[table] ?? table
 }
 
 /** The error for a broken uniqueness in a table and its column, both as the engine calls them. */
-export function duplicateKey(table: string, column: string, cause: unknown): DuplicateKey {
+function duplicateKey(table: string, column: string, cause: unknown): DuplicateKey {
   const shown = column === 'name_key' ? 'name' : column === 'email_key' ? 'email' : column
   return new DuplicateKey(`${memberOf(table)}.${shown}`, { cause })
 }
+
+export { memberOf, duplicateKey }

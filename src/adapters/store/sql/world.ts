@@ -11,16 +11,13 @@ import { storable } from './sql.ts'
  */
 
 /** What is known of a run that was there before, and what shall become of it. */
-export type KnownRun = Pick<
-  RunRow,
-  'id' | 'owner' | 'fence' | 'state' | 'kind' | 'namespace' | 'name' | 'active' | 'listed' | 'version' | 'created_at'
-> & {
+type KnownRun = Pick<RunRow, 'id' | 'owner' | 'fence' | 'state' | 'kind' | 'namespace' | 'name' | 'active' | 'listed' | 'version' | 'created_at'> & {
   patch: Partial<RunRow>
 }
-export type KnownStep = Pick<StepRow, 'run_id' | 'key' | 'state' | 'reason' | 'attempt' | 'held'> & { patch: Partial<StepRow> }
+type KnownStep = Pick<StepRow, 'run_id' | 'key' | 'state' | 'reason' | 'attempt' | 'held'> & { patch: Partial<StepRow> }
 type Named = Pick<RunRow, 'id' | 'created_at'>
 
-export type World = {
+type World = {
   readonly runs: Map<string, KnownRun>
   readonly steps: Map<string, KnownStep>
   readonly gauges: Map<string, { active: number; readonly before: number }>
@@ -41,7 +38,7 @@ export type World = {
 }
 
 /** A row is there that was not when we looked, or goes in twice. `key` is what callers are told when the act is to blame for it alone. */
-export class Crossed extends Error {
+class Crossed extends Error {
   override readonly name = 'Crossed'
   readonly key: string
 
@@ -56,7 +53,7 @@ const enterable = Object.fromEntries(
   runStates.map((to) => [to, runStates.filter((from) => mayFollow(from, to) || (from === to && !isEnd(to)))]),
 ) as Record<RunState, RunState[]> // one entry per state
 
-export function emptyWorld(): World {
+function emptyWorld(): World {
   return {
     runs: new Map(),
     steps: new Map(),
@@ -70,18 +67,18 @@ export function emptyWorld(): World {
 }
 
 /** One text for several, for the keys of maps: as they will be kept, so that what was read and what was handed in are the same. */
-export function joined(...parts: readonly (string | number)[]): string {
+function joined(...parts: readonly (string | number)[]): string {
   return parts.map(storable).join('\0')
 }
 
-export const nameOf = (run: Pick<RunRow, 'kind' | 'namespace' | 'name'>) => joined(run.kind, run.namespace, run.name)
-export const queueOf = (run: Pick<RunRow, 'kind' | 'namespace'>) => joined(run.kind, run.namespace)
-export const recordOf = (record: IdempotencyRecord) => joined(record.identity, record.route, record.key)
+const nameOf = (run: Pick<RunRow, 'kind' | 'namespace' | 'name'>) => joined(run.kind, run.namespace, run.name)
+const queueOf = (run: Pick<RunRow, 'kind' | 'namespace'>) => joined(run.kind, run.namespace)
+const recordOf = (record: IdempotencyRecord) => joined(record.identity, record.route, record.key)
 
 const isQueued = (run: Pick<RunRow, 'state' | 'active'>) => run.active && (run.state === 'queued' || run.state === 'waiting')
 const holding: readonly StepState[] = ['starting', 'running']
 
-export function acceptIn(world: World, act: AcceptAct): AcceptResult {
+function acceptIn(world: World, act: AcceptAct): AcceptResult {
   const { run, slot, idempotency: record } = act
   const kept = record && world.records.get(recordOf(record))
   if (kept) return { outcome: 'replayed', record: kept }
@@ -114,7 +111,7 @@ export function acceptIn(world: World, act: AcceptAct): AcceptResult {
   return { outcome: 'accepted', started, refused, replaced }
 }
 
-export function advanceIn(world: World, act: AdvanceAct): AdvanceResult {
+function advanceIn(world: World, act: AdvanceAct): AdvanceResult {
   const made = world.made.runs.get(act.run_id)?.row
   const run = made ?? world.runs.get(act.run_id)
   if (run === undefined || run.owner !== act.owner || run.fence !== act.fence) return { fenced: true, started: [], refused: [], children: [] }
@@ -250,3 +247,6 @@ function give(world: World, places: readonly { gauge: string; amount: number }[]
     state.active = Math.max(state.active - amount, 0)
   }
 }
+
+export type { KnownRun, KnownStep, World }
+export { Crossed, emptyWorld, joined, nameOf, queueOf, recordOf, acceptIn, advanceIn }

@@ -9,7 +9,7 @@ import { duplicateKey } from '../sql/unique.ts'
 const cachedStatements = 500
 
 /** One open connection, with its statements kept by their text. */
-export class Connection {
+class Connection {
   readonly db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
 
@@ -72,7 +72,7 @@ function bound(values: readonly Value[]): readonly Value[] {
 }
 
 /** The statements' executor over a connection. `allowed` is asked before each: it throws when the connection may not be used just now. */
-export function sqlOver(connection: Connection, allowed: () => void = () => {}): Sql {
+function sqlOver(connection: Connection, allowed: () => void = () => {}): Sql {
   return {
     dialect: sqliteDialect,
     async all(text, values) {
@@ -104,7 +104,7 @@ const unavailable: Readonly<Record<number, string>> = {
 }
 
 /** SQLite's error as one of the port's, or as it is when the statement itself is wrong. */
-export function translate(error: unknown): unknown {
+function translate(error: unknown): unknown {
   const code = resultCode(error)
   if (code === null || !(error instanceof Error)) return error
   // 2067 unique index, 1555 primary key: "UNIQUE constraint failed: resource.kind, resource.name"
@@ -116,6 +116,8 @@ export function translate(error: unknown): unknown {
   return why === undefined ? error : new StoreUnavailable(`The store cannot be used now: ${why}.`, { cause: error })
 }
 
-export function resultCode(error: unknown): number | null {
+function resultCode(error: unknown): number | null {
   return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : null
 }
+
+export { Connection, sqlOver, translate, resultCode }

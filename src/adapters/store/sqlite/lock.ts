@@ -5,13 +5,13 @@ import { StoreRefused } from '../../../ports/store/store.ts'
 import { resultCode } from './connection.ts'
 
 /** Held while a server uses a data folder. */
-export type FolderLock = { release(): void }
+type FolderLock = { release(): void }
 
 /**
  * Takes a data folder for this process alone, or throws `StoreRefused` naming the process that has it. The lock is one of the operating system on a
  * database file of its own: it dies with the process, however that ends. Nothing else may open that file, or the system would drop the lock.
  */
-export function lockFolder(folder: string): FolderLock {
+function lockFolder(folder: string): FolderLock {
   const pidFile = join(folder, 'capstan.pid')
   const file = join(folder, 'capstan.lock')
   const db = new DatabaseSync(file, { timeout: 0 })
@@ -36,3 +36,6 @@ function readPid(file: string): string {
     return 'unknown'
   }
 }
+
+export type { FolderLock }
+export { lockFolder }

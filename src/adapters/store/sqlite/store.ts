@@ -16,7 +16,7 @@ import { lockFolder } from './lock.ts'
 import type { FolderLock } from './lock.ts'
 import { Maintenance } from './maintenance.ts'
 
-export type SqliteOptions = {
+type SqliteOptions = {
   /** The data folder; made when it is not there. */
   readonly folder: string
   readonly log: Log
@@ -24,7 +24,7 @@ export type SqliteOptions = {
 }
 
 /** The store in one file of a data folder, for one server. Throws `StoreRefused` when another server has the folder, or the file cannot be used. */
-export async function openSqliteStore({ folder, log, clock }: SqliteOptions): Promise<Store> {
+async function openSqliteStore({ folder, log, clock }: SqliteOptions): Promise<Store> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const lock = lockFolder(folder)
   const file = join(folder, 'capstan.db')
@@ -142,3 +142,6 @@ function snapshotReads(connection: Connection): <T>(work: (tables: Tables) => Pr
     return mine
   }
 }
+
+export type { SqliteOptions }
+export { openSqliteStore }
