@@ -10,7 +10,7 @@ type Import = { readonly target: string; readonly typeOnly: boolean; readonly na
 const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
   .map((entry) => read(relative(root, join(entry.parentPath, entry.name))))
-  .filter((source) => !/\.(test|suite)\.ts$/.test(source.name))
+  .filter((source) => !/\.(test|suite)\.ts$|\/testing\//.test(source.name))
 
 function read(name: string): Source {
   const text = readFileSync(join(root, name), 'utf8')

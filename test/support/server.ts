@@ -39,10 +39,17 @@ export type Server = {
   close(): Promise<void>
 }
 
-export type ServerOptions = { readonly environment?: Record<string, string>; readonly parent?: string; readonly record?: Recorder }
+export type ServerOptions = {
+  readonly environment?: Record<string, string>
+  /** Where its folder is made. */
+  readonly parent?: string
+  readonly record?: Recorder
+  /** A command line to start it with, which must become the server itself (`exec`). */
+  readonly wrap?: readonly string[]
+}
 
 /** The real program on a free port with a data folder of its own and an administrator. */
-export async function startServer({ environment = {}, parent = tmpdir(), record }: ServerOptions = {}): Promise<Server> {
+export async function startServer({ environment = {}, parent = tmpdir(), record, wrap = [] }: ServerOptions = {}): Promise<Server> {
   const folder = mkdtempSync(join(parent, 'capstan-server-'))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -63,7 +70,8 @@ export async function startServer({ environment = {}, parent = tmpdir(), record 
   let ended: Promise<number | null>
 
   const start = async () => {
-    child = spawn(process.execPath, [main, 'serve'], { cwd: folder, env: { ...Object.fromEntries(inherited), ...settings } })
+    const [program = '', ...args] = [...wrap, process.execPath, main, 'serve']
+    child = spawn(program, args, { cwd: folder, env: { ...Object.fromEntries(inherited), ...settings } })
     child.stdout?.on('data', (bytes) => (said.out += bytes))
     child.stderr?.on('data', (bytes) => (said.log += bytes))
     // 'exit', not 'close': work that outlives the server may hold its pipes.
