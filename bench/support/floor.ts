@@ -4,15 +4,15 @@ import { randomUUID } from 'node:crypto'
 
 // The floors: the least that could do the same work, as programs of their own.
 //   floor.ts http PORT            a bare node:http server
-//   floor.ts runs PORT DATABASE   POST stores a run and its first step in one group commit; a loop records three no-op steps, four commits a run
+//   floor.ts runs PORT DATABASE   fastify; POST stores a run and its first step in one group commit, and a loop records three no-op steps: four commits a run
 //   floor.ts read PORT            a bare fastify route with the JSON of a user
 
 const [mode, port = '0', database = ''] = process.argv.slice(2)
 if (mode === 'http') createServer((_, answer) => answer.end('ok\n')).listen(Number(port), '127.0.0.1')
-if (mode === 'runs') runs()
+if (mode === 'runs') await runs()
 if (mode === 'read') await read()
 
-function runs(): void {
+async function runs(): Promise<void> {
   const db = new DatabaseSync(database)
   db.exec('pragma journal_mode = wal; pragma synchronous = full')
   db.exec(`create table if not exists run (id text primary key, state text not null, name text not null, created_at integer not null, finished_at integer);
@@ -48,22 +48,19 @@ function runs(): void {
     }
     finished++
   }
-  createServer((request, answer) => {
-    if (request.url === '/finished') return answer.end(String(finished))
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', async () => {
-      const name = String((JSON.parse(Buffer.concat(chunks).toString()) as { name: string }).name)
-      const id = randomUUID()
-      await grouped(() => {
-        newRun.run(id, 'queued', name, Date.now())
-        newStep.run(`${id}-1`, id, 1, 'queued', Date.now())
-      })
-      void carryOut(id)
-      answer.setHeader('content-type', 'application/json')
-      answer.end(JSON.stringify({ id }))
+  const { fastify } = await import('fastify')
+  const http = fastify()
+  http.get('/finished', async () => String(finished))
+  http.post<{ Body: { name: string } }>('/runs', async (request) => {
+    const id = randomUUID()
+    await grouped(() => {
+      newRun.run(id, 'queued', request.body.name, Date.now())
+      newStep.run(`${id}-1`, id, 1, 'queued', Date.now())
     })
-  }).listen(Number(port), '127.0.0.1')
+    void carryOut(id)
+    return { id }
+  })
+  await http.listen({ host: '127.0.0.1', port: Number(port) })
 }
 
 async function read(): Promise<void> {
