@@ -32,7 +32,7 @@ async function carryOutput(options: {
 /** The note that ends a log of which something was dropped. */
 function droppedNote(exit: Exit): Uint8Array | null {
   if (exit.outputDropped <= 0) return null
-  return new TextEncoder().encode(`\n[capstan: ${exit.outputDropped} more bytes of output were not kept]\n`)
+  return new TextEncoder().encode(`\n[capstan: at least ${exit.outputDropped} more bytes of output were not kept]\n`)
 }
 
 export { carryOutput, droppedNote }
