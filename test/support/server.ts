@@ -90,7 +90,11 @@ export async function startServer({ environment = {}, parent = tmpdir(), record,
   }
   const personWith = (name: string, password: string, key: string): Person => ({ ...clientOf(url, key, record), name, password })
   const admin = personWith(adminName, adminPassword, adminKey)
-  await start()
+  await start().catch((error: unknown) => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  })
   return {
     url,
     port,
