@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isObject } from '../../src/core/kernel/json.ts'
 import { operations } from '../../src/core/operations.ts'
 import { openApp } from '../support/app.ts'
+import { pathsBelow } from '../support/files.ts'
 import { makeSource, makingIn } from './matrix-fixtures.ts'
 import { fixtures } from './matrix-table.ts'
 import type { Json } from '../../src/core/kernel/json.ts'
@@ -138,12 +139,14 @@ test('addresses made of hostile names answer, and never with a defect', async ()
 })
 
 test('after all of it nothing was made outside, no defect was logged, and the server answers', async () => {
-  const folders = readdirSync(app.folder, { recursive: true }).map(String)
+  const folders = pathsBelow(app.folder).map(({ path }) => relative(app.folder, path))
   // A branch may be called almost anything, and its name is that of a file of its repository.
   const branches = /^data\/repositories\/[0-9a-f-]{36}\.git\/refs\/heads\//
   expect(folders.filter((path) => path.includes(mark) && !branches.test(path))).toEqual([])
   expect(readdirSync(app.folder)).toEqual(['data'])
-  expect(readdirSync(join(app.folder, 'data', 'repositories')).filter((name) => !/^([0-9a-f-]{36}\.git|\.aside-[0-9a-f-]{36}|\.home)$/.test(name))).toEqual([])
+  expect(
+    readdirSync(join(app.folder, 'data', 'repositories')).filter((name) => !/^([0-9a-f-]{36}\.git|\.aside-[0-9a-f-]{36}|\.home)$/.test(name)),
+  ).toEqual([])
   for (const folder of [process.cwd(), dirname(app.folder), '/', '/tmp']) expect(existsSync(join(folder, mark)), folder).toBe(false)
   expect(app.logged.filter(({ event }) => event === 'operation.failed').map(({ fields }) => String(fields.error))).toEqual([])
   expect((await admin.call('session.get')).status).toBe(200)

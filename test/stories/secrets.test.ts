@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { operations } from '../../src/core/operations.ts'
 import { showing } from '../support/canary.ts'
+import { pathsBelow } from '../support/files.ts'
 import { git, gitUrl, pushTree, shellTask } from '../support/git.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
@@ -165,12 +165,10 @@ test('the server has written none into its log', async () => {
 
 test('no file of the data folder holds one, while the server runs and after it has stopped', async () => {
   const search = () =>
-    readdirSync(server.data, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .flatMap((entry) => {
-        const file = join(entry.parentPath, entry.name)
-        return showing(canaries, file.slice(server.data.length), readFileSync(file, 'latin1'))
-      })
+    pathsBelow(server.data)
+      .filter(({ isFile, path }) => isFile && existsSync(path))
+      .flatMap(({ path }) => showing(canaries, path.slice(server.data.length), readFileSync(path, 'latin1')))
+  expect(pathsBelow(server.data).some(({ path }) => path.endsWith('capstan.db'))).toBe(true)
   expect(search()).toEqual([])
   await server.stop()
   expect(search()).toEqual([])
