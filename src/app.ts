@@ -5,6 +5,7 @@ import { createEgress } from './adapters/egress/egress.ts'
 import { createFileRunLog } from './adapters/run-log/files.ts'
 import { createGit } from './adapters/git/cli.ts'
 import { sweep } from './adapters/git/sweep.ts'
+import { claimFolder } from './adapters/installation/installation.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
 import { readFolder } from './adapters/sample/read-folder.ts'
@@ -82,6 +83,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
     const stopping = new AbortController()
     const shared = config.databaseUrl !== null
     const store = own(await openStore(config, log), (it) => it.close())
+    if (shared) await claimFolder(store, config.data, ids.record())
     await sweep({ root: realpathSync(folder.repositories), log, clock, storage: shared ? 'shared' : 'alone' })
     const process = own(
       await createProcessRuntime({ root: folder.work, unsandboxed: config.unsandboxed === 'allow', hide: [config.data], clock, log }),
