@@ -12,6 +12,7 @@ import { userOperations } from './identity/user-operations.ts'
 import { batchOperations } from './operation/batch.ts'
 import { deployOperations } from './deploy/operations.ts'
 import { eventStream } from './notify/streams.ts'
+import { pullRequestOperations } from './pull-request/operations.ts'
 import { repositoryGroupOperations, repositoryOperations } from './repository/operations.ts'
 import { runOperations } from './run/operations.ts'
 import { runLogStream } from './run/streams.ts'
@@ -34,6 +35,7 @@ export const operations: readonly AnyOperation[] = [
   ...secretOperations,
   ...repositoryOperations,
   ...repositoryGroupOperations,
+  ...pullRequestOperations,
   ...deployOperations,
   ...runOperations,
   ...auditOperations,

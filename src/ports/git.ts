@@ -41,8 +41,17 @@ type Git = {
   blob(id: string, oid: string, options: { limit: number }): Promise<Buffer | null>
   /** Writes the regular files, folders and links of a tree below an existing empty folder; links as links, submodules as empty folders. Nothing is written outside of it. */
   checkout(id: string, tree: string, folder: string, options: { limitBytes: number; limitFiles: number; signal: AbortSignal }): Promise<void>
-  /** Commits reachable from `revision`, newest first. */
-  log(id: string, revision: string, options: { limit: number; skip: number }): Promise<GitCommit[]>
+  /** Commits reachable from `revision`, newest first. `without` leaves out what that commit leads to. */
+  log(id: string, revision: string, options: { limit: number; skip: number; without?: string }): Promise<GitCommit[]>
+  /** The best commit that both lead to; null when there is none. `theirs` may be in the storage `source` only. */
+  mergeBase(id: string, ours: string, theirs: string, options?: { source?: string }): Promise<string | null>
+  /** Whether two commits can be put together, and if not, which files are in the way (a thousand at most). Nothing is kept. */
+  tryMerge(id: string, ours: string, theirs: string, options: { source: string; signal: AbortSignal }): Promise<GitMergeTry>
+  /**
+   * Brings a commit of the storage `source` into a branch, durably, with everything that it leads to. 'conflict' when the branch is not at `ours`. As of
+   * `commit`, `onMade` is told the new commit before the branch moves; throwing leaves the branch.
+   */
+  merge(id: string, merge: GitMerge, options: { signal: AbortSignal; onMade?: (commit: string) => Promise<void> }): Promise<GitMerged | 'conflict'>
 
   /** One request of the smart protocol. Bounded in number: `GitBusy` when the queue is full. */
   serve(request: GitServeRequest): Promise<GitServeAnswer>
@@ -72,6 +81,21 @@ type GitFile = {
   readonly content: Uint8Array | null
   readonly executable?: boolean
 }
+
+type GitMerge = {
+  /** The full name of the branch: `refs/heads/…`. */
+  readonly branch: string
+  /** Where the branch must be. */
+  readonly ours: string
+  readonly theirs: string
+  /** The storage that `theirs` is in. */
+  readonly source: string
+  /** The commit to be made; null: the branch moves to `theirs`, which must come after `ours`. */
+  readonly commit: { readonly author: GitSignature; readonly message: string } | null
+}
+
+type GitMergeTry = { readonly tree: string } | { readonly conflicts: readonly string[] }
+type GitMerged = { readonly commit: string } | { readonly conflicts: readonly string[] }
 
 type GitEntry = {
   readonly name: string
@@ -131,5 +155,19 @@ class GitContentRefused extends Error {
   override readonly name = 'GitContentRefused'
 }
 
-export type { Git, RefUpdate, GitChange, GitFile, GitEntry, GitCommit, GitSignature, GitService, GitServeRequest, GitServeAnswer }
+export type {
+  Git,
+  RefUpdate,
+  GitChange,
+  GitFile,
+  GitMerge,
+  GitMergeTry,
+  GitMerged,
+  GitEntry,
+  GitCommit,
+  GitSignature,
+  GitService,
+  GitServeRequest,
+  GitServeAnswer,
+}
 export { GitBusy, GitUnavailable, GitTimeout, GitProtocolError, GitContentRefused }

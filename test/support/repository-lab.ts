@@ -25,6 +25,7 @@ import type { Level } from '../../src/core/kernel/level.ts'
 import type { Principal } from '../../src/core/identity/principal.ts'
 import type { Fault } from '../../src/core/kernel/fault.ts'
 import type { LogFields } from '../../src/core/kernel/log.ts'
+import type { AnyOperation } from '../../src/core/operation/operation.ts'
 import type { Services } from '../../src/core/operation/services.ts'
 import type { RepositoryView } from '../../src/core/repository/view.ts'
 import type { UserRow } from '../../src/ports/store/rows.ts'
@@ -34,7 +35,7 @@ export type RepositoryLab = Awaited<ReturnType<typeof openRepositoryLab>>
 const origin = { via: 'test', peer: '127.0.0.1', requestId: 'test' }
 
 /** Repositories over a real store and real git, in a folder of their own: what `createApp` builds, without runs. */
-export async function openRepositoryLab() {
+export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
   const folder = mkdtempSync(join(tmpdir(), 'capstan-repositories-'))
   const logged: { level: string; event: string; fields: LogFields }[] = []
   const note =
@@ -55,7 +56,7 @@ export async function openRepositoryLab() {
       reservedSegments: new Set(['api', 'v1', 'healthz']),
       trustedIdentityPeers: [],
     },
-    registry: createRegistry([...repositoryOperations, ...repositoryGroupOperations]),
+    registry: createRegistry([...repositoryOperations, ...repositoryGroupOperations, ...further]),
     clock,
     ids,
     log,

@@ -11,6 +11,7 @@ import type { GitHost, GitLog } from './environment.ts'
 import { adoptHead } from './head.ts'
 import { forkRepository } from './fork.ts'
 import { createGate } from './gate.ts'
+import { mergeBase, mergeInto, tryMerge } from './merge.ts'
 import { isOid, isRefName } from './names.ts'
 import { described, findEntry, readCommit, readTree } from './objects.ts'
 import { runGit, unavailable } from './process.ts'
@@ -144,15 +145,18 @@ export function createGit(options: GitOptions): Git {
         return bytes
       }),
     checkout: (id, tree, folder, limits) => checkoutTree(host, at(id), tree, folder, limits),
-    async log(id, revision, { limit, skip }) {
+    async log(id, revision, { limit, skip, without }) {
       const commit = await git.resolve(id, revision)
       if (commit === null) return []
       const bounds = [`--max-count=${Math.max(0, Math.min(Math.trunc(limit), longestLog))}`, `--skip=${Math.max(0, Math.trunc(skip))}`]
-      const { exit, stdout } = await runGit(host, [`--git-dir=${at(id)}`, 'rev-list', ...bounds, commit, '--'], { directory: at(id) })
+      const { exit, stdout } = await runGit(host, [`--git-dir=${at(id)}`, 'rev-list', ...bounds, commit, ...(without !== undefined && isOid(without) ? [`^${without}`] : []), '--'], { directory: at(id) })
       if (exit.code !== 0) throw unavailable('rev-list', exit)
       const ids = stdout.toString('latin1').split('\n').filter(isOid)
       return read(id, (reader) => Promise.all(ids.map((oid) => readCommit(reader, oid))))
     },
+    mergeBase: (id, ours, theirs, { source = id } = {}) => mergeBase(host, at(id), { ours, theirs, source: at(source) }),
+    tryMerge: (id, ours, theirs, { source, signal }) => tryMerge({ host, gate }, at(id), { ours, theirs, source: at(source) }, signal),
+    merge: (id, merge, options) => mergeInto({ host, gate, refs, refWriter, writers }, at(id), { ...merge, source: at(merge.source) }, options),
 
     serve: (request) => serving.serve(request),
     async close() {

@@ -124,4 +124,4 @@ async function removeCrashReports(directory: string): Promise<void> {
 }
 
 export type { CommitParts }
-export { commitFiles }
+export { commitFiles, plain }

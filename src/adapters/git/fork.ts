@@ -30,7 +30,7 @@ async function forkRepository(
           .filter((line) => line !== '')
           .map((line) => line.slice(0, 40)),
       )
-      await copyObjects(host, source.directory, copy, [...tips], options.timeoutMs)
+      await copyObjects(host, source.directory, copy, [...tips], options)
       // All refs in one file and one sync. The list is sorted by git in the order that the file needs.
       await writeDurably(`${copy}/packed-refs`, `# pack-refs with: sorted \n${refs}`)
     }
@@ -43,8 +43,16 @@ async function forkRepository(
   }
 }
 
-async function copyObjects(host: GitHost, from: string, to: string, tips: readonly string[], timeoutMs: number): Promise<void> {
-  const packing = startGit(host, [`--git-dir=${from}`, 'pack-objects', '--revs', '--stdout', '--delta-base-offset', '--quiet'], { directory: from })
+/** Copies what `tips` lead to (and not what a tip with `^` leads to) as one pack. `borrowed`: variables that let git read further objects meanwhile. */
+async function copyObjects(
+  host: GitHost,
+  from: string,
+  to: string,
+  tips: readonly string[],
+  { timeoutMs, borrowed = {} }: { timeoutMs: number; borrowed?: Readonly<Record<string, string>> },
+): Promise<void> {
+  const args = [`--git-dir=${from}`, 'pack-objects', '--revs', '--stdout', '--delta-base-offset', '--quiet']
+  const packing = startGit(host, args, { directory: from, extra: borrowed })
   const indexing = startGit(host, [`--git-dir=${to}`, 'index-pack', '--stdin'], { directory: to })
   const timer = host.clock.after(timeoutMs, () => void Promise.all([packing.end(), indexing.end()]))
   try {
@@ -62,4 +70,4 @@ async function copyObjects(host: GitHost, from: string, to: string, tips: readon
   }
 }
 
-export { forkRepository }
+export { forkRepository, copyObjects }

@@ -3,8 +3,10 @@ import { isKind, kindOf } from '../resource/kind.ts'
 import { isSignedIn, viewerOf } from '../identity/principal.ts'
 import { atLeast, highest } from '../kernel/level.ts'
 import { parseReference } from './reference.ts'
+import { pullRequestAt, pullRequestLevel } from './pull-request.ts'
 import { holdsSystem } from './system.ts'
 import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'
+import type { PullRequestRow } from '../../ports/store/reviews.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Found, RowOf } from '../operation/operation.ts'
 import type { Level } from '../kernel/level.ts'
@@ -13,7 +15,7 @@ import type { Reference } from './reference.ts'
 type Need = { readonly kind: string; readonly need: Level; readonly extra?: string; readonly member?: string }
 
 type Holding = {
-  readonly row: UserRow | RunRow | ScheduleRow | ResourceRow
+  readonly row: UserRow | RunRow | ScheduleRow | PullRequestRow | ResourceRow
   readonly level: Level
   readonly extras: readonly string[]
   readonly name: string
@@ -74,6 +76,7 @@ async function hold(ctx: Ctx, reference: Reference): Promise<Holding | null> {
   if (reference.kind === 'user') return holdUser(ctx, reference)
   if (reference.kind === 'run') return holdRun(ctx, reference)
   if (reference.kind === 'schedule') return holdSchedule(ctx, reference)
+  if (reference.kind === 'pull-request') return holdPullRequest(ctx, reference)
   return holdResource(ctx, reference)
 }
 
@@ -101,6 +104,12 @@ async function holdSchedule(ctx: Ctx, reference: Reference): Promise<Holding | n
   return { row, ...(await holdThrough(ctx, row.resource_id, 'none')), name: row.name }
 }
 
+async function holdPullRequest(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  const row = await pullRequestAt(ctx, reference)
+  if (!row) return null
+  return { row, level: await pullRequestLevel(ctx, row), extras: [], name: String(row.serial) }
+}
+
 async function holdThrough(ctx: Ctx, resourceId: string | null, own: Level): Promise<{ level: Level; extras: readonly string[] }> {
   if (ctx.principal.administrator) return { level: 'admin', extras: [] }
   const resource = resourceId ? await ctx.db.resources.byId(resourceId) : null
@@ -118,7 +127,7 @@ async function holdResource(ctx: Ctx, reference: Reference): Promise<Holding | n
 }
 
 function title(kind: string): string {
-  return isKind(kind) ? kindOf(kind).title : kind
+  return isKind(kind) ? kindOf(kind).title : kind.replaceAll('-', ' ')
 }
 
 /** The word for what a broken rule of uniqueness was about. */

@@ -2,10 +2,12 @@ import type { Level } from '../kernel/level.ts'
 import type { JsonObject } from '../kernel/json.ts'
 import type { Static, TSchema } from '../kernel/schema.ts'
 import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'
+import type { PullRequestRow } from '../../ports/store/reviews.ts'
 import type { Ctx, WriteCtx } from './context.ts'
 
-/** The row that a reference of a kind leads to. Everything but users, runs and schedules is a resource. */
-type RowOf<Kind extends string> = Kind extends 'user' ? UserRow : Kind extends 'run' ? RunRow : Kind extends 'schedule' ? ScheduleRow : ResourceRow
+/** The row that a reference of a kind leads to. Everything that is not in this table is a resource. */
+type RowOf<Kind extends string> = Kind extends keyof OtherRows ? OtherRows[Kind] : ResourceRow
+type OtherRows = { user: UserRow; run: RunRow; schedule: ScheduleRow; 'pull-request': PullRequestRow }
 
 /** A thing that was looked up for a caller who may see it, with what the caller holds on it. */
 type Found<Kind extends string = string> = {

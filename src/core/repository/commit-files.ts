@@ -94,6 +94,7 @@ async function commitFiles(ctx: Ctx, row: ResourceRow, request: CommitRequest): 
   }
 }
 
+/** Records the intent to change a branch, before it moves. */
 async function openPush(ctx: Ctx, row: ResourceRow, change: RefUpdate): Promise<PushRow> {
   const intent: PushRow = {
     id: ctx.ids.record(),
@@ -120,11 +121,12 @@ async function closePush(ctx: Ctx, row: ResourceRow, intent: PushRow, change: Re
   return done
 }
 
-// The branch did not move, or nobody knows: what is true of it decides. If that cannot be recorded now, the next start does it.
+/** Closes an intent whose branch did not move, or of which nobody knows: what is true of it decides. If that cannot be recorded now, the next start does it. */
 async function settle(ctx: Ctx, intent: PushRow): Promise<void> {
   await settlePush(ctx.services, intent).catch((error: unknown) => ctx.log.warn('push.left_open', { push: intent.id, error }))
 }
 
+/** The caller as the author of a commit. */
 function signatureOf({ principal, clock }: Ctx): GitSignature {
   return { name: principal.name, email: principal.email ?? '', at: clock.now(), zone: '+0000' }
 }
@@ -138,4 +140,4 @@ function moved(branch: string) {
 }
 
 export type { CommitRequest, Committed }
-export { commitFilesToRepository, commitFiles }
+export { commitFilesToRepository, commitFiles, openPush, settle, signatureOf }

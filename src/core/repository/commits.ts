@@ -17,7 +17,7 @@ const Commit = Closed({
   message: Type.String(),
 })
 
-export const listCommits = defineOperation({
+const listCommits = defineOperation({
   name: 'repository.list-commits',
   summary: 'Lists the commits that lead to a revision, newest first.',
   description: 'The pages of one list belong to the commit that the revision meant at the first, whatever is pushed meanwhile.',
@@ -57,3 +57,5 @@ function viewSignature({ name, email, at }: GitSignature) {
   // A date outside of what a moment can be would make the whole list fail.
   return { name, email, at: timestamp(Math.abs(at) <= 8.64e15 ? at : 0) ?? '' }
 }
+
+export { Commit, viewCommit, listCommits }

@@ -2,22 +2,24 @@ import type { Level } from '../../core/kernel/level.ts'
 import type { Page, PageRequest } from '../../core/kernel/page.ts'
 import type { JsonObject } from '../../core/kernel/json.ts'
 import type { ApiKeyRow, AuditRow, GrantRow, PushRow, ResourceRow, SecretRow, SessionRow, SigningKeyRow, SubjectKind, UserRow } from './rows.ts'
+import type { ReviewTables } from './reviews.ts'
 import type { RunTables } from './runs.ts'
 
 /** Everything that a transaction or a read can reach. One member per aggregate. */
-type Tables = RunTables & {
-  readonly users: UserTable
-  readonly sessions: SessionTable
-  readonly apiKeys: ApiKeyTable
-  readonly signingKeys: SigningKeyTable
-  readonly resources: ResourceTable
-  readonly members: MemberTable
-  readonly grants: GrantTable
-  readonly audit: AuditTable
-  readonly secrets: SecretTable
-  readonly pushes: PushTable
-  readonly settings: SettingTable
-}
+type Tables = RunTables &
+  ReviewTables & {
+    readonly users: UserTable
+    readonly sessions: SessionTable
+    readonly apiKeys: ApiKeyTable
+    readonly signingKeys: SigningKeyTable
+    readonly resources: ResourceTable
+    readonly members: MemberTable
+    readonly grants: GrantTable
+    readonly audit: AuditTable
+    readonly secrets: SecretTable
+    readonly pushes: PushTable
+    readonly settings: SettingTable
+  }
 
 /** Who looks: decides what a list holds. `userId` of anonymous callers is everyone's. */
 type Viewer = { readonly userId: string; readonly administrator: boolean }

@@ -1,9 +1,11 @@
 import type { Tables } from '../../../ports/store/tables.ts'
 import { apiKeyTable } from './api-key.ts'
 import { auditTable } from './audit.ts'
+import { commentTable } from './comment.ts'
 import { grantTable } from './grant.ts'
 import { idempotencyTable } from './idempotency.ts'
 import { memberTable } from './member.ts'
+import { pullRequestTable } from './pull-request.ts'
 import { pushTable } from './push.ts'
 import { resourceTable } from './resource.ts'
 import { runTable } from './run.ts'
@@ -30,6 +32,8 @@ function tablesOver(sql: Sql): Tables {
     audit: auditTable(sql),
     secrets: secretTable(sql),
     pushes: pushTable(sql),
+    pullRequests: pullRequestTable(sql),
+    comments: commentTable(sql),
     settings: settingTable(sql),
     runs: runTable(sql),
     steps: stepTable(sql),

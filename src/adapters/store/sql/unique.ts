@@ -12,6 +12,8 @@ const members: Readonly<Record<string, string>> = {
   audit_event: 'audit',
   secret: 'secrets',
   push: 'pushes',
+  pull_request: 'pullRequests',
+  comment: 'comments',
   run: 'runs',
   step: 'steps',
   schedule: 'schedules',
