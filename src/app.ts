@@ -24,6 +24,7 @@ import { ProofCache } from './core/identity/proof-cache.ts'
 import { SignInGuard } from './core/identity/sign-in-guard.ts'
 import { systemClock } from './core/kernel/clock.ts'
 import { systemIds } from './core/kernel/id.ts'
+import { joinServers } from './core/notify/across-servers.ts'
 import { EventHub } from './core/notify/event-hub.ts'
 import { healthOf } from './core/operation/health.ts'
 import { createRegistry } from './core/operation/registry.ts'
@@ -118,6 +119,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       },
     }
     const server = { id: ids.record(), host: hostname(), boot: readBoot(), shared }
+    if (shared) own(joinServers(services.events, store.bus, { server: server.id, log }), (leave) => leave())
     const engine: RunEngine = own(new RunEngine({ services: () => services, sources: [...sources, ...(options.sources ?? [])], server }), (it) =>
       it.close(),
     )
