@@ -5,6 +5,7 @@ import type { Config } from './load.ts'
 function settingsOf(config: Config, reservedSegments: ReadonlySet<string>): Settings {
   return {
     publicUrl: config.publicUrl,
+    gatewayUrl: config.gatewayPort === 0 ? null : config.gatewayUrl,
     registration: config.registration,
     defaultOrganisation: config.defaultOrganisation,
     sessionHours: config.sessionHours,

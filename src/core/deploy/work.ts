@@ -1,4 +1,6 @@
 import { fault } from '../kernel/fault.ts'
+import { atLeast } from '../kernel/level.ts'
+import { kindOf } from '../resource/kind.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { secretsFor } from '../secret/open.ts'
 import { starterOf } from '../run/starter.ts'
@@ -26,22 +28,38 @@ export function placeTask(services: Services, run: RunRow): StepPlacement {
   return { runtime: defaultRuntime, places }
 }
 
-async function prepareTask(services: Services, run: RunRow, step: StepRow, node: { readonly work: Json }): Promise<PreparedWork> {
-  // Both were written by `taskDraft`, which is the only maker of runs of this kind.
-  const work = node.work as unknown as TaskWork
+function prepareTask(services: Services, run: RunRow, step: StepRow, node: { readonly work: Json }): Promise<PreparedWork> {
+  // Written by `taskDraft`, which is the only maker of runs of this kind.
   const spec = run.spec as unknown as TaskSpec
+  return prepareWork(services, run, node, { spec, about: { id: run.id, name: run.name, attempt: step.attempt }, more: {} })
+}
+
+type Prepared = {
+  readonly spec: TaskSpec
+  /** The task that it is told to be. */
+  readonly about: { readonly id: string; readonly name: string; readonly attempt: number }
+  /** Further variables, which no manifest can overrule. */
+  readonly more: Readonly<Record<string, string>>
+}
+
+/** The work of a task or of an instance of one, secrets opened. */
+export async function prepareWork(services: Services, run: RunRow, node: { readonly work: Json }, prepared: Prepared): Promise<PreparedWork> {
+  const { spec, about, more } = prepared
+  // Written by the makers of drafts from a plan.
+  const work = node.work as unknown as TaskWork
   await mayRunHere(services, run)
+  if (spec.cronjob !== null) await mayStill(services, run, work)
   const environment = await environmentOf(services, run, work)
   const { code } = work
   return {
     work: {
       command: work.command,
-      environment: { ...environment.values, ...ownVariables(run, step, spec) },
+      environment: { ...environment.values, ...ownVariables(run.namespace, about, spec), ...more },
       code: code && ((folder) => checkout(services, code, folder)),
       image: work.image,
       limits: { cpu: work.cpu, memoryBytes: work.memory_bytes, processes: null },
     },
-    labels: labelsOf(run, spec),
+    labels: labelsOf(about.id, spec),
     secrets: environment.secrets,
   }
 }
@@ -64,6 +82,26 @@ async function mayRunHere(services: Services, run: RunRow): Promise<void> {
   const starter = await starterOf(services, run)
   if (starter.administrator) return
   throw fault('runtime_unavailable', { runtime: runtime.name, why: 'it cannot keep tasks apart here, so only administrators’ tasks run' })
+}
+
+// An occurrence starts long after somebody was allowed to deploy it: at each start that user must still be there, and hold what a deploy needs.
+async function mayStill(services: Services, run: RunRow, work: TaskWork): Promise<void> {
+  const starter = await starterOf(services, run)
+  if (starter.administrator) return
+  const needs = [
+    { id: run.resource_id, need: 'write' },
+    { id: work.code?.repository_id ?? null, need: 'read' },
+  ] as const
+  const { resources } = services.store.reader
+  for (const { id, need } of needs) {
+    if (id === null) continue
+    const resource = await resources.byId(id)
+    const there = resource !== null && resource.deleted_at === null
+    const held = there ? await resources.access(resource, viewerOf(starter), { ownerIsAdmin: kindOf(resource.kind).ownerIsAdmin }) : null
+    if (held && atLeast(held.level, need)) continue
+    const subject = there ? `${resource.kind}:${resource.name}` : 'something that was deleted'
+    throw fault('forbidden', { operation: 'the cron job', need, subject })
+  }
 }
 
 // The secrets of a task are those of its namespace, and general ones that whoever started it may use. Those of its repository are not among them: to read
@@ -101,22 +139,22 @@ function secretId({ name, key }: { readonly name: string; readonly key: string }
   return JSON.stringify([name, key])
 }
 
-function ownVariables(run: RunRow, step: StepRow, spec: TaskSpec): Record<string, string> {
+function ownVariables(namespace: string, about: Prepared['about'], spec: TaskSpec): Record<string, string> {
   return {
-    DEPLOY_TASK_ID: run.id,
-    DEPLOY_TASK_NAME: run.name,
-    DEPLOY_NAMESPACE: run.namespace,
-    DEPLOY_ATTEMPT: String(step.attempt),
+    DEPLOY_TASK_ID: about.id,
+    DEPLOY_TASK_NAME: about.name,
+    DEPLOY_NAMESPACE: namespace,
+    DEPLOY_ATTEMPT: String(about.attempt),
     ...(spec.pipeline_id !== null && { DEPLOY_PIPELINE_ID: spec.pipeline_id }),
     ...(spec.pipeline_name !== null && { DEPLOY_PIPELINE_NAME: spec.pipeline_name }),
   }
 }
 
-function labelsOf(run: RunRow, spec: TaskSpec): Record<string, string> {
+function labelsOf(task: string, spec: TaskSpec): Record<string, string> {
   return {
     ...spec.labels,
     'deploy-api/managed': 'true',
-    'deploy-api/task-id': run.id,
+    'deploy-api/task-id': task,
     ...(spec.pipeline_id !== null && { 'deploy-api/pipeline-id': spec.pipeline_id }),
     ...(spec.cronjob !== null && { 'deploy-api/cronjob': spec.cronjob }),
   }

@@ -2,6 +2,8 @@
 export type Settings = {
   /** The address that callers see, without a slash at the end. */
   readonly publicUrl: string
+  /** Where published services are reached, without a slash at the end; null while there is no gateway. */
+  readonly gatewayUrl: string | null
   readonly registration: 'approval' | 'first' | 'open' | 'closed'
   readonly defaultOrganisation: string
   readonly sessionHours: number

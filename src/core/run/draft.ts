@@ -25,6 +25,8 @@ export type AcceptOptions = {
   readonly idempotency?: { readonly route: string; readonly key: string; readonly fingerprint: string } | null
   readonly slot?: { readonly scheduleId: string; readonly at: number } | null
   readonly retryOf?: string
+  /** What it belongs to, where that is no run: a workload. */
+  readonly parentId?: string
   /** Runs of this kind and namespace that may be queued or waiting; null = no bound. */
   readonly queueLimit?: number | null
   /** Written in the same commit. */

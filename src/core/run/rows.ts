@@ -44,7 +44,7 @@ export function newRun(
   }
 }
 
-export type RunParent = { readonly id: string; readonly step: string }
+export type RunParent = { readonly id: string; readonly step: string | null }
 
 type Created = Extract<Effect, { do: 'create' | 'end' | 'skip' }>
 

@@ -14,6 +14,8 @@ import type { RunDraft } from './draft.ts'
 export type RunSource = {
   /** The kind of run that it serves. */
   readonly kind: string
+  /** Somebody else decides what comes after an end: `run.retry` refuses runs of this kind. */
+  readonly ownsRepetition?: true
   /** The runtime for a step, and what it counts against. Called once when the step is made; cheap and without waiting. */
   place(services: Services, run: RunRow, node: FlowNode): StepPlacement
   /** The complete work of one attempt, secrets opened: called right before each start. A `Fault` fails the step with its message. */
