@@ -65,6 +65,20 @@ export function makingIn(app: TestApp) {
       await app.system('repository.commit-files', { repository, branch: 'master', message: 'file', files: [{ path: 'a/b', text: 'x' }] })
       return repository
     },
+    /** A repository and a fork of it that is one commit ahead: the ends of a pull request. */
+    ends: async () => {
+      const repository = await making.repositoryWithFile()
+      const fork = name()
+      await app.system('repository.fork', { repository, path: fork })
+      await grant(`repository:${remember(fork)}`)
+      await app.system('repository.commit-files', { repository: fork, branch: 'master', message: 'more', files: [{ path: 'c', text: 'x' }] })
+      return { repository, target_branch: 'master', source_repository: fork, source_branch: 'master' }
+    },
+    pullRequest: async () => {
+      const { id } = await app.system('pull-request.create', { ...(await making.ends()), title: 'x' })
+      return remember(id as string)
+    },
+    close: (pull_request: string) => app.system('pull-request.close', { pull_request }),
     /** A namespace in use, and the run of a task in it that has ended. */
     task: async () => {
       const namespace = name()

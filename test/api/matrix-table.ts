@@ -15,6 +15,7 @@ const deploys = expect('unauthenticated', 'forbidden', 'forbidden', 'ok')
 const nothing: Fixture = { input: () => ({}) }
 const repository: Fixture = { input: async (make) => ({ repository: await make.repositoryWithFile() }) }
 const repositoryGroup: Fixture = { input: async (make) => ({ group: await make.repositoryGroup() }) }
+const pullRequest: Fixture = { input: async (make) => ({ pull_request: await make.pullRequest() }) }
 const group: Fixture = { input: async (make) => ({ group: await make.group() }) }
 const user: Fixture = { input: async (make) => ({ user: await make.user() }) }
 const run: Fixture = { input: async (make) => ({ run: (await make.task()).run }) }
@@ -90,6 +91,23 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'repository-group.delete': repositoryGroup,
   'repository-group.apply-permissions': { input: async (make) => ({ group: await make.repositoryGroup(), kinds: 'both' }) },
   'repository-group.locate': { input: async (make) => ({ path: await make.repositoryGroup() }), expect: hides.read },
+  'pull-request.create': { input: async (make) => ({ ...(await make.ends()), title: 'x' }) },
+  'pull-request.get': pullRequest,
+  'pull-request.list': { input: async (make) => ({ repository: (await make.ends()).repository }) },
+  'pull-request.update': { input: async (make) => ({ pull_request: await make.pullRequest(), title: 'y', add_reviewers: ['reader'] }) },
+  'pull-request.close': pullRequest,
+  'pull-request.reopen': {
+    input: async (make) => {
+      const pull_request = await make.pullRequest()
+      await make.close(pull_request)
+      return { pull_request }
+    },
+  },
+  'pull-request.comment': { input: async (make) => ({ pull_request: await make.pullRequest(), text: 'x' }) },
+  'pull-request.list-comments': pullRequest,
+  'pull-request.list-commits': pullRequest,
+  'pull-request.check': pullRequest,
+  'pull-request.merge': pullRequest,
   'task.deploy': {
     input: async (make) => ({ repository: 'source', directory: 'job', namespace: (await make.task()).namespace }),
     expect: deploys,

@@ -6,6 +6,7 @@ import type { Subject } from './testing/fixtures.ts'
 import { identitySuite } from './testing/identity.suite.ts'
 import { permissionSuite } from './testing/permission.suite.ts'
 import { resourceSuite } from './testing/resource.suite.ts'
+import { reviewSuite } from './testing/review.suite.ts'
 import { runSuite } from './testing/run.suite.ts'
 import { transactionSuite } from './testing/transaction.suite.ts'
 
@@ -36,6 +37,7 @@ export function storeSuite(engine: string, suite: StoreSuite): void {
     describe('identity and audit', () => identitySuite(use))
     describe('resources', () => resourceSuite(use))
     describe('permissions', () => permissionSuite(use))
+    describe('pull requests and comments', () => reviewSuite(use))
     describe('accepting runs', () => acceptSuite(use))
     describe('advancing runs', () => advanceSuite(use))
     describe('runs, servers and schedules', () => runSuite(use))
