@@ -127,6 +127,9 @@ class RunEngine implements Engine, RunHost {
   async retry(ctx: Ctx, runId: string, { from }: { from?: string }): Promise<Accepted> {
     const old = await ctx.db.runs.byId(runId)
     if (!old?.graph) throw fault('not_found', { kind: 'run', reference: runId }, { private: { kind: 'run', absence: 'missing' } })
+    if (this.source(old.kind).ownsRepetition) {
+      throw fault('state_conflict', { what: `The run ${runId}`, state: `a ${old.kind}`, next: 'What it belongs to starts it again by itself.' })
+    }
     const graph = old.graph as unknown as FlowGraph // written by us from a checked graph
     const id = ctx.ids.opaque()
     const steps = from === undefined ? [] : await ctx.db.steps.ofRun(runId)
@@ -272,7 +275,8 @@ class RunEngine implements Engine, RunHost {
     if (this.#closing.signal.aborted) throw fault('shutting_down', {}, { retryAfterMs: 5000 })
     const problems = graphProblems(draft.graph).filter((problem) => problem.severity !== 'warning')
     if (problems.length > 0) throw problemsFault('content_invalid', `The graph of "${draft.name}"`, problems)
-    const prepared = await this.prepare(draft, ctx.principal, { parent: null, retryOf: options.retryOf ?? null, earlier })
+    const parent = options.parentId === undefined ? null : { id: options.parentId, step: null }
+    const prepared = await this.prepare(draft, ctx.principal, { parent, retryOf: options.retryOf ?? null, earlier })
     const { run } = prepared
     const { idempotency, slot } = options
     const act: AcceptAct = {
