@@ -6,11 +6,13 @@ import { createFileRunLog } from './adapters/run-log/files.ts'
 import { createGit } from './adapters/git/cli.ts'
 import { sweep } from './adapters/git/sweep.ts'
 import { claimFolder } from './adapters/installation/installation.ts'
+import { createLoopback } from './adapters/loopback/loopback.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
 import { readFolder } from './adapters/sample/read-folder.ts'
 import { createSecretBox } from './adapters/secret-box/secret-box.ts'
 import { createTokens } from './adapters/tokens/tokens.ts'
+import { createFolderTemplates } from './adapters/templates/folder.ts'
 import { openSqliteStore } from './adapters/store/sqlite/store.ts'
 import { readBoot } from './adapters/runtime/process/proc.ts'
 import { stderrLog } from './adapters/log/process-log.ts'
@@ -22,6 +24,11 @@ import { ensureFirstStart } from './core/identity/first-start.ts'
 import { identify } from './core/identity/identify.ts'
 import { ProofCache } from './core/identity/proof-cache.ts'
 import { SignInGuard } from './core/identity/sign-in-guard.ts'
+import { watchHistory } from './core/deploy/cron-history.ts'
+import { cronSource } from './core/deploy/cron-occurrence.ts'
+import { Loadings, pruneLoadings } from './core/deploy/loading.ts'
+import { Reconciler } from './core/deploy/reconcile.ts'
+import { Traffic } from './core/deploy/traffic.ts'
 import { systemClock } from './core/kernel/clock.ts'
 import { systemIds } from './core/kernel/id.ts'
 import { joinServers } from './core/notify/across-servers.ts'
@@ -34,9 +41,11 @@ import { startJanitor } from './core/run/janitor.ts'
 import { recoverPushes } from './core/repository/push.ts'
 import { purgeKeptAside, sweepRepositories } from './core/repository/storage.ts'
 import { RunEngine } from './core/run/engine.ts'
+import { Scheduler, pruneSchedules } from './core/run/schedule.ts'
 import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
 import type { Config } from './config/load.ts'
+import type { Clock } from './core/kernel/clock.ts'
 import type { Log } from './core/kernel/log.ts'
 import type { Readiness } from './core/operation/health.ts'
 import type { AnyOperation } from './core/operation/operation.ts'
@@ -58,6 +67,8 @@ type App = {
 
 type AppOptions = {
   readonly log?: Log
+  /** For tests: one that they move. */
+  readonly clock?: Clock
   /** Further runtimes, by name: tests and benchmarks bring the `fake` one. */
   readonly runtimes?: readonly Runtime[]
   /** Further operations and kinds of run, for benchmarks. */
@@ -78,7 +89,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
   }
   try {
     const folder = makeFolders(config.data)
-    const clock = systemClock
+    const clock = options.clock ?? systemClock
     const ids = systemIds
     const log = options.log ?? stderrLog({ level: config.logLevel, format: config.logFormat })
     const stopping = new AbortController()
@@ -114,8 +125,12 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       signInGuard: new SignInGuard({ clock }),
       proofs: new ProofCache({ clock }),
       stopping: stopping.signal,
+      templates: createFolderTemplates({ root: folder.templates }),
       get engine() {
         return engine
+      },
+      get loadings() {
+        return loadings
       },
     }
     const server = { id: ids.record(), host: hostname(), boot: readBoot(), shared }
@@ -123,6 +138,13 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
     const engine: RunEngine = own(new RunEngine({ services: () => services, sources: [...sources, ...(options.sources ?? [])], server }), (it) =>
       it.close(),
     )
+
+    const loadings: Loadings = own(new Loadings({ services: () => services, shared }), (it) => it.close())
+    own(watchHistory(services), (it) => it.close())
+    const scheduler = own(new Scheduler({ store, clock, log, sources: [cronSource(services)] }), (it) => it.close())
+
+    const traffic = new Traffic({ clock })
+    const reconciler = own(new Reconciler({ services, loopback: createLoopback(), traffic, server }), (it) => it.close())
 
     const health = healthOf(services)
     let started = false
@@ -149,7 +171,10 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         await sweepRepositories(services, shared ? { olderThanMs: hourMs } : {})
         const port = await listenHttp(http, { host: config.host, port: config.port })
         await engine.start()
-        own(startJanitor(services, [removeKeptAside]), (it) => it.close())
+        await reconciler.start()
+        await scheduler.start()
+        await loadings.start()
+        own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules]), (it) => it.close())
         const address = config.port === 0 ? config.publicUrl.replace(/:0$/, `:${port}`) : config.publicUrl
         const sample = config.sample ? await makeSample(services, { files: () => readFolder(sampleFolder), address }) : null
         started = true
@@ -204,10 +229,16 @@ async function openStore(config: Config, log: Log): Promise<Store> {
 }
 
 function makeFolders(data: string) {
-  const folder = { keys: join(data, 'keys'), repositories: join(data, 'repositories'), work: join(data, 'work'), logs: join(data, 'logs') }
+  const folder = {
+    keys: join(data, 'keys'),
+    repositories: join(data, 'repositories'),
+    work: join(data, 'work'),
+    logs: join(data, 'logs'),
+    templates: join(data, 'templates'),
+  }
   // Others may pass through to their own task's folder, and see nothing on the way: everything in it is closed on its own.
   mkdirSync(data, { recursive: true, mode: 0o711 })
-  for (const path of [folder.keys, folder.repositories, folder.logs]) mkdirSync(path, { recursive: true, mode: 0o700 })
+  for (const path of [folder.keys, folder.repositories, folder.logs, folder.templates]) mkdirSync(path, { recursive: true, mode: 0o700 })
   return folder
 }
 

@@ -15,6 +15,7 @@ import { eventStream } from './notify/streams.ts'
 import { pullRequestOperations } from './pull-request/operations.ts'
 import { repositoryGroupOperations, repositoryOperations } from './repository/operations.ts'
 import { runOperations } from './run/operations.ts'
+import { scheduleOperations } from './run/schedule-operations.ts'
 import { runLogStream } from './run/streams.ts'
 import { secretOperations } from './secret/operations.ts'
 import type { AnyOperation } from './operation/operation.ts'
@@ -38,6 +39,7 @@ export const operations: readonly AnyOperation[] = [
   ...pullRequestOperations,
   ...deployOperations,
   ...runOperations,
+  ...scheduleOperations,
   ...auditOperations,
   ...batchOperations,
 ]

@@ -7,6 +7,23 @@ export type ManualClock = Clock & {
   readonly planned: number
 }
 
+export type MovedClock = Clock & {
+  /** Sets it forward, or back, from here on. */
+  move(ms: number): void
+}
+
+/** The real clock, set to another time: what was planned comes after as long as it was to come. */
+export function movedClock(real: Clock): MovedClock {
+  let offset = 0
+  return {
+    now: () => real.now() + offset,
+    after: (ms, work) => real.after(ms, work),
+    move(ms) {
+      offset += ms
+    },
+  }
+}
+
 /** A clock that stands still until a test moves it. */
 export function manualClock(start = Date.parse('2027-01-01T00:00:00Z')): ManualClock {
   let now = start

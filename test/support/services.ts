@@ -22,6 +22,7 @@ import type { Settings } from '../../src/core/operation/settings.ts'
 
 export const testSettings: Settings = {
   publicUrl: 'http://capstan.test',
+  gatewayUrl: null,
   registration: 'approval',
   defaultOrganisation: '',
   sessionHours: 12,
@@ -82,6 +83,8 @@ export async function testServices(
     tokens: createTokens({ folder: join(folder, 'keys'), clock }),
     egress: createEgress({ allow: [] }),
     engine: absent('engine'),
+    loadings: absent('loadings'),
+    templates: absent('templates'),
     events: new EventHub('test'),
     refusals,
     signInGuard: new SignInGuard({ clock }),

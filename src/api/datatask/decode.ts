@@ -76,6 +76,18 @@ function inputOf({ parameters, fields }: Values, members: readonly string[]): Re
   return input
 }
 
+/** Where a definition is read from. */
+function sourceInput(values: Values): Readonly<Record<string, unknown>> {
+  return inputOf(values, ['repository', 'directory', 'branch'])
+}
+
+/** The name of a template, from the form. */
+function templatePath({ fields }: Values): string {
+  const name = fields.get('template_path')
+  if (typeof name !== 'string') throw badParameter('template_path', 'must be text')
+  return name
+}
+
 /** The input of a list: its namespace, when the route has one. */
 function namespaceOnly({ parameters }: Values): Readonly<Record<string, unknown>> {
   return parameters.namespace === undefined ? {} : { namespace: parameters.namespace }
@@ -106,6 +118,8 @@ export {
   identifier,
   deployInput,
   runInput,
+  sourceInput,
+  templatePath,
   namespaceOnly,
   killInput,
   idempotencyKey,

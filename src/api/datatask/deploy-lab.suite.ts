@@ -15,6 +15,7 @@ import { createHttp } from '../http.ts'
 import { datatask } from './index.ts'
 import type { InjectOptions } from 'fastify'
 import type { Config } from '../../config/load.ts'
+import type { Clock } from '../../core/kernel/clock.ts'
 import type { Principal } from '../../core/identity/principal.ts'
 import type { FakeKnobs } from '../../ports/runtime.ts'
 import type { UserRow } from '../../ports/store/rows.ts'
@@ -26,12 +27,12 @@ export type DeployLab = Awaited<ReturnType<typeof openDeployLab>>
 export type Person = { readonly principal: Principal; readonly key: string; readonly id: string }
 
 /** The whole server over a real store and real git in a folder of its own, with the Deploy API in front. Tasks run on the fake runtime unless `config` says else. */
-export async function openDeployLab(options: { config?: Partial<Config>; knobs?: FakeKnobs } = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'capstan-deploy-'))
+export async function openDeployLab(options: { config?: Partial<Config>; knobs?: FakeKnobs; clock?: Clock; folder?: string } = {}) {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'capstan-deploy-')))
   const environment = { CAPSTAN_DATA: join(folder, 'data'), CAPSTAN_PORT: '0', CAPSTAN_GATEWAY_PORT: '0', CAPSTAN_SAMPLE: 'false' }
   const config = { ...(await loadConfig({ folder, environment })), defaultRuntime: 'fake', ...options.config }
   const fake = createFakeRuntime({ clock: systemClock, ...(options.knobs && { knobs: options.knobs }) })
-  const app = await createApp(config, { log: silentLog, runtimes: [fake] })
+  const app = await createApp(config, { log: silentLog, runtimes: [fake], ...(options.clock && { clock: options.clock }) })
   const { services } = app
   await app.listen()
   const http = await createHttp({
@@ -117,9 +118,13 @@ export async function openDeployLab(options: { config?: Partial<Config>; knobs?:
       }
     },
 
-    async close() {
+    /** Stops the server; `folder` starts it again. */
+    async stop() {
       await http.close()
       await app.close()
+    },
+    async close() {
+      await lab.stop()
       await rm(folder, { recursive: true, force: true })
     },
   }

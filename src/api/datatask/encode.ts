@@ -1,9 +1,10 @@
 import type { PipelineTaskView, PipelineView } from '../../core/deploy/pipeline-view.ts'
+import type { DeploymentView, ServiceView } from '../../core/deploy/workload-view.ts'
 import type { PodView, TaskView } from '../../core/deploy/task-view.ts'
 import type { RunState } from '../../core/kernel/run-state.ts'
 
 /** The words of the contract for the state of a job (§12.2). */
-type JobState = 'pending' | 'starting' | 'running' | 'succeeded' | 'failed' | 'killed' | 'deleted'
+type JobState = 'pending' | 'starting' | 'running' | 'scheduled' | 'degraded' | 'succeeded' | 'failed' | 'killed' | 'deleted'
 
 const jobStates = {
   queued: 'pending',
@@ -17,7 +18,9 @@ const jobStates = {
   timed_out: 'failed',
   lost: 'failed',
   skipped: 'killed',
-} as const satisfies Record<RunState, JobState>
+  scheduled: 'scheduled',
+  degraded: 'degraded',
+} as const satisfies Record<TaskView['state'], JobState>
 
 const pipelineStates = {
   queued: 'pending',
@@ -53,8 +56,9 @@ function encodeReason(reason: string | null): string | null {
   return reason === null ? null : (reasons[reason] ?? reason)
 }
 
-function stateOfJob({ state, deleted }: Pick<TaskView, 'state' | 'deleted'>): JobState {
-  return deleted ? 'deleted' : jobStates[state]
+function stateOfJob({ state, deleted, type }: Pick<TaskView, 'state' | 'deleted' | 'type'>): JobState {
+  if (deleted) return 'deleted'
+  return type === 'cronjob' ? 'scheduled' : jobStates[state]
 }
 
 // A deleted job says so whatever it was before.
@@ -102,10 +106,10 @@ function encodeTaskState(task: TaskView) {
     branch: task.branch,
     commit: task.commit,
     schedule: task.schedule,
-    next_schedule_time: null,
-    last_schedule_time: null,
-    replicas: null,
-    ready_replicas: null,
+    next_schedule_time: task.next_schedule_time,
+    last_schedule_time: task.last_schedule_time,
+    replicas: task.replicas,
+    ready_replicas: task.ready_replicas,
     pipeline_id: task.pipeline_id,
     cronjob: task.cronjob,
     created_by: task.created_by,
@@ -142,20 +146,68 @@ function encodeTaskItem(task: TaskView) {
   }
 }
 
+/** A cron job as the lists show it. */
+function encodeCronItem(task: TaskView) {
+  return {
+    id: task.id,
+    name: task.name,
+    namespace: task.namespace,
+    state: stateOfJob(task),
+    labels: task.labels,
+    image: task.image,
+    repository: task.repository,
+    directory: task.directory,
+    branch: task.branch,
+    commit: task.commit,
+    created_by: task.created_by,
+    created_at: task.created_at,
+    schedule: task.schedule,
+    suspended: task.suspended === true,
+    active: task.active_jobs ?? [],
+    last_schedule_time: task.last_schedule_time,
+    next_schedule_time: task.next_schedule_time,
+  }
+}
+
+function encodeWorkload(workload: DeploymentView | ServiceView) {
+  const { id, name, namespace, state, labels, image, repository, directory, branch, commit, created_by, created_at } = workload
+  return { id, name, namespace, state: jobStates[state], labels, image, repository, directory, branch, commit, created_by, created_at }
+}
+
+/** A deployment as the lists show it. */
+function encodeDeployment(deployment: DeploymentView) {
+  const { replicas, ready_replicas, service } = deployment
+  return { ...encodeWorkload(deployment), replicas, ready_replicas, service }
+}
+
+/** A service as the lists show it. */
+function encodeService(service: ServiceView) {
+  const { deployment, port, container_port, internal_url, url, published } = service
+  return { ...encodeWorkload(service), deployment, port, container_port, internal_url, url, published }
+}
+
+function encodeDeletedDeployment({ id, namespace, name }: { id: string; namespace: string; name: string }) {
+  return { kind: 'deployment', namespace, name, id, deleted: true }
+}
+
+function encodeDeletedService({ id, namespace, name }: { id: string; namespace: string; name: string }) {
+  return { kind: 'service', namespace, name, id, deleted: true, deleted_deployment: name }
+}
+
 function encodePodItem(pod: PodView) {
   return {
     name: pod.name,
     namespace: pod.namespace,
     phase: phases[pod.state],
     ready: pod.state === 'running',
-    restarts: 0,
+    restarts: pod.restarts,
     reason: encodeReason(pod.reason),
     exit_code: pod.exit_code,
     node: pod.node,
     ip: null,
     image: pod.image,
     task_id: pod.task,
-    owner: { kind: 'job', name: pod.task_name },
+    owner: { kind: pod.owner, name: pod.task_name },
     created_at: pod.created_at,
     started_at: pod.started_at,
     finished_at: pod.finished_at,
@@ -214,5 +266,24 @@ function encodeDeletedJob(job: { id: string; namespace: string; name: string }) 
   return { kind: 'job', namespace: job.namespace, name: job.name, id: job.id, deleted: true }
 }
 
+function encodeDeletedCronJob(job: { id: string; namespace: string; name: string; deleted_jobs: readonly string[] }) {
+  return { kind: 'cronjob', namespace: job.namespace, name: job.name, id: job.id, deleted: true, deleted_jobs: job.deleted_jobs }
+}
+
 export type { JobState }
-export { encodeReason, encodeTask, encodeTaskState, encodeTaskItem, encodePodItem, encodePipeline, encodeKill, encodeDeletedJob }
+export {
+  encodeDeployment,
+  encodeService,
+  encodeDeletedDeployment,
+  encodeDeletedService,
+  encodeReason,
+  encodeTask,
+  encodeTaskState,
+  encodeTaskItem,
+  encodeCronItem,
+  encodePodItem,
+  encodePipeline,
+  encodeKill,
+  encodeDeletedJob,
+  encodeDeletedCronJob,
+}

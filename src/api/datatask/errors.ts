@@ -77,6 +77,11 @@ const notFound: Readonly<Record<string, Code>> = {
   'pipeline file': 'pipeline_file_not_found',
   namespace: 'namespace_not_found',
   job: 'job_not_found',
+  deployment: 'deployment_not_found',
+  service: 'service_not_found',
+  cronjob: 'cronjob_not_found',
+  template: 'template_not_found',
+  work: 'work_not_found',
   task: 'task_not_found',
   pipeline: 'pipeline_not_found',
   run: 'task_not_found',
@@ -88,7 +93,7 @@ const malformed: Readonly<Record<string, Code>> = {
   duplicate_field: 'duplicate_field',
 }
 
-const content: Readonly<Record<string, Code>> = { manifest: 'manifest_invalid', pipeline: 'pipeline_invalid', schedule: 'schedule_not_allowed' }
+const content: Readonly<Record<string, Code>> = { manifest: 'manifest_invalid', pipeline: 'pipeline_invalid', schedule: 'schedule_not_allowed', template: 'template_invalid' }
 
 const claims: Readonly<Record<string, Code>> = {
   identity_untrusted: 'identity_untrusted',

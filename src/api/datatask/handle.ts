@@ -12,7 +12,7 @@ import type { Call } from '../../core/operation/invoke.ts'
 import type { ApiHost } from '../api.ts'
 import type { Values } from './decode.ts'
 import type { AnonymousRate } from './rate.ts'
-import type { Does, Route } from './routes.ts'
+import type { Does, Listing, Route } from './routes.ts'
 
 const via = 'datatask'
 const largestPage = 1000
@@ -29,15 +29,9 @@ async function handle(request: FastifyRequest, reply: FastifyReply, { host, rate
   try {
     const body = once(() => (bringsBody(request.raw) ? readBody(request.raw) : Promise.resolve(Buffer.alloc(0))))
     const call = await callOf(request, { host, rate }, route, body)
-    if (route.does.kind === 'not_supported') {
-      throw fault('unsupported', {
-        what: route.does.what,
-        why: 'this version runs jobs and pipelines; the README of this API lists what comes later',
-      })
-    }
     const values = await valuesOf(request, route, raw, query, body)
     return route.does.kind === 'list'
-      ? await sendList(reply, host, call, route.does, values)
+      ? await sendList(reply, host, call, route.does.lists, values)
       : await sendCall(request, reply, host, call, route, values)
   } catch (error) {
     return sendError(request, reply, host, error, fields)
@@ -87,28 +81,31 @@ async function sendCall(
   return sendJson(reply, does.encode(output as never))
 }
 
-type Listing = Extract<Does, { kind: 'list' }>
 type Page = { readonly items: readonly unknown[]; readonly next: string | null }
 
-// A short list is one answer; a long one is sent while its pages are read, so that it is never whole in memory.
-async function sendList(reply: FastifyReply, host: ApiHost, call: Call, does: Listing, values: Values): Promise<FastifyReply> {
-  const page = (cursor?: string) =>
-    host.invoke<Page>(call, does.operation, { ...does.input(values), limit: largestPage, ...(cursor !== undefined && { cursor }) })
-  const first = await page()
-  const encoded = ({ items }: Page) => items.map((item) => does.encode(item as never))
-  if (first.next === null) {
-    const empty = Object.fromEntries((does.empty ?? []).map((member) => [member, []]))
-    return sendJson(reply, { [does.member]: encoded(first), ...empty })
+// Short lists are one answer; long ones are sent while their pages are read, so that they are never whole in memory.
+async function sendList(reply: FastifyReply, host: ApiHost, call: Call, lists: readonly Listing[], values: Values): Promise<FastifyReply> {
+  const page = ({ operation, input }: Listing, cursor?: string) =>
+    host.invoke<Page>(call, operation, { ...input(values), limit: largestPage, ...(cursor !== undefined && { cursor }) })
+  const encoded = ({ encode }: Listing, { items }: Page) => items.map((item) => encode(item as never))
+  // All first pages before the first byte: what can be refused is refused by then.
+  const firsts: [Listing, Page][] = []
+  for (const list of lists) firsts.push([list, await page(list)])
+  if (firsts.every(([, first]) => first.next === null)) {
+    return sendJson(reply, Object.fromEntries(firsts.map(([list, first]) => [list.member, encoded(list, first)])))
   }
   async function* pieces(): AsyncGenerator<string> {
-    yield `{${JSON.stringify(does.member)}:[`
-    let separator = ''
-    for (let next: Page | null = first; next !== null; next = next.next === null ? null : await page(next.next)) {
-      const text = encoded(next).map((item) => JSON.stringify(item))
-      if (text.length > 0) yield separator + text.join(',')
-      if (text.length > 0) separator = ','
+    for (const [at, [list, first]] of firsts.entries()) {
+      yield `${at === 0 ? '{' : ','}${JSON.stringify(list.member)}:[`
+      let separator = ''
+      for (let next: Page | null = first; next !== null; next = next.next === null ? null : await page(list, next.next)) {
+        const text = encoded(list, next).map((item) => JSON.stringify(item))
+        if (text.length > 0) yield separator + text.join(',')
+        if (text.length > 0) separator = ','
+      }
+      yield ']'
     }
-    yield `]${(does.empty ?? []).map((member) => `,${JSON.stringify(member)}:[]`).join('')}}`
+    yield '}'
   }
   return sendPieces(reply, pieces())
 }

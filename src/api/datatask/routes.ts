@@ -1,5 +1,17 @@
-import { encodeDeletedJob, encodeKill, encodePipeline, encodePodItem, encodeTask, encodeTaskItem, encodeTaskState } from './encode.ts'
-import { deployInput, identifier, killInput, namespaceOnly, runInput } from './decode.ts'
+import { encodeDeployment, encodeService, encodeDeletedDeployment, encodeDeletedService } from './encode.ts'
+import {
+  encodeCronItem,
+  encodeDeletedCronJob,
+  encodeDeletedJob,
+  encodeKill,
+  encodePipeline,
+  encodePodItem,
+  encodeTask,
+  encodeTaskItem,
+  encodeTaskState,
+} from './encode.ts'
+import { encodeWork } from './encode-work.ts'
+import { deployInput, identifier, killInput, namespaceOnly, runInput, sourceInput, templatePath } from './decode.ts'
 import type { Values } from './decode.ts'
 
 /** One row of the contract's table (§10). */
@@ -12,7 +24,7 @@ export type Route = {
   readonly does: Does
 }
 
-/** What answers a route: an operation, all pages of a list, or an honest word that it is not built. */
+/** What answers a route: an operation, or all pages of lists. */
 export type Does =
   | {
       readonly kind: 'call'
@@ -25,30 +37,66 @@ export type Does =
       /** Takes an Idempotency-Key (§4.5). */
       readonly repeatable?: true
     }
-  | {
-      readonly kind: 'list'
-      readonly operation: string
-      readonly input: (values: Values) => Readonly<Record<string, unknown>>
-      readonly member: string
-      readonly encode: (item: never) => unknown
-      /** Members of the answer that are always empty here. */
-      readonly empty?: readonly string[]
-    }
-  | { readonly kind: 'not_supported'; readonly what: string }
+  | { readonly kind: 'list'; readonly lists: readonly Listing[] }
+
+type Kind = 'task' | 'pipeline'
+
+/** One member of an answer of lists: all pages of an operation. */
+export type Listing = {
+  readonly member: string
+  readonly operation: string
+  readonly input: (values: Values) => Readonly<Record<string, unknown>>
+  readonly encode: (item: never) => unknown
+}
 
 const deploy = { kind: 'call', operation: 'task.deploy', input: deployInput, encode: encodeTask, repeatable: true } as const
 const run = { kind: 'call', operation: 'pipeline.run', input: runInput, encode: encodePipeline, repeatable: true } as const
-const tasks = {
+const listOf = (member: string, operation: string, encode: Listing['encode']): Does => ({
   kind: 'list',
+  lists: [{ member, operation, input: namespaceOnly, encode }],
+})
+const tasksOf = (member: string, type: string, encode: Listing['encode']): Listing => ({
+  member,
   operation: 'task.list',
-  input: namespaceOnly,
-  member: 'jobs',
-  encode: encodeTaskItem,
-  empty: ['cronJobs', 'deployments', 'services'],
-} as const
-const pods = { kind: 'list', operation: 'pod.list', input: namespaceOnly, member: 'pods', encode: encodePodItem } as const
-const pipelines = { kind: 'list', operation: 'pipeline.list', input: namespaceOnly, member: 'pipelines', encode: encodePipeline } as const
-const missing = (what: string) => ({ kind: 'not_supported', what }) as const
+  input: (values) => ({ ...namespaceOnly(values), type }),
+  encode,
+})
+const tasks: Does = {
+  kind: 'list',
+  lists: [
+    tasksOf('jobs', 'job', encodeTaskItem),
+    tasksOf('cronJobs', 'cronjob', encodeCronItem),
+    { member: 'deployments', operation: 'deployment.list', input: namespaceOnly, encode: encodeDeployment },
+    { member: 'services', operation: 'service.list', input: namespaceOnly, encode: encodeService },
+  ],
+}
+const pods = listOf('pods', 'pod.list', encodePodItem)
+const pipelines = listOf('pipelines', 'pipeline.list', encodePipeline)
+const load = (kind: Kind): Does => ({
+  kind: 'call',
+  operation: 'loading.start',
+  input: (values) => ({ ...sourceInput(values), kind }),
+  encode: encodeWork,
+})
+const loadingState = (kind: Kind): Does => ({
+  kind: 'call',
+  operation: 'loading.get',
+  input: (values) => ({ kind, loading: identifier(values, 'work_id') }),
+  encode: encodeWork,
+  fields: { loading: 'work_id' },
+})
+const template = (kind: Kind): Does => ({
+  kind: 'call',
+  operation: 'template.get',
+  input: (values) => ({ kind, template_path: templatePath(values) }),
+  encode: (output: { template_path: string; template: object }) => output,
+})
+const templates = (kind: Kind): Does => ({
+  kind: 'call',
+  operation: 'template.list',
+  input: () => ({ kind }),
+  encode: ({ items }: { items: readonly string[] }) => ({ template_filenames: items }),
+})
 
 /** Every route of the contract, in its order. */
 export const routes: readonly Route[] = [
@@ -57,8 +105,8 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/v1/task/deployinas/:repository/:directory/:namespace/:name', auth: 'protected', does: deploy },
   { method: 'POST', path: '/v1/task/elaborate/deployinas/:repository/:directory/:namespace/:name', auth: 'protected', does: deploy },
   { method: 'POST', path: '/v2/task/elaborate/deploy/:repository/:directory', auth: 'protected', does: deploy },
-  { method: 'POST', path: '/v2/task/load/configuration/from-git/:repository/:directory', auth: 'open', does: missing('Loading a configuration') },
-  { method: 'GET', path: '/v2/task/get/configuration-loading-state/:work_id', auth: 'open', does: missing('Loading a configuration') },
+  { method: 'POST', path: '/v2/task/load/configuration/from-git/:repository/:directory', auth: 'open', does: load('task') },
+  { method: 'GET', path: '/v2/task/get/configuration-loading-state/:work_id', auth: 'open', does: loadingState('task') },
   { method: 'POST', path: '/v2/task/deploy/with-configuration', auth: 'protected', required: ['namespace', 'configuration'], does: deploy },
   {
     method: 'GET',
@@ -72,13 +120,13 @@ export const routes: readonly Route[] = [
       fields: { task: 'id' },
     },
   },
-  { method: 'POST', path: '/v2/task/get/template', auth: 'open', does: missing('Reading a template') },
+  { method: 'POST', path: '/v2/task/get/template', auth: 'open', required: ['template_path'], does: template('task') },
   { method: 'GET', path: '/v1/pipeline/runas/:repository/:directory/:name', auth: 'protected', does: run },
   { method: 'GET', path: '/v1/pipeline/runinas/:repository/:directory/:namespace/:name', auth: 'protected', does: run },
   { method: 'POST', path: '/v1/pipeline/elaborate/runinas/:repository/:directory/:namespace/:name', auth: 'protected', does: run },
   { method: 'POST', path: '/v2/pipeline/elaborate/run/:repository/:directory/:name', auth: 'protected', does: run },
-  { method: 'POST', path: '/v2/pipeline/load/configuration/from-git/:repository/:directory', auth: 'open', does: missing('Loading a configuration') },
-  { method: 'GET', path: '/v2/pipeline/get/configuration-loading-state/:work_id', auth: 'open', does: missing('Loading a configuration') },
+  { method: 'POST', path: '/v2/pipeline/load/configuration/from-git/:repository/:directory', auth: 'open', does: load('pipeline') },
+  { method: 'GET', path: '/v2/pipeline/get/configuration-loading-state/:work_id', auth: 'open', does: loadingState('pipeline') },
   { method: 'POST', path: '/v2/pipeline/run/with-configuration', auth: 'protected', required: ['namespace', 'configuration'], does: run },
   {
     method: 'GET',
@@ -98,12 +146,12 @@ export const routes: readonly Route[] = [
     auth: 'protected',
     does: { kind: 'call', operation: 'pipeline.kill', input: killInput, encode: encodeKill, fields: { pipeline: 'id' } },
   },
-  { method: 'POST', path: '/v2/pipeline/get/template', auth: 'open', does: missing('Reading a template') },
+  { method: 'POST', path: '/v2/pipeline/get/template', auth: 'open', required: ['template_path'], does: template('pipeline') },
   {
     method: 'GET',
     path: '/v1/list/namespaces',
     auth: 'open',
-    does: { kind: 'list', operation: 'namespace.list', input: namespaceOnly, member: 'namespaces', encode: (item: { name: string }) => item.name },
+    does: listOf('namespaces', 'namespace.list', (item: { name: string }) => item.name),
   },
   { method: 'GET', path: '/v1/list/tasks', auth: 'open', does: tasks },
   { method: 'GET', path: '/v1/list/tasks/:namespace', auth: 'open', does: tasks },
@@ -111,8 +159,8 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/v1/list/pods/:namespace', auth: 'open', does: pods },
   { method: 'GET', path: '/v1/list/pipelines', auth: 'open', does: pipelines },
   { method: 'GET', path: '/v1/list/pipelines/:namespace', auth: 'open', does: pipelines },
-  { method: 'GET', path: '/v2/task/list/templates', auth: 'open', does: missing('Listing templates') },
-  { method: 'GET', path: '/v2/pipeline/list/templates', auth: 'open', does: missing('Listing templates') },
+  { method: 'GET', path: '/v2/task/list/templates', auth: 'open', does: templates('task') },
+  { method: 'GET', path: '/v2/pipeline/list/templates', auth: 'open', does: templates('pipeline') },
   {
     method: 'GET',
     path: '/v1/delete/job/:namespace/:job',
@@ -125,7 +173,40 @@ export const routes: readonly Route[] = [
       fields: { name: 'job' },
     },
   },
-  { method: 'GET', path: '/v1/delete/cronjob/:namespace/:cronjob', auth: 'protected', does: missing('Deleting a cron job') },
-  { method: 'GET', path: '/v1/delete/deployment/:namespace/:deployment', auth: 'protected', does: missing('Deleting a deployment') },
-  { method: 'GET', path: '/v1/delete/service/:namespace/:service', auth: 'protected', does: missing('Deleting a service') },
+  {
+    method: 'GET',
+    path: '/v1/delete/cronjob/:namespace/:cronjob',
+    auth: 'protected',
+    does: {
+      kind: 'call',
+      operation: 'task.delete',
+      input: ({ parameters }) => ({ namespace: parameters.namespace, name: parameters.cronjob, type: 'cronjob' }),
+      encode: encodeDeletedCronJob,
+      fields: { name: 'cronjob' },
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/delete/deployment/:namespace/:deployment',
+    auth: 'protected',
+    does: {
+      kind: 'call',
+      operation: 'deployment.delete',
+      input: ({ parameters }) => ({ namespace: parameters.namespace, name: parameters.deployment }),
+      encode: encodeDeletedDeployment,
+      fields: { name: 'deployment' },
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/delete/service/:namespace/:service',
+    auth: 'protected',
+    does: {
+      kind: 'call',
+      operation: 'service.delete',
+      input: ({ parameters }) => ({ namespace: parameters.namespace, name: parameters.service }),
+      encode: encodeDeletedService,
+      fields: { name: 'service' },
+    },
+  },
 ]

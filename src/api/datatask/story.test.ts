@@ -138,7 +138,6 @@ describe('what cannot be deployed', () => {
     ['weather/broken', 422, 'manifest_invalid'],
     ['weather/image', 422, 'dockerfile_not_found'],
     ['weather/web', 501, 'not_supported'],
-    ['weather/nightly', 501, 'not_supported'],
     ['weather.git/fetch', 400, 'invalid_parameter'],
     ['weather/a%2F..%2Fb', 400, 'invalid_parameter'],
     ['weather/fetch%00', 400, 'invalid_parameter'],
@@ -177,10 +176,9 @@ describe('what cannot be deployed', () => {
     }
   })
 
-  test('schedules: a bad one is the form’s mistake, a good one is not supported yet, none is allowed for a service', async () => {
+  test('schedules: a bad one is the form’s mistake, none is allowed for a service', async () => {
     const url = '/v2/task/elaborate/deploy/weather/fetch'
     expect(errorOf(await lab.post(ann, url, { schedule: 'often' }))).toEqual([400, 'invalid_schedule'])
-    expect(errorOf(await lab.post(ann, url, { schedule: '* * * * *' }))).toEqual([501, 'not_supported'])
     expect(errorOf(await lab.post(ann, '/v2/task/elaborate/deploy/weather/web', { schedule: '* * * * *' }))).toEqual([422, 'schedule_not_allowed'])
   })
 

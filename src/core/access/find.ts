@@ -99,9 +99,15 @@ async function holdRun(ctx: Ctx, reference: Reference): Promise<Holding | null> 
 }
 
 async function holdSchedule(ctx: Ctx, reference: Reference): Promise<Holding | null> {
-  const row = reference.id ? await ctx.db.schedules.byId(reference.id) : null
+  const row = reference.id ? await ctx.db.schedules.byId(reference.id) : await scheduleNamed(ctx, reference.name ?? '')
   if (!row || row.deleted_at !== null) return null
-  return { row, ...(await holdThrough(ctx, row.resource_id, 'none')), name: row.name }
+  return { row, ...(await holdThrough(ctx, row.resource_id, 'none')), name: `${row.namespace}/${row.name}` }
+}
+
+// A cron job is called by its namespace and its name.
+async function scheduleNamed(ctx: Ctx, name: string): Promise<ScheduleRow | null> {
+  const slash = name.indexOf('/')
+  return slash < 0 ? null : ctx.db.schedules.byName('task', name.slice(0, slash), name.slice(slash + 1))
 }
 
 async function holdPullRequest(ctx: Ctx, reference: Reference): Promise<Holding | null> {

@@ -1,23 +1,28 @@
 import { fault } from '../kernel/fault.ts'
 import { auditLineOf } from '../operation/invoke.ts'
 import { contentFault } from './content-fault.ts'
-import { idempotencyOf, replayOf } from './idempotency.ts'
+import { deployCronJob } from './deploy-cron.ts'
+import { answerOf, idempotencyOf, replayOf } from './idempotency.ts'
+import { deployWorkload } from './deploy-workload.ts'
 import { readManifest } from './manifest.ts'
 import { checkedName, givenName } from './names.ts'
 import { awaitDeleted } from './old-run.ts'
 import { acceptInto, openPlace } from './place.ts'
+import { publishedProblems } from './published.ts'
 import { codeOf, readDocument, resolveSource, withinGitBudget } from './source.ts'
 import { defaultRuntime, planTask, runtimeIsThere, taskDraft } from './task.ts'
 import { acceptedTask } from './task-view.ts'
 import { given, readRequest } from './request.ts'
 import type { Problem } from '../kernel/fault.ts'
 import type { Json } from '../kernel/json.ts'
+import type { Static } from '../kernel/schema.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Manifest } from './manifest.ts'
 import type { NameKind } from './names.ts'
 import type { Place } from './place.ts'
 import type { DeployRequest } from './request.ts'
 import type { Source } from './source.ts'
+import type { DeployedTask } from './task-view.ts'
 
 type DeployInput = {
   readonly repository?: string
@@ -39,6 +44,8 @@ async function deployTask(ctx: Ctx, input: DeployInput, operation: string) {
   const { idempotency_key: _, route: __, ...about } = input
   const idempotency = idempotencyOf(input, operation, about)
   const place = await openPlace(ctx, request, operation)
+  const answered = await answerOf<Static<typeof DeployedTask>>(ctx, idempotency)
+  if (answered) return answered
   const replay = await replayOf(ctx, idempotency, 'job', asked ?? '')
   if (replay) return { ...acceptedTask(replay.run), replaced: replay.replaced, replayed: true }
 
@@ -48,7 +55,7 @@ async function deployTask(ctx: Ctx, input: DeployInput, operation: string) {
     document.value === undefined ? { manifest: null, problems: document.problems } : await readManifest(document.value, document.problems)
   const found = [...problems]
   const name = manifest && nameOf(manifest, request, wanted, found)
-  if (manifest) await checkAccess(ctx, manifest, found)
+  if (manifest?.published && name !== null) found.push(...(await publishedProblems(ctx.db, manifest.published, { namespace: place.namespace, name })))
   if (!manifest || name === null || found.some((problem) => problem.severity !== 'warning')) throw contentFault('manifest.json', found)
   if (request.schedule !== '' && manifest.type !== 'job') {
     const problem: Problem = { path: '/type', code: 'schedule_not_allowed', message: `a ${manifest.type} cannot have a schedule`, severity: 'error' }
@@ -58,8 +65,19 @@ async function deployTask(ctx: Ctx, input: DeployInput, operation: string) {
       { details: { problems: [problem] }, private: { kind: 'schedule' } },
     )
   }
-  const plan = planTask(ctx, manifest, source, code, request.schedule || manifest.schedule)
+  const plan = planTask(ctx, manifest, source, code)
   await runtimeIsThere(defaultRuntime(ctx))
+  if (manifest.type !== 'job') {
+    const wanted = { manifest, plan, name, namespace: place.namespace, idempotency }
+    return acceptInto(ctx, place, (resourceId) => deployWorkload(ctx, { ...wanted, resourceId }))
+  }
+
+  const expression = request.schedule || manifest.schedule
+  if (expression !== '') {
+    const { concurrency } = manifest
+    const where = { namespace: place.namespace, name, expression, concurrency, plan }
+    return acceptInto(ctx, place, (resourceId) => deployCronJob(ctx, { ...where, resourceId }, idempotency))
+  }
 
   await awaitDeleted(ctx, place.namespace, name)
   const id = ctx.ids.opaque()
@@ -99,13 +117,6 @@ function nameOf(manifest: Manifest, request: DeployRequest, wanted: string | nul
     problems.push({ path: '/name', code: manifest.name === null ? 'required' : 'name', message, severity: 'error' })
   }
   return name
-}
-
-async function checkAccess(ctx: Ctx, manifest: Manifest, problems: Problem[]): Promise<void> {
-  if (manifest.access === null || manifest.access === '') return
-  const group = await ctx.db.resources.byName('group', manifest.access)
-  if (!group)
-    problems.push({ path: '/published/access', code: 'unknown_group', message: `there is no group "${manifest.access}"`, severity: 'error' })
 }
 
 export type { DeployInput }

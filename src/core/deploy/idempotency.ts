@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { fault } from '../kernel/fault.ts'
 import { canonical } from '../kernel/json.ts'
+import { DuplicateKey } from '../../ports/store/store.ts'
 import type { Fault } from '../kernel/fault.ts'
-import type { Ctx } from '../operation/context.ts'
+import type { JsonObject } from '../kernel/json.ts'
+import type { Ctx, WriteCtx } from '../operation/context.ts'
 import type { RunRow } from '../../ports/store/rows.ts'
 
 /** How long the first answer to a key is repeated. */
@@ -35,6 +37,35 @@ async function replayOf(ctx: Ctx, idempotency: Idempotency | null, kind: string,
   return row && { run: row, replaced: typeof replaced === 'string' || replaced === true }
 }
 
+/** The whole answer that an earlier call with this key got, marked as a replay; null when there was none. For what is updated in place, and no run says what it was. */
+async function answerOf<Answer>(ctx: Ctx, idempotency: Idempotency | null): Promise<(Answer & { replayed: boolean }) | null> {
+  if (!idempotency) return null
+  const record = await ctx.db.idempotency.get(ctx.principal.id, idempotency.route, idempotency.key)
+  if (!record || record.at < ctx.clock.now() - keptMs) return null
+  if (record.fingerprint !== idempotency.fingerprint) throw fault('idempotency_key_reuse')
+  const { answer } = record.outcome
+  return answer === undefined ? null : { ...(answer as unknown as Answer), replayed: true } // written by `keepAnswer` only
+}
+
+/** Makes an answer and keeps it in the same commit; of two calls at once with one key the second gets the answer of the first. */
+async function keepAnswer<Answer extends object>(
+  ctx: WriteCtx,
+  idempotency: Idempotency | null,
+  make: () => Promise<Answer>,
+): Promise<Answer & { replayed: boolean }> {
+  const known = await answerOf<Answer>(ctx, idempotency)
+  if (known) return known
+  const answer = await make()
+  if (idempotency) {
+    const outcome = { answer: answer as JsonObject } // views are plain data
+    const record = { ...idempotency, identity: ctx.principal.id, outcome, at: ctx.clock.now() }
+    const kept = await ctx.db.idempotency.put(record)
+    // Another server answered it in the same moment: this commit is undone, and the caller finds that answer.
+    if (kept !== record && kept.at >= record.at - keptMs) throw new DuplicateKey('idempotency.key')
+  }
+  return { ...answer, replayed: false }
+}
+
 /** Keeps a conflict that was found before the act, so that it is repeated like any other first answer. */
 async function keepConflict(ctx: Ctx, idempotency: Idempotency | null, existing: string): Promise<void> {
   if (!idempotency) return
@@ -52,4 +83,4 @@ function nameInUse(kind: string, name: string, existing: string, replayed = fals
 }
 
 export type { Idempotency }
-export { replayNote, idempotencyOf, replayOf, keepConflict, nameInUse }
+export { replayNote, idempotencyOf, replayOf, answerOf, keepAnswer, keepConflict, nameInUse }

@@ -17,6 +17,10 @@ type EnvEntry = {
   readonly secret: { readonly name: string; readonly key: string; readonly optional: boolean } | null
 }
 
+/** Runs them side by side, skips the new one, or stops the earlier one first. */
+const concurrencyPolicies = ['Allow', 'Forbid', 'Replace'] as const
+type ConcurrencyPolicy = (typeof concurrencyPolicies)[number]
+
 /** A manifest.json without problems, its defaults filled in. */
 type Manifest = {
   readonly name: string | null
@@ -34,8 +38,26 @@ type Manifest = {
   readonly retries: number
   readonly timeoutSeconds: number
   readonly graceSeconds: number
-  /** The group that may use a published service, for the caller to look up. */
+  /** What happens when an occurrence of a cron job is due while an earlier one runs. */
+  readonly concurrency: ConcurrencyPolicy
+  /** Instances of a deployment or service. */
+  readonly replicas: number
+  /** Where a service listens unless it reads `PORT`; shown, and used by runtimes whose instances have an address of their own. */
+  readonly containerPort: number | null
+  /** How a service is exposed; null: it is not. */
+  readonly published: Published | null
+}
+
+/** What the gateway does with a service (Deploy API §6.1). Plain data: stored with the service. */
+type Published = {
+  readonly prefix: string
+  /** The group that may use it; null: everybody who is signed in. */
   readonly access: string | null
+  /** Put in place of the prefix; '' leaves the path as it is. */
+  readonly rewrite: string
+  readonly timeout_ms: number
+  readonly sticky_sessions: boolean
+  readonly bypass_auth: boolean
 }
 
 /** The manifest, unless a problem is an error; and all problems, warnings included. */
@@ -190,7 +212,6 @@ function unknownMembers(document: JsonObject): Problem[] {
 
 // Called after the schema found nothing wrong: every member is absent or of its type.
 function complete(document: JsonObject): Omit<Manifest, 'labels' | 'cpuLimit' | 'memoryLimit'> {
-  const published = isObject(document.published) ? document.published : {}
   return {
     name: optional(document.name),
     type: document.type as TaskType,
@@ -203,7 +224,21 @@ function complete(document: JsonObject): Omit<Manifest, 'labels' | 'cpuLimit' | 
     retries: whole(document.retries, 0),
     timeoutSeconds: whole(document['timeout-seconds'], 0),
     graceSeconds: whole(document['termination-grace-seconds'], 30),
-    access: optional(published.access),
+    concurrency: concurrencyPolicies.find((policy) => policy === document['concurrency-policy']) ?? 'Allow',
+    replicas: whole(document.replicas, 1),
+    containerPort: typeof document['container-port'] === 'number' ? document['container-port'] : null,
+    published: isUnpublished(document.published) || !isObject(document.published) ? null : publishedOf(document.published),
+  }
+}
+
+function publishedOf(published: Record<string, unknown>): Published {
+  return {
+    prefix: String(published.prefix),
+    access: optional(published.access) || null,
+    rewrite: optional(published.rewrite) ?? '/',
+    timeout_ms: whole(published.timeout_ms as Json | undefined, 6000), // the schema let whole numbers pass only
+    sticky_sessions: published.sticky_sessions === true,
+    bypass_auth: published.bypass_auth === true,
   }
 }
 
@@ -225,5 +260,5 @@ function whole(value: Json | undefined, otherwise: number): number {
   return typeof value === 'number' ? value : otherwise
 }
 
-export type { TaskType, EnvEntry, Manifest, ManifestReading }
+export type { TaskType, ConcurrencyPolicy, EnvEntry, Manifest, ManifestReading, Published }
 export { readManifest, isError, asError }

@@ -84,7 +84,7 @@ class Resolver {
     if (manifest.type !== 'job')
       return { plan: null, problems: [wrong('type', `${task.namespacetask} is a ${manifest.type}; only a job can be part of a pipeline`)] }
     const ignored: Problem = { path: '', code: 'schedule_ignored', message: `the schedule of ${task.namespacetask} is ignored`, severity: 'warning' }
-    const plan = planTask(ctx, manifest, source, await codeOf(ctx, source), '')
+    const plan = planTask(ctx, manifest, source, await codeOf(ctx, source))
     return { plan, problems: manifest.schedule === '' ? [] : [ignored] }
   }
 

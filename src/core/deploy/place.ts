@@ -4,7 +4,6 @@ import { createNamespace } from './namespace-operations.ts'
 import { findRepository } from './source.ts'
 import type { Level } from '../kernel/level.ts'
 import type { Ctx } from '../operation/context.ts'
-import type { Accepted } from '../run/draft.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { DeployRequest } from './request.ts'
 
@@ -28,8 +27,8 @@ async function openPlace(ctx: Ctx, request: DeployRequest, operation: string): P
   return { namespace: request.namespace, row, repository }
 }
 
-/** Hands a run to the engine, in a namespace that is made for it when it is the first. When the engine refuses, the namespace is taken back. */
-async function acceptInto(ctx: Ctx, place: Place, accept: (resourceId: string) => Promise<Accepted>): Promise<Accepted> {
+/** Puts something (a run, a schedule) into a namespace, which is made for it when it is the first. When `accept` throws, the namespace is taken back. */
+async function acceptInto<T>(ctx: Ctx, place: Place, accept: (resourceId: string) => Promise<T>): Promise<T> {
   const { row, created } = place.row ? { row: place.row, created: false } : await beginNamespace(ctx, createNamespace, place.namespace, 'active')
   try {
     const accepted = await accept(row.id)

@@ -1,18 +1,21 @@
-import { createHash } from 'node:crypto'
 import { find } from '../access/find.ts'
 import { fault } from '../kernel/fault.ts'
 import { isUuid } from '../kernel/id.ts'
 import { pageRequest } from '../kernel/page.ts'
-import { Closed, PageOf, Type, listMembers } from '../kernel/schema.ts'
+import { Closed, OneOf, PageOf, Type, listMembers } from '../kernel/schema.ts'
 import { defineOperation } from '../operation/operation.ts'
+import { deleteCronJob, listCronJobs, openCronJob } from './cron-job.ts'
 import { deployTask } from './deploy-task.ts'
 import { checkedName, givenName } from './names.ts'
 import { openViewer, readableNamespace, usedNamespace } from './namespace.ts'
+import { pagePods } from './pods.ts'
 import { requestMembers } from './request.ts'
-import { DeployedTask, Pod, Task, podsOf, taskView } from './task-view.ts'
+import { DeployedTask, Pod, Task, taskView, workloadTypes } from './task-view.ts'
+import { openWorkload } from './workload-operations.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+import type { Viewer } from '../../ports/store/tables.ts'
 
 const NamespaceMember = Type.String({ minLength: 1, maxLength: 300, description: 'Its namespace; `_`, `.` and space count as `-`.' })
 
@@ -58,6 +61,10 @@ const get = defineOperation({
   audit: 'none',
   example: { task: '4f8b1c1e-6f5d-4a43-9a53-0d3f6ef6a001' },
   async run(ctx, input) {
+    const cronJob = await openCronJob(ctx, input.task)
+    if (cronJob) return cronJob
+    const workload = await openWorkload(ctx, input.task)
+    if (workload) return workload
     const run = await openRun(ctx, 'task', input.task)
     const [step] = await ctx.db.steps.ofRun(run.id)
     return taskView(run, step ?? null)
@@ -66,8 +73,12 @@ const get = defineOperation({
 
 const list = defineOperation({
   name: 'task.list',
-  summary: 'Tasks by namespace and name; replaced and deleted ones are left out.',
-  input: Closed({ namespace: Type.Optional(NamespaceMember), ...listMembers }),
+  summary: 'Tasks of one type by namespace and name; replaced and deleted ones are left out.',
+  input: Closed({
+    namespace: Type.Optional(NamespaceMember),
+    type: Type.Optional(OneOf(workloadTypes, { description: 'Jobs when left out.' })),
+    ...listMembers,
+  }),
   output: PageOf(Task),
   access: 'anyone',
   subjects: {},
@@ -75,15 +86,17 @@ const list = defineOperation({
   audit: 'none',
   example: { namespace: 'weather' },
   async run(ctx, input) {
+    if (input.type === 'cronjob') return listCronJobs(ctx, await listScope(ctx, input), input)
     const { rows, next } = await pageOfTasks(ctx, input)
+    if (input.type === 'deployment' || input.type === 'service') return { items: [], next: null }
     return { items: rows.map(({ run, step }) => taskView(run, step)), next }
   },
 })
 
 const listPods = defineOperation({
   name: 'pod.list',
-  summary: 'What runs or ran for the listed tasks: one item for each attempt that was started.',
-  description: 'The limit counts tasks, so a page may hold more items, or fewer.',
+  summary: 'What runs or ran for the listed tasks: one item for each attempt of a job that was started, and for each instance of a deployment.',
+  description: 'The limit counts jobs and instances, so a page may hold more items, or fewer.',
   input: Closed({ namespace: Type.Optional(NamespaceMember), ...listMembers }),
   output: PageOf(Pod),
   access: 'anyone',
@@ -92,16 +105,24 @@ const listPods = defineOperation({
   audit: 'none',
   example: { namespace: 'weather' },
   async run(ctx, input) {
-    const { rows, next } = await pageOfTasks(ctx, input)
-    return { items: rows.flatMap(({ run, step }) => podsOf(run, step, (attempt) => podName(run, attempt))), next }
+    return pagePods(ctx, await listScope(ctx, input), input)
   },
 })
 
 const remove = defineOperation({
   name: 'task.delete',
-  summary: 'Deletes a job: it is stopped if it runs, leaves the lists, and its record stays readable by its id.',
-  input: Closed({ namespace: NamespaceMember, name: Type.String({ minLength: 1, maxLength: 300, description: 'Name of the job.' }) }),
-  output: Closed({ id: Type.String(), namespace: Type.String(), name: Type.String() }),
+  summary: 'Deletes a job or a cron job: what runs of it is stopped, it leaves the lists, and its record stays readable by its id.',
+  input: Closed({
+    namespace: NamespaceMember,
+    name: Type.String({ minLength: 1, maxLength: 300, description: 'Its name.' }),
+    type: Type.Optional(OneOf(['job', 'cronjob'], { description: 'A job when left out.' })),
+  }),
+  output: Closed({
+    id: Type.String(),
+    namespace: Type.String(),
+    name: Type.String(),
+    deleted_jobs: Type.Array(Type.String(), { description: 'Names of the jobs of a cron job that were stopped with it.' }),
+  }),
   access: 'signed-in',
   subjects: {},
   effect: 'act',
@@ -109,12 +130,13 @@ const remove = defineOperation({
   example: { namespace: 'weather', name: 'fetch' },
   async run(ctx, input) {
     const namespace = checkedName(input.namespace.replace(/^namespace:/, ''), 'namespace', 'namespace')
-    const name = checkedName(input.name, 'job', 'name')
+    const name = checkedName(input.name, input.type ?? 'job', 'name')
     await usedNamespace(ctx, namespace, 'task.delete')
+    if (input.type === 'cronjob') return deleteCronJob(ctx, namespace, name)
     const run = await ctx.db.runs.listedNamed('task', namespace, name)
     if (!run || run.deleted_at !== null) throw missing('job', name, 'name')
     await ctx.services.engine.cancel(ctx, run.id, { cleanup: false, reason: 'deleted_by_user', delete: true })
-    return { id: run.id, namespace, name }
+    return { id: run.id, namespace, name, deleted_jobs: [] }
   },
 })
 
@@ -133,21 +155,24 @@ async function openRun(ctx: Ctx, kind: 'task' | 'pipeline', id: string): Promise
   return run
 }
 
-async function pageOfTasks(ctx: Ctx, input: { namespace?: string; limit?: number; cursor?: string }) {
+type ListScope = { readonly viewer: Viewer | null; readonly namespace: string | null }
+
+/** Through whose eyes a list is read, and of which namespace. */
+async function listScope(ctx: Ctx, input: { namespace?: string }): Promise<ListScope> {
   const viewer = openViewer(ctx)
   const namespace = input.namespace === undefined ? null : checkedName(input.namespace.replace(/^namespace:/, ''), 'namespace', 'namespace')
   if (namespace !== null) await readableNamespace(ctx, namespace, viewer)
+  return { viewer, namespace }
+}
+
+async function pageOfTasks(ctx: Ctx, input: { namespace?: string; limit?: number; cursor?: string }) {
+  const { viewer, namespace } = await listScope(ctx, input)
   const filter = { kinds: ['task'], listed: true, ...(namespace !== null && { namespace }) }
   return ctx.services.store.read(async (tables) => {
     const page = await tables.runs.page(filter, viewer, 'name', pageRequest(input))
     const steps = new Map<string, StepRow>((await tables.steps.ofRuns(page.items.map((run) => run.id))).map((step) => [step.run_id, step]))
     return { rows: page.items.map((run) => ({ run, step: steps.get(run.id) ?? null })), next: page.next }
   })
-}
-
-// Five characters as Kubernetes adds them, but always the same ones for an attempt.
-function podName(run: RunRow, attempt: number): string {
-  return `${run.name}-${createHash('sha256').update(`${run.id}-${attempt}`).digest('hex').slice(0, 5)}`
 }
 
 function missing(kind: string, reference: string, member: string, cause?: unknown) {
@@ -157,4 +182,5 @@ function missing(kind: string, reference: string, member: string, cause?: unknow
 
 const taskOperations: readonly AnyOperation[] = [deploy, get, list, listPods, remove]
 
+export type { ListScope }
 export { openRun, taskOperations }

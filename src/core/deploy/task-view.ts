@@ -6,12 +6,19 @@ import type { RunState } from '../kernel/run-state.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
 import type { TaskSpec } from './task.ts'
 
+/** What a deployed task became. */
+const workloadTypes = ['job', 'cronjob', 'deployment', 'service'] as const
+type WorkloadType = (typeof workloadTypes)[number]
+
+/** States of a task: those of a run; a cron job is `scheduled`, a deployment or service with fewer ready instances than wanted `degraded`. */
+const taskStates = [...runStates, 'scheduled', 'degraded'] as const
+
 const members = {
   id: Type.String(),
   name: Type.String(),
   namespace: Type.String(),
-  type: OneOf(['job']),
-  state: OneOf(runStates),
+  type: OneOf(workloadTypes),
+  state: OneOf(taskStates),
   reason: Nullable(Type.String()),
   message: Nullable(Type.String()),
   deleted: Type.Boolean({ description: 'It was deleted: its record is kept, lists leave it out.' }),
@@ -28,10 +35,16 @@ const members = {
   labels: Type.Unsafe<Record<string, string>>({ type: 'object', additionalProperties: { type: 'string' } }),
   pipeline_id: Nullable(Type.String()),
   cronjob: Nullable(Type.String()),
+  replicas: Nullable(Type.Integer({ description: 'Wanted instances of a deployment or service.' })),
+  ready_replicas: Nullable(Type.Integer()),
   created_by: Type.String(),
   created_at: Time,
   started_at: Nullable(Time),
   finished_at: Nullable(Time),
+  suspended: Nullable(Type.Boolean({ description: 'Of a cron job: no occurrence starts until it is resumed.' })),
+  active_jobs: Nullable(Type.Array(Type.String(), { description: 'Of a cron job: the names of its jobs that have not ended.' })),
+  next_schedule_time: Nullable(Time),
+  last_schedule_time: Nullable(Time),
 }
 
 const Task = Closed(members)
@@ -53,6 +66,8 @@ const Pod = Closed({
   image: Nullable(Type.String()),
   task: Type.String(),
   task_name: Type.String(),
+  owner: OneOf(['job', 'deployment'], { description: 'What keeps it.' }),
+  restarts: Type.Integer(),
   created_at: Time,
   started_at: Nullable(Time),
   finished_at: Nullable(Time),
@@ -101,8 +116,16 @@ function aboutTask(run: RunRow) {
     created_at: timestamp(run.created_at) as string,
     started_at: timestamp(run.started_at),
     finished_at: timestamp(run.finished_at),
+    ...unscheduled,
+    ...unreplicated,
   }
 }
+
+/** What a task without instances of its own says about them. */
+const unreplicated = { replicas: null, ready_replicas: null }
+
+/** What a task without a schedule says about its schedule. */
+const unscheduled = { suspended: null, active_jobs: null, next_schedule_time: null, last_schedule_time: null }
 
 /** Where a task stands: while its run goes on the step knows better (which attempt, what it waits for); once it has ended the run does. */
 function currentState(run: RunRow, step: StepRow | null): { state: RunState; reason: string | null; message: string | null } {
@@ -122,7 +145,15 @@ function attemptOf(step: StepRow | null): number {
 function podsOf(run: RunRow, step: StepRow | null, nameOf: (attempt: number) => string): PodView[] {
   if (!step) return []
   const spec = run.spec as unknown as TaskSpec // written by `taskDraft` only
-  const common = { namespace: run.namespace, node: step.runtime, image: spec.image, task: run.id, task_name: run.name }
+  const common = {
+    namespace: run.namespace,
+    node: step.runtime,
+    image: spec.image,
+    task: run.id,
+    task_name: run.name,
+    owner: 'job' as const,
+    restarts: 0,
+  }
   const ended = step.attempts.map((attempt) => ({
     ...common,
     name: nameOf(attempt.attempt),
@@ -148,5 +179,19 @@ function podsOf(run: RunRow, step: StepRow | null, nameOf: (attempt: number) => 
   return [...ended, current]
 }
 
-export type { TaskView, PodView }
-export { Task, DeployedTask, Pod, taskView, acceptedTask, currentState, podsOf }
+/** The latest life of an instance of a deployment or service. */
+function replicaPod(run: RunRow, step: StepRow | null, about: { task: string; task_name: string; restarts: number }): PodView {
+  const spec = run.spec as unknown as TaskSpec // of which the spec of an instance is a part
+  const { state, reason } = currentState(run, step)
+  return {
+    ...about,
+    ...{ owner: 'deployment', name: run.name, namespace: run.namespace, node: step?.runtime ?? '', image: spec.image, state, reason },
+    exit_code: step?.exit_code ?? null,
+    created_at: timestamp(run.created_at) as string, // it has a time
+    started_at: state === 'starting' ? null : timestamp(step?.started_at),
+    finished_at: timestamp(run.finished_at),
+  }
+}
+
+export type { TaskView, PodView, WorkloadType }
+export { workloadTypes, unscheduled, unreplicated, Task, DeployedTask, Pod, taskView, acceptedTask, currentState, podsOf, replicaPod }

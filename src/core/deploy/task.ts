@@ -51,16 +51,15 @@ const longestRetryMs = 360_000
 type Code = { readonly tree: string | null; readonly dockerfile: boolean }
 
 /**
- * The plan of a job. What its manifest asks of the source and of the runtime is checked here.
+ * The plan of a job, or of each instance of a deployment or service. What its manifest asks of the source and of the runtime is checked here.
  *
  * Errors: `source_required`, `dockerfile_not_found`, `content_invalid`, and `unsupported` for what this version does not run.
  */
-function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Code, schedule: string): TaskPlan {
+function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Code): TaskPlan {
   if (manifest.imageDestination !== null) {
     if (!source) throw fault('source_required')
     if (!code.dockerfile) throw fault('dockerfile_not_found')
   }
-  refuseUnbuilt(manifest, schedule)
   const runtime = defaultRuntime(ctx)
   if (manifest.image !== null && !runtime.capabilities.images) {
     throw fault('unsupported', { what: `Running the image ${manifest.image}`, why: `the runtime "${runtime.name}" runs programs, not images` })
@@ -102,13 +101,6 @@ function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Cod
       grace_ms: manifest.graceSeconds * 1000,
     },
   }
-}
-
-function refuseUnbuilt(manifest: Manifest, schedule: string): void {
-  if (manifest.type !== 'job') {
-    throw fault('unsupported', { what: `A task of type ${manifest.type}`, why: 'this version deploys jobs and pipelines of jobs' })
-  }
-  if (schedule !== '') throw fault('unsupported', { what: 'A schedule', why: 'this version runs jobs once; cron jobs come later' })
 }
 
 /** The runtime that tasks run on. Throws `runtime_unavailable` where the caller's work may not run on it. */

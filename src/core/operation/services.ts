@@ -5,6 +5,7 @@ import type { EventHub } from '../notify/event-hub.ts'
 import type { SignInGuard } from '../identity/sign-in-guard.ts'
 import type { ProofCache } from '../identity/proof-cache.ts'
 import type { RefusalLog } from '../audit/refusal-log.ts'
+import type { Loadings } from '../deploy/loading.ts'
 import type { Engine } from '../run/engine.ts'
 import type { Egress } from '../../ports/egress.ts'
 import type { Git } from '../../ports/git.ts'
@@ -13,6 +14,7 @@ import type { RunLog } from '../../ports/run-log.ts'
 import type { Runtime } from '../../ports/runtime.ts'
 import type { SecretBox } from '../../ports/secret-box.ts'
 import type { Store } from '../../ports/store/store.ts'
+import type { TemplateStore } from '../../ports/template-store.ts'
 import type { Tokens } from '../../ports/tokens.ts'
 import type { Registry } from './registry.ts'
 import type { Settings } from './settings.ts'
@@ -33,6 +35,8 @@ export type Services = {
   readonly tokens: Tokens
   readonly egress: Egress
   readonly engine: Engine
+  readonly loadings: Loadings
+  readonly templates: TemplateStore
   readonly events: EventHub
   readonly refusals: RefusalLog
   readonly signInGuard: SignInGuard

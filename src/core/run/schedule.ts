@@ -1,32 +1,55 @@
 import { systemActorId } from '../kernel/builtin.ts'
 import { parseCron } from './cron.ts'
+import { StoreUnavailable } from '../../ports/store/store.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
+import type { Services } from '../operation/services.ts'
 import type { ScheduleRow } from '../../ports/store/rows.ts'
 import type { Store } from '../../ports/store/store.ts'
 
 /** What a kind of schedule does when it is due. One per kind. */
 type ScheduleSource = {
   readonly kind: string
-  /** Starts the occurrence `slot`. Called again for the same slot after a crash: the slot's own row keeps it from starting twice. */
+  /**
+   * Starts the occurrence `slot`, or decides that it starts none. Called again for the same slot after a crash: the slot's own row keeps it from starting
+   * twice. It may take its time (another run ends first); it is not called for this schedule again meanwhile. When it throws, it is called again later.
+   */
   fire(schedule: ScheduleRow, slot: number): Promise<void>
 }
 
 // A clock that was set is noticed at the latest after this; nothing else happens then.
 const longestSleepMs = 60_000
+// How many occurrences are under way at once: enough to share commits, and few enough to leave the store to others.
+const together = 100
+// While something that is due cannot go on yet, how soon others that become due are looked for.
+const behindMs = 200
+const storeRetryMs = 1000
+const brokenRetryMs = 60_000
+
+const topic = 'schedule.changed'
+
+/** Tells the schedulers of all servers that a schedule was made or changed. After its commit. */
+function scheduleChanged(store: Store): void {
+  store.bus.publish(topic, '')
+}
 
 /**
  * Fires schedules by one timer for the next one due: no polling. Of the occurrences that were missed (downtime, a clock that jumped) only the latest is
- * made up; a slot that any server has fired is never fired again, also when the clock goes back.
+ * made up; a slot that any server has fired is never fired again, also when the clock goes back: then nothing starts until the time of the latest slot has
+ * passed once more.
  */
 class Scheduler {
   readonly #store: Store
   readonly #clock: Clock
   readonly #log: Log
   readonly #sources: ReadonlyMap<string, ScheduleSource>
+  /** The schedules whose occurrence is under way, or that must wait after a failure. */
+  readonly #firing = new Map<string, Promise<void>>()
+  readonly #closing = new AbortController()
+  #unsubscribe: () => void = () => {}
   #timer: Timer | null = null
-  #closed = false
   #looking: Promise<void> = Promise.resolve()
+  #wanted = false
 
   constructor(options: { store: Store; clock: Clock; log: Log; sources: readonly ScheduleSource[] }) {
     this.#store = options.store
@@ -35,28 +58,76 @@ class Scheduler {
     this.#sources = new Map(options.sources.map((source) => [source.kind, source]))
   }
 
-  /** Looks for what is due now and plans the next look. Call it after a schedule was made or changed. */
+  /** Begins: looks for what is due, and from now on whenever a schedule was changed. */
+  async start(): Promise<void> {
+    this.#unsubscribe = this.#store.bus.subscribe(topic, () => void this.look())
+    await this.look()
+  }
+
+  /** Looks for what is due now and plans the next look. */
   look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look()).catch((error) => this.#log.error('schedule.failed', { actor: systemActorId, error }))
+    // One look that has not begun yet is as good as many.
+    if (this.#wanted) return this.#looking
+    this.#wanted = true
+    this.#looking = this.#looking.then(() => {
+      this.#wanted = false
+      return this.#look()
+    })
     return this.#looking
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort(new Error('The server stops'))
+    this.#unsubscribe()
     this.#timer?.cancel()
     await this.#looking
+    await Promise.all(this.#firing.values())
   }
 
   async #look(): Promise<void> {
-    if (this.#closed) return
+    if (this.#closing.signal.aborted) return
     this.#timer?.cancel()
-    const due = await this.#store.reader.schedules.due(this.#clock.now(), 100)
-    for (const schedule of due) await this.#fire(schedule)
-    if (due.length === 100) return void this.look()
-    const next = await this.#store.reader.schedules.nextAt()
-    if (next === null || this.#closed) return
-    const wait = Math.min(Math.max(next - this.#clock.now(), 5), longestSleepMs)
-    this.#timer = this.#clock.after(wait, () => void this.look())
+    try {
+      const room = together - this.#firing.size
+      const due = await this.#store.reader.schedules.due(this.#clock.now(), together)
+      for (const schedule of due.filter(({ id }) => !this.#firing.has(id)).slice(0, Math.max(room, 0))) this.#begin(schedule)
+      const next = await this.#store.reader.schedules.nextAt()
+      const wait = next === null ? null : next - this.#clock.now()
+      if (wait !== null) this.#lookIn(wait > 0 ? wait : behindMs)
+    } catch (error) {
+      this.#log.error('schedule.not_read', { actor: systemActorId, error })
+      this.#lookIn(storeRetryMs)
+    }
+  }
+
+  #lookIn(ms: number): void {
+    if (this.#closing.signal.aborted) return
+    this.#timer = this.#clock.after(Math.min(ms, longestSleepMs), () => void this.look())
+  }
+
+  #begin(schedule: ScheduleRow): void {
+    const firing = this.#fire(schedule)
+      .catch((error: unknown) => this.#hold(schedule, error))
+      .finally(() => {
+        this.#firing.delete(schedule.id)
+        void this.look()
+      })
+    this.#firing.set(schedule.id, firing)
+  }
+
+  // One that cannot be fired must neither keep the others from it nor be tried without pause.
+  #hold(schedule: ScheduleRow, error: unknown): Promise<void> {
+    const { signal } = this.#closing
+    if (signal.aborted) return Promise.resolve()
+    const ms = error instanceof StoreUnavailable ? storeRetryMs : brokenRetryMs
+    this.#log.error('schedule.not_fired', { schedule: schedule.id, retry_in_ms: ms, error })
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(ms, resolve)
+      signal.addEventListener('abort', () => {
+        timer.cancel()
+        resolve()
+      })
+    })
   }
 
   async #fire(schedule: ScheduleRow): Promise<void> {
@@ -72,5 +143,14 @@ class Scheduler {
   }
 }
 
+const dayMs = 24 * 3_600_000
+const pruneAtOnce = 1000
+
+/** Forgets deleted schedules, and slots, when the runs that they became are forgotten too. */
+async function pruneSchedules({ store, clock, settings, stopping }: Services): Promise<void> {
+  const before = clock.now() - settings.retention.deployDays * dayMs
+  while (!stopping.aborted && (await store.write(({ schedules }) => schedules.prune(before, pruneAtOnce))) >= pruneAtOnce);
+}
+
 export type { ScheduleSource }
-export { Scheduler }
+export { Scheduler, scheduleChanged, pruneSchedules }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../core/kernel/json.ts'
 import type { Page, PageRequest } from '../../core/kernel/page.ts'
 import type { RunState, StepState } from '../../core/kernel/run-state.ts'
+import type { LoadingTable } from './loading.ts'
 import type { AuditRow, RunRow, ScheduleRow, ServerRow, StepRow } from './rows.ts'
 import type { Viewer } from './tables.ts'
 
@@ -28,7 +29,7 @@ type AcceptAct = {
   /** Refuse when `limit` runs of this kind and namespace are queued or waiting already. */
   readonly queueLimit: number | null
   readonly idempotency: IdempotencyRecord | null
-  /** The occurrence of a schedule that this run is: one run per slot, for ever. */
+  /** The occurrence of a schedule that this run is: one run per slot, and none of a schedule that is suspended or deleted. */
   readonly slot: { readonly schedule_id: string; readonly at: number } | null
   readonly audit: readonly AuditRow[]
 }
@@ -94,6 +95,7 @@ type RunTables = {
   readonly schedules: ScheduleTable
   readonly servers: ServerTable
   readonly idempotency: IdempotencyTable
+  readonly loadings: LoadingTable
 }
 
 type RunFilter = {
@@ -142,8 +144,21 @@ type ScheduleTable = {
   advance(id: string, from: number, patch: { last_slot: number; next_at: number | null }): Promise<boolean>
   due(now: number, limit: number): Promise<ScheduleRow[]>
   nextAt(): Promise<number | null>
+  /** The run that an occurrence became; null when it started none. */
+  runOfSlot(id: string, at: number): Promise<string | null>
+  /** The schedule whose occurrence a run is; null for other runs. */
+  ofRun(runId: string): Promise<string | null>
+  /** The runs of these schedules that have not ended, oldest first. */
+  activeRuns(ids: readonly string[]): Promise<ScheduledRun[]>
+  /** The runs of the latest `limit` slots, newest first; and those of `runIds`. */
+  recentRuns(id: string, limit: number, runIds: readonly string[]): Promise<ScheduledRun[]>
+  /** Forgets the slots before `before`, and schedules that were deleted before it; at most `limit` of each. Gives how many. */
+  prune(before: number, limit: number): Promise<number>
   page(filter: { kind?: string; namespace?: string }, viewer: Viewer | null, page: PageRequest): Promise<Page<ScheduleRow>>
 }
+
+/** A run that is the occurrence of a schedule. */
+type ScheduledRun = Pick<RunRow, 'id' | 'name' | 'state' | 'active' | 'listed'> & { readonly schedule_id: string; readonly at: number }
 
 type ServerTable = {
   /** Announces a server, or renews its lease. */
@@ -180,6 +195,7 @@ export type {
   RunTable,
   StepTable,
   ScheduleTable,
+  ScheduledRun,
   ServerTable,
   IdempotencyTable,
 }

@@ -1,6 +1,7 @@
 import { first } from './0001-first.ts'
 import { pullRequests } from './0002-pull-request.ts'
+import { loadings } from './0003-loading.ts'
 import type { Migration } from './migration.ts'
 
 /** All migrations in order. A new one is a new file and a line here. */
-export const migrations: readonly Migration[] = [first, pullRequests]
+export const migrations: readonly Migration[] = [first, pullRequests, loadings]

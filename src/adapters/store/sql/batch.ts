@@ -134,6 +134,14 @@ async function loadSlots(sql: Sql, world: World, accepts: readonly AcceptAct[]):
   const text = `select s.schedule_id, s.at from ${sql.dialect.records({ schedule_id: 'text', at: 'bigint' })}
     join schedule_slot s on s.schedule_id = k.schedule_id and s.at = k.at`
   for (const raw of await sql.all(text, [recordList(wanted)])) world.slots.add(joined(String(raw.schedule_id), Number(raw.at)))
+  // Locked, so that an order to delete or suspend is wholly before this act or wholly after it: no occurrence after its answer.
+  const stopped = `select id from schedule where id in (${sql.dialect.texts}) and (deleted_at is not null or suspended = 1) order by id`
+  const ids = [...new Set(wanted.map(({ schedule_id }) => schedule_id))]
+  if (sql.dialect.forUpdate !== '') {
+    await sql.all(`select id from schedule where id in (${sql.dialect.texts}) order by id${sql.dialect.forUpdate}`, [textList(ids)])
+  }
+  const closed = new Set((await sql.all(stopped, [textList(ids)])).map((raw) => String(raw.id)))
+  for (const slot of wanted) if (closed.has(slot.schedule_id)) world.slots.add(joined(slot.schedule_id, slot.at))
 }
 
 async function save(sql: Sql, world: World): Promise<void> {

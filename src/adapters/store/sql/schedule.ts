@@ -1,11 +1,11 @@
 import type { ScheduleRow } from '../../../ports/store/rows.ts'
-import type { ScheduleTable } from '../../../ports/store/runs.ts'
+import type { ScheduledRun, ScheduleTable } from '../../../ports/store/runs.ts'
 import { codec } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
 import { seesThrough } from './permission.ts'
-import { equal } from './sql.ts'
-import type { Sql } from './sql.ts'
+import { equal, textList } from './sql.ts'
+import type { Raw, Sql } from './sql.ts'
 
 const schedules = codec<ScheduleRow>('schedule', {
   id: 'text',
@@ -40,6 +40,13 @@ const byName: Order = {
   direction: 'asc',
 }
 
+const runMembers = 's.schedule_id, s.at, r.id, r.name, r.state, r.active, r.listed'
+
+function scheduledRun(raw: Raw): ScheduledRun {
+  // The columns are those of the type, flags as numbers.
+  return { ...raw, at: Number(raw.at), active: raw.active === 1, listed: raw.listed === 1 } as unknown as ScheduledRun
+}
+
 function scheduleTable(sql: Sql): ScheduleTable {
   const one = async (condition: string, values: string[]) => {
     const raw = await sql.one(`select ${schedules.list} from schedule where ${condition}`, values)
@@ -68,6 +75,32 @@ function scheduleTable(sql: Sql): ScheduleTable {
     async nextAt() {
       const raw = await sql.one(`select min(next_at) as next_at from schedule where ${waiting}`)
       return raw === null || raw.next_at === null ? null : Number(raw.next_at)
+    },
+    async runOfSlot(id, at) {
+      const raw = await sql.one('select run_id from schedule_slot where schedule_id = ? and at = ?', [id, at])
+      return raw === null ? null : String(raw.run_id)
+    },
+    async ofRun(runId) {
+      const raw = await sql.one('select schedule_id from schedule_slot where run_id = ?', [runId])
+      return raw === null ? null : String(raw.schedule_id)
+    },
+    async activeRuns(ids) {
+      if (ids.length === 0) return []
+      // From the runs that are active, which are few, to their slots.
+      const text = `select ${runMembers} from run r join schedule_slot s on s.run_id = r.id
+        where r.active = 1 and s.schedule_id in (${sql.dialect.texts}) order by s.at, r.id`
+      return (await sql.all(text, [textList(ids)])).map(scheduledRun)
+    },
+    async recentRuns(id, limit, runIds) {
+      const latest = 'select run_id from schedule_slot where schedule_id = ? order by at desc limit ?'
+      const text = `select ${runMembers} from run r join schedule_slot s on s.run_id = r.id
+        where s.schedule_id = ? and (r.id in (select run_id from (${latest}) l) or r.id in (${sql.dialect.texts})) order by s.at desc, r.id`
+      return (await sql.all(text, [id, id, limit, textList(runIds)])).map(scheduledRun)
+    },
+    async prune(before, limit) {
+      const slots = `delete from schedule_slot where run_id in (select run_id from schedule_slot where at < ? limit ?)`
+      const gone = `delete from schedule where id in (select id from schedule where deleted_at is not null and deleted_at < ? limit ?)`
+      return (await sql.run(slots, [before, limit])) + (await sql.run(gone, [before, limit]))
     },
     page: (filter, viewer, page) =>
       readPage(sql, {

@@ -4,6 +4,7 @@ import { auditTable } from './audit.ts'
 import { commentTable } from './comment.ts'
 import { grantTable } from './grant.ts'
 import { idempotencyTable } from './idempotency.ts'
+import { loadingTable } from './loading.ts'
 import { memberTable } from './member.ts'
 import { pullRequestTable } from './pull-request.ts'
 import { pushTable } from './push.ts'
@@ -40,6 +41,7 @@ function tablesOver(sql: Sql): Tables {
     schedules: scheduleTable(sql),
     servers: serverTable(sql),
     idempotency: idempotencyTable(sql),
+    loadings: loadingTable(sql),
   }
 }
 

@@ -17,6 +17,7 @@ const members: Readonly<Record<string, string>> = {
   run: 'runs',
   step: 'steps',
   schedule: 'schedules',
+  loading: 'loadings',
   server: 'servers',
 }
 
