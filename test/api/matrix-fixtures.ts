@@ -88,6 +88,15 @@ export function makingIn(app: TestApp) {
       hidden.push(namespace, run.id)
       return { namespace, name: run.name as string, run: run.id as string }
     },
+    /** A cron job that is not due for a long time, by its id. */
+    schedule: async () => {
+      const namespace = name()
+      const { id } = await app.system('task.deploy', { repository: 'source', directory: 'job', namespace, schedule: '0 0 1 1 *' })
+      await grant(`namespace:${namespace}`)
+      hidden.push(namespace, id)
+      return { namespace, schedule: id as string }
+    },
+    loading: async () => (await app.system('loading.start', { kind: 'task', repository: 'source', directory: 'job' })).id as string,
     pipeline: async () => {
       const namespace = name()
       const { id } = await app.system('pipeline.run', { repository: 'source', directory: 'line', namespace, name: namespace })

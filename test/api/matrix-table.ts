@@ -19,6 +19,7 @@ const pullRequest: Fixture = { input: async (make) => ({ pull_request: await mak
 const group: Fixture = { input: async (make) => ({ group: await make.group() }) }
 const user: Fixture = { input: async (make) => ({ user: await make.user() }) }
 const run: Fixture = { input: async (make) => ({ run: (await make.task()).run }) }
+const schedule: Fixture = { input: async (make) => ({ schedule: (await make.schedule()).schedule }) }
 const namespace: Fixture = { input: async (make) => ({ namespace: (await make.task()).namespace }), expect: hides.read }
 const onRepository = async (make: Making, more: object = {}) => ({ on: `repository:${await make.repository()}`, ...more })
 const member = async (make: Making) => ({ group: await make.group(), user: 'stranger' })
@@ -115,6 +116,15 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'task.get': { input: async (make) => ({ task: (await make.task()).run }), expect: hides.read },
   'task.list': namespace,
   'pod.list': namespace,
+  'schedule.list': { input: async (make) => ({ namespace: (await make.schedule()).namespace }) },
+  'schedule.get': schedule,
+  'schedule.suspend': schedule,
+  'schedule.resume': schedule,
+  'schedule.start-occurrence': { input: async (make) => ({ schedule: (await make.schedule()).schedule, minute: 29_000_000 }) },
+  'loading.start': { input: () => ({ kind: 'task', repository: 'source', directory: 'job' }) },
+  'loading.get': { input: async (make) => ({ kind: 'task', loading: await make.loading() }) },
+  'template.list': { input: () => ({ kind: 'task' }) },
+  'template.get': { input: () => ({ kind: 'task', template_path: 'none.json' }), ends: 'not_found' },
   'task.delete': {
     input: async (make) => {
       const { namespace, name } = await make.task()

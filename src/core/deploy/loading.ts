@@ -49,8 +49,9 @@ class Loadings {
 
   /** Begins what an earlier start left unfinished. */
   async start(): Promise<void> {
-    const { store, clock } = this.#services()
-    for (const row of await store.reader.loadings.unfinished(clock.now() + 1, mostOpen)) this.#work(row)
+    const { store } = this.#services()
+    // Whatever the clock says: it may have gone back since they were made.
+    for (const row of await store.reader.loadings.unfinished(Number.MAX_SAFE_INTEGER, mostOpen)) this.#work(row)
     if (this.#shared) this.#lookAgain()
   }
 
