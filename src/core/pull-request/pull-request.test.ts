@@ -121,7 +121,7 @@ describe('who may do what', () => {
   test('its author and who may write the target change and close it; merging is for the latter', async () => {
     const { input } = await prepared('rights')
     const { serial } = await create(ann, input)
-    await lab.grant(stranger, 'repository', 'rights', 'read')
+    await lab.grant(stranger, 'repository', 'rights', 'execute')
     const pull_request = String(serial)
     for (const verb of ['close', 'merge', 'update']) expect(await code(stranger, verb, { pull_request }), verb).toBe('forbidden')
     expect(await code(ann, 'merge', { pull_request })).toBe('forbidden')
