@@ -4,6 +4,7 @@ import { Closed, Nullable, Time, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { bareKey, newApiKey } from './api-key.ts'
 import { parseMoment } from './moment.ts'
+import { narrowed, scopePattern } from './scope.ts'
 import { refuseBuiltin } from './user-rules.ts'
 import { UserReference } from './user-fields.ts'
 import type { AnyOperation } from '../operation/operation.ts'
@@ -16,6 +17,7 @@ const members = {
   id: Type.String(),
   key: Type.String({ description: 'The public part: 40 letters and digits, also written K_<40>_K.' }),
   label: Type.String(),
+  scopes: Nullable(Type.Array(Type.String(), { description: 'What it may be used for; null: all that its user may do.' })),
   user: Type.String(),
   created_at: Time,
   expires_at: Nullable(Time),
@@ -32,6 +34,12 @@ const create = defineOperation({
     label: Type.String({ maxLength: 200 }),
     user: Type.Optional(UserReference),
     expires_at: Type.Optional(Nullable(Time)),
+    scopes: Type.Optional(
+      Type.Array(Type.String({ pattern: scopePattern, maxLength: 100 }), {
+        maxItems: 50,
+        description: 'Only these: read, a noun such as repository, or an operation such as task.deploy. Left out: all that the user may do.',
+      }),
+    ),
   }),
   output: Closed({ ...members, secret: Type.String({ description: '40 letters and digits, also written S_<40>_S. It is kept nowhere.' }) }),
   access: 'signed-in',
@@ -40,7 +48,7 @@ const create = defineOperation({
   effect: 'write',
   audit: {
     subject: (input, output) => `user:${output?.user ?? input.user ?? ''}`,
-    detail: ({ label }, output) => ({ label, ...(output ? { key: output.key } : {}) }),
+    detail: ({ label, scopes }, output) => ({ label, ...(scopes && { scopes }), ...(output ? { key: output.key } : {}) }),
   },
   async run(ctx, input, found: MaybeUser) {
     const user = await userOf(ctx, found)
@@ -48,7 +56,9 @@ const create = defineOperation({
     const expiresAt = input.expires_at ? parseMoment('api-key.create', 'expires_at', input.expires_at) : null
     const keys = await ctx.db.apiKeys.ofUser(user.id)
     if (keys.length >= mostKeys) throw fault('quota_exceeded', { scope: `The user "${user.name}"`, limit: `${mostKeys} API keys` })
-    const { row, secret } = newApiKey(ctx.ids, { userId: user.id, label: input.label, at: now, expiresAt })
+    const scopes = narrowed(ctx.principal, input.scopes)
+    if (scopes === 'refused') throw fault('forbidden', { operation: 'api-key.create', need: 'a key with these scopes', subject: 'itself' })
+    const { row, secret } = newApiKey(ctx.ids, { userId: user.id, label: input.label, at: now, expiresAt, scopes })
     await ctx.db.apiKeys.insert(row)
     return { ...view(row, user), secret }
   },
@@ -118,6 +128,7 @@ function view(row: ApiKeyRow, user: UserRow) {
     id: row.id,
     key: row.public_key,
     label: row.label,
+    scopes: row.scopes,
     user: user.name,
     created_at: timestamp(row.created_at) ?? '',
     expires_at: timestamp(row.expires_at),

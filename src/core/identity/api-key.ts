@@ -23,7 +23,14 @@ function hashSecret(secret: string): string {
 /** A new key of a user and its secret, which is kept nowhere. */
 function newApiKey(
   ids: Ids,
-  key: { readonly userId: string; readonly label: string; readonly at: number; readonly expiresAt: number | null; readonly secret?: string },
+  key: {
+    readonly userId: string
+    readonly label: string
+    readonly at: number
+    readonly expiresAt: number | null
+    readonly scopes?: readonly string[] | null
+    readonly secret?: string
+  },
 ): { row: ApiKeyRow; secret: string } {
   const secret = key.secret ?? ids.letters(40)
   const row: ApiKeyRow = {
@@ -32,6 +39,7 @@ function newApiKey(
     label: key.label,
     public_key: ids.letters(40),
     secret_hash: hashSecret(secret),
+    scopes: key.scopes ? [...key.scopes] : null,
     created_at: key.at,
     expires_at: key.expiresAt,
     last_used_at: null,

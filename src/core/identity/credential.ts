@@ -5,6 +5,8 @@ export type Credential =
   | { readonly form: 'cookie'; readonly token: string }
   /** A session token or an API key's secret in any spelling. */
   | { readonly form: 'bearer'; readonly token: string }
+  /** What the gateway's own cookie holds: a session that was handed over to it. */
+  | { readonly form: 'gateway'; readonly token: string }
   /** A name or e-mail address with a password, or with an API key's secret in its place. */
   | { readonly form: 'password'; readonly login: string; readonly password: string }
   /** An API key's secret in any spelling; `key` (the public part) must belong to it where it is given. */

@@ -120,6 +120,7 @@ test('a key of 40 hex digits that was imported counts by its hash', async () => 
       label: 'import',
       public_key: 'x',
       secret_hash: hashSecret(hex),
+      scopes: null,
       created_at: 0,
       expires_at: null,
       last_used_at: null,

@@ -2,6 +2,7 @@ import { fault } from '../kernel/fault.ts'
 import { inNetworks, parseAddress, parseNetworks } from '../kernel/network.ts'
 import { bareKey, bareSecret, hashSecret } from './api-key.ts'
 import { everyoneId } from '../kernel/builtin.ts'
+import { sessionOfGatewayToken } from './hand-over.ts'
 import { touchKey } from './key-use.ts'
 import { anonymous, closedAnonymous, principalOf } from './principal.ts'
 import { provePassword } from './prove.ts'
@@ -34,6 +35,8 @@ async function identify(services: Services, credential: Credential, origin: Orig
       return credential.token.includes('.')
         ? identifySession(services, credential.token, 'bearer', origin)
         : identifyKey(services, { form: 'api-key', secret: credential.token, key: null }, origin)
+    case 'gateway':
+      return identifyGateway(services, credential.token, origin)
     case 'api-key':
       return identifyKey(services, credential, origin)
     case 'password':
@@ -53,9 +56,17 @@ async function identifyNobody(services: Services, origin: Origin): Promise<Princ
 }
 
 async function identifySession(services: Services, token: string, kind: 'cookie' | 'bearer', origin: Origin): Promise<Principal> {
-  const { reader } = services.store
   const claims = services.tokens.verify(token)
-  const session = claims ? await reader.sessions.byId(sessionIdOf(token, claims)) : null
+  return identifyOpen(services, claims ? sessionIdOf(token, claims) : null, kind, origin)
+}
+
+async function identifyGateway(services: Services, token: string, origin: Origin): Promise<Principal> {
+  return identifyOpen(services, sessionOfGatewayToken(services, token), 'cookie', origin)
+}
+
+async function identifyOpen(services: Services, id: string | null, kind: 'cookie' | 'bearer', origin: Origin): Promise<Principal> {
+  const { reader } = services.store
+  const session = id === null ? null : await reader.sessions.byId(id)
   if (!session || !isOpen(session, services.clock.now())) throw invalid('invalid_token')
   const user = await reader.users.byId(session.user_id)
   if (!user || user.kind === 'builtin') throw invalid('invalid_token')
@@ -73,7 +84,7 @@ async function identifyKey(services: Services, given: Given<'api-key'>, origin: 
   if (!user.active) throw invalid('account_inactive')
   await checkNetworks(services, user, origin)
   touchKey(services, key)
-  return principalOf(user, 'api-key', key.id)
+  return principalOf(user, 'api-key', key.id, key.scopes)
 }
 
 async function identifyPassword(services: Services, given: Given<'password'>, origin: Origin): Promise<Principal> {
@@ -86,7 +97,7 @@ async function identifyPassword(services: Services, given: Given<'password'>, or
   await checkNetworks(services, user, origin)
   if (!byKey) return principalOf(user, 'password', null)
   touchKey(services, key)
-  return principalOf(user, 'api-key', key.id)
+  return principalOf(user, 'api-key', key.id, key.scopes)
 }
 
 // Outside of an operation nobody else writes refused sign-ins down.

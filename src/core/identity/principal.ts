@@ -18,6 +18,8 @@ type Principal = {
   readonly credential: CredentialKind
   /** The session or key that was used. */
   readonly credentialId: string | null
+  /** What the credential may be used for (see scope.ts); left out: all that its user may do. */
+  readonly scopes?: readonly string[] | null
   /** A caller without credentials while anonymous access is closed: only signing in and signing up answer. */
   readonly closed?: boolean
 }
@@ -49,7 +51,7 @@ const system: Principal = {
 const closedAnonymous: Principal = { ...anonymous, closed: true }
 
 /** The principal of a user's row, for a credential that was checked; or for the server, which acts in the name of whoever started something. */
-function principalOf(user: UserRow, credential: CredentialKind, credentialId: string | null): Principal {
+function principalOf(user: UserRow, credential: CredentialKind, credentialId: string | null, scopes: readonly string[] | null = null): Principal {
   return {
     kind: user.kind === 'service' ? 'service' : 'user',
     id: user.id,
@@ -59,6 +61,7 @@ function principalOf(user: UserRow, credential: CredentialKind, credentialId: st
     organisation: user.organisation,
     credential,
     credentialId,
+    scopes,
   }
 }
 

@@ -4,6 +4,7 @@ import { deeperThan } from '../kernel/json.ts'
 import { fault, isFault, problemsFault } from '../kernel/fault.ts'
 import { projector, validator } from '../kernel/schema.ts'
 import { isSignedIn } from '../identity/principal.ts'
+import { reaches } from '../identity/scope.ts'
 import { holdsSystem } from '../access/system.ts'
 import { everyoneName } from '../kernel/builtin.ts'
 import { DuplicateKey, StoreUnavailable } from '../../ports/store/store.ts'
@@ -135,6 +136,9 @@ function lineOf(ctx: Ctx, state: Invocation, output: unknown): AuditRow {
 }
 
 async function mayCall(ctx: Ctx, operation: AnyOperation): Promise<void> {
+  if (!reaches(ctx.principal, operation)) {
+    throw fault('forbidden', { operation: operation.name, need: 'a credential with a scope for it', subject: 'this server' })
+  }
   const { access } = operation
   if (access === 'anyone' && (operation.entrance || !ctx.principal.closed)) return
   if (!isSignedIn(ctx.principal)) throw fault('unauthenticated')

@@ -1,5 +1,6 @@
 import { problemsFault, fault } from '../kernel/fault.ts'
 import { validator } from '../kernel/schema.ts'
+import { reaches } from '../identity/scope.ts'
 import { isSignedIn } from '../identity/principal.ts'
 import { find } from '../access/find.ts'
 import { readingContext } from './invoke.ts'
@@ -46,6 +47,9 @@ async function openStream(
   const ending = new AbortController()
   const signal = call.signal ? AbortSignal.any([call.signal, ending.signal]) : ending.signal
   const ctx = readingContext(services, { ...call, signal })
+  if (!reaches(ctx.principal, { name: stream.name, effect: 'read' })) {
+    throw fault('forbidden', { operation: name, need: 'a credential with a scope for it', subject: 'this server' })
+  }
   if (stream.access === 'signed-in' && !isSignedIn(ctx.principal)) throw fault('unauthenticated')
   const problems = (await validator(stream.input))(input)
   if (problems.length > 0) throw problemsFault('invalid_input', stream.name, problems)

@@ -39,6 +39,8 @@ export type ApiKeyRow = {
   public_key: string
   /** SHA-256 of the secret, hex. The secret itself is kept nowhere. */
   secret_hash: string
+  /** What it may be used for; null: all that its user may do. */
+  scopes: string[] | null
   created_at: number
   expires_at: number | null
   last_used_at: number | null

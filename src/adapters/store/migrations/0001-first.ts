@@ -24,7 +24,7 @@ export const first = pair(1, 'first', ({ text, whole, flag, number, document, en
 
   `create table api_key (
     id ${text} primary key, user_id ${text} not null references user_account (id) on delete cascade, label ${text} not null,
-    public_key ${text} not null, secret_hash ${text} not null, created_at ${whole} not null, expires_at ${whole}, last_used_at ${whole})${end}`,
+    public_key ${text} not null, secret_hash ${text} not null, created_at ${whole} not null, expires_at ${whole}, last_used_at ${whole}, scopes ${document})${end}`,
   'create unique index api_key_public_key on api_key (public_key)',
   'create unique index api_key_secret_hash on api_key (secret_hash)',
   'create index api_key_user on api_key (user_id)',

@@ -9,6 +9,7 @@ const apiKeys = codec<ApiKeyRow>('api_key', {
   label: 'text',
   public_key: 'text',
   secret_hash: 'text',
+  scopes: 'json',
   created_at: 'time',
   expires_at: 'time',
   last_used_at: 'time',
