@@ -27,6 +27,7 @@ export class Maintenance {
   #waiting = new Map<number, { resolve(frames: number): void; reject(error: Error): void }>()
   #nextId = 1
   #busy = false
+  #closed = false
   #lookedAt = 0
 
   /** `hold` keeps writes back while its work is under way. */
@@ -45,7 +46,10 @@ export class Maintenance {
     if (size < worthwhileBytes) return
     this.#busy = true
     this.#checkpoint(size)
-      .catch((error: unknown) => this.#log.warn('store.checkpoint_failed', { error }))
+      // One that the end of the store cut off is made by the last connection that closes.
+      .catch((error: unknown) => {
+        if (!this.#closed) this.#log.warn('store.checkpoint_failed', { error })
+      })
       .finally(() => {
         this.#busy = false
       })
@@ -58,6 +62,7 @@ export class Maintenance {
   async close(): Promise<void> {
     const worker = this.#worker
     this.#worker = null
+    this.#closed = true
     this.#failAll('The store is closed.')
     await worker?.terminate()
   }
