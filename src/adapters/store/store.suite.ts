@@ -8,6 +8,7 @@ import { permissionSuite } from './testing/permission.suite.ts'
 import { resourceSuite } from './testing/resource.suite.ts'
 import { reviewSuite } from './testing/review.suite.ts'
 import { runSuite } from './testing/run.suite.ts'
+import { scheduleSuite } from './testing/schedule.suite.ts'
 import { transactionSuite } from './testing/transaction.suite.ts'
 
 export type StoreSuite = {
@@ -41,6 +42,7 @@ export function storeSuite(engine: string, suite: StoreSuite): void {
     describe('accepting runs', () => acceptSuite(use))
     describe('advancing runs', () => advanceSuite(use))
     describe('runs, servers and schedules', () => runSuite(use))
+    describe('occurrences and loadings', () => scheduleSuite(use))
     describe('transactions', () => transactionSuite(use))
   })
 }

@@ -43,8 +43,9 @@ class Scheduler {
   readonly #clock: Clock
   readonly #log: Log
   readonly #sources: ReadonlyMap<string, ScheduleSource>
-  /** The schedules whose occurrence is under way, or that must wait after a failure. */
+  /** The schedules whose occurrence is under way, or that must wait after a failure; the latter are held as well, and leave their place to others. */
   readonly #firing = new Map<string, Promise<void>>()
+  readonly #held = new Set<string>()
   readonly #closing = new AbortController()
   #unsubscribe: () => void = () => {}
   #timer: Timer | null = null
@@ -88,8 +89,8 @@ class Scheduler {
     if (this.#closing.signal.aborted) return
     this.#timer?.cancel()
     try {
-      const room = together - this.#firing.size
-      const due = await this.#store.reader.schedules.due(this.#clock.now(), together)
+      const room = together - (this.#firing.size - this.#held.size)
+      const due = await this.#store.reader.schedules.due(this.#clock.now(), together + this.#firing.size)
       for (const schedule of due.filter(({ id }) => !this.#firing.has(id)).slice(0, Math.max(room, 0))) this.#begin(schedule)
       const next = await this.#store.reader.schedules.nextAt()
       const wait = next === null ? null : next - this.#clock.now()
@@ -110,7 +111,9 @@ class Scheduler {
       .catch((error: unknown) => this.#hold(schedule, error))
       .finally(() => {
         this.#firing.delete(schedule.id)
-        void this.look()
+        this.#held.delete(schedule.id)
+        // Many begin together, so that each look finds many.
+        if (this.#firing.size < together / 2) void this.look()
       })
     this.#firing.set(schedule.id, firing)
   }
@@ -121,6 +124,7 @@ class Scheduler {
     if (signal.aborted) return Promise.resolve()
     const ms = error instanceof StoreUnavailable ? storeRetryMs : brokenRetryMs
     this.#log.error('schedule.not_fired', { schedule: schedule.id, retry_in_ms: ms, error })
+    this.#held.add(schedule.id)
     return new Promise((resolve) => {
       const timer = this.#clock.after(ms, resolve)
       signal.addEventListener('abort', () => {
