@@ -28,12 +28,14 @@ import { watchHistory } from './core/deploy/cron-history.ts'
 import { cronSource } from './core/deploy/cron-occurrence.ts'
 import { Loadings, pruneLoadings } from './core/deploy/loading.ts'
 import { Reconciler } from './core/deploy/reconcile.ts'
+import { followRoutes } from './core/deploy/routes.ts'
 import { Traffic } from './core/deploy/traffic.ts'
 import { systemClock } from './core/kernel/clock.ts'
 import { systemIds } from './core/kernel/id.ts'
 import { joinServers } from './core/notify/across-servers.ts'
 import { EventHub } from './core/notify/event-hub.ts'
 import { healthOf } from './core/operation/health.ts'
+import { invoke } from './core/operation/invoke.ts'
 import { createRegistry } from './core/operation/registry.ts'
 import { openStream } from './core/operation/stream.ts'
 import { operations, streams } from './core/operations.ts'
@@ -45,6 +47,7 @@ import { Scheduler, pruneSchedules } from './core/run/schedule.ts'
 import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
 import type { Config } from './config/load.ts'
+import type { Gateway } from './gateway/gateway.ts'
 import type { Clock } from './core/kernel/clock.ts'
 import type { Log } from './core/kernel/log.ts'
 import type { Readiness } from './core/operation/health.ts'
@@ -172,6 +175,8 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         const port = await listenHttp(http, { host: config.host, port: config.port })
         await engine.start()
         await reconciler.start()
+        const gateway = await openGateway(config, services, traffic)
+        if (gateway) own(gateway, (it) => it.close())
         await scheduler.start()
         await loadings.start()
         own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules]), (it) => it.close())
@@ -186,6 +191,23 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
     await closeAll()
     throw error
   }
+}
+
+/** Opens the gateway, where there shall be one. Its modules are loaded then only. */
+async function openGateway(config: Config, services: Services, traffic: Traffic): Promise<Gateway | null> {
+  if (config.gatewayPort === 0) return null
+  const { Gateway } = await import('./gateway/gateway.ts')
+  const { clock, ids, log, secretBox } = services
+  const gateway = new Gateway({
+    ...{ clock, log, traffic, gatewayUrl: config.gatewayUrl, publicUrl: config.publicUrl, trustedProxies: config.trustedProxies },
+    routes: (signal) => followRoutes(services, signal),
+    identify: (credential, origin) => identify(services, credential, origin),
+    invoke: (call, operation, input) => invoke(services, call, operation, input),
+    mark: (text) => secretBox.fingerprint(text, 'gateway'),
+    random: (bytes) => ids.hex(bytes),
+  })
+  await gateway.listen({ host: config.host, port: config.gatewayPort })
+  return gateway
 }
 
 /** Writes a consistent copy of everything that the data folder holds, while a server uses it or not. Gives lines for the operator. */

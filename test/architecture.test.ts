@@ -86,6 +86,13 @@ test('APIs and the command line reach operations only: no store, no adapter, no 
   expect([...broken('src/api/', allowed), ...broken('src/cli/', allowed)]).toEqual([])
 })
 
+test('the gateway reaches what its host gives it: of core it knows types and pure parts, of APIs none', () => {
+  const pure = /^src\/(gateway\/|core\/kernel\/|core\/identity\/principal\.ts|api\/[\w-]+\.ts)/
+  const allowed = (_: Source, { target, typeOnly }: Import) =>
+    !target.startsWith('src/') || pure.test(target) || (typeOnly && target.startsWith('src/core/'))
+  expect(broken('src/gateway/', allowed)).toEqual([])
+})
+
 test('only src/app.ts imports adapters', () => {
   expect(
     broken('src/', ({ name }, { target }) => !target.startsWith('src/adapters/') || name === 'src/app.ts' || name.startsWith('src/adapters/')),

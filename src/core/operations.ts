@@ -4,6 +4,7 @@ import { permissionOperations } from './access/permission-operations.ts'
 import { apiKeyOperations } from './identity/api-key-operations.ts'
 import { bootstrapOperations } from './identity/bootstrap-operations.ts'
 import { groupOperations } from './identity/group-operations.ts'
+import { handOverOperations } from './identity/hand-over.ts'
 import { memberOperations } from './identity/member-operations.ts'
 import { registerOperations } from './identity/register-operations.ts'
 import { sessionOperations } from './identity/session-operations.ts'
@@ -24,6 +25,7 @@ import type { AnyStream } from './operation/stream.ts'
 /** Everything that the product can do. A new operation is in the list of its noun; a new noun is a line here. */
 export const operations: readonly AnyOperation[] = [
   ...sessionOperations,
+  ...handOverOperations,
   ...bootstrapOperations,
   ...registerOperations,
   ...userOperations,

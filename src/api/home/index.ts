@@ -1,3 +1,4 @@
+import { addSignIn } from './sign-in.ts'
 import { pages } from './pages.ts'
 import type { FastifyReply } from 'fastify'
 import type { Api } from '../api.ts'
@@ -5,11 +6,12 @@ import type { Api } from '../api.ts'
 /** The page at `/` that says what runs here, and the page of the bootstrap link. */
 export const home: Api = {
   name: 'home',
-  segments: ['bootstrap', 'favicon.ico'],
-  register(http) {
+  segments: ['bootstrap', 'login', 'favicon.ico'],
+  register(http, host) {
     http.get('/', (_request, reply) => sendPage(reply, pages.home))
     http.get('/bootstrap', (_request, reply) => sendPage(reply, pages.bootstrap))
     http.get('/bootstrap/form.js', (_request, reply) => reply.type('text/javascript; charset=utf-8').send(pages.bootstrapScript))
+    addSignIn(http, host)
     http.get('/favicon.ico', (_request, reply) => reply.code(204).send())
   },
 }

@@ -91,5 +91,28 @@ form.addEventListener('submit', async (event) => {
 })
 `
 
+/** The page where people sign in. `fields` go back with the form; `said` is why it is shown again. */
+function signInPage(fields: Readonly<Record<string, string>>, said: string | null): string {
+  const hidden = Object.entries(fields).map(([name, value]) => `<input type="hidden" name="${name}" value="${escaped(value)}">`)
+  return page(
+    'Sign in · Capstan',
+    `<main>
+<h1>Sign in</h1>
+<form method="post" action="/login">
+${hidden.join('\n')}
+<label>Name or e-mail address <input name="login" required maxlength="320" autocomplete="username" autocapitalize="none" spellcheck="false"></label>
+<label>Password <input name="password" type="password" required maxlength="1024" autocomplete="current-password"></label>
+<button>Sign in</button>
+<p role="status">${said === null ? '' : escaped(said)}</p>
+</form>
+</main>`,
+  )
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`)
+}
+
 /** The pages as they are sent; nothing in them comes from a request. */
 export const pages = { home, bootstrap, bootstrapScript, styleHash: `sha256-${createHash('sha256').update(style).digest('base64')}` }
+export { signInPage }

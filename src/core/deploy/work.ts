@@ -16,10 +16,10 @@ import type { TaskSpec, TaskWork } from './task.ts'
 const codeLimit = { limitBytes: 512 * 1024 * 1024, limitFiles: 50_000 }
 
 /** How tasks become work (Deploy API §13). */
-export const taskSource: RunSource = { kind: 'task', place: placeTask, work: prepareTask }
+const taskSource: RunSource = { kind: 'task', place: placeTask, work: prepareTask }
 
 /** The default runtime, counted against its namespace and against the machine. */
-export function placeTask(services: Services, run: RunRow): StepPlacement {
+function placeTask(services: Services, run: RunRow): StepPlacement {
   const { defaultRuntime, maxRunningPerNamespace, maxRunningPerTarget } = services.settings
   const places = [
     { gauge: `namespace:${run.namespace}`, amount: 1, limit: maxRunningPerNamespace },
@@ -43,7 +43,7 @@ type Prepared = {
 }
 
 /** The work of a task or of an instance of one, secrets opened. */
-export async function prepareWork(services: Services, run: RunRow, node: { readonly work: Json }, prepared: Prepared): Promise<PreparedWork> {
+async function prepareWork(services: Services, run: RunRow, node: { readonly work: Json }, prepared: Prepared): Promise<PreparedWork> {
   const { spec, about, more } = prepared
   // Written by the makers of drafts from a plan.
   const work = node.work as unknown as TaskWork
@@ -159,3 +159,5 @@ function labelsOf(task: string, spec: TaskSpec): Record<string, string> {
     ...(spec.cronjob !== null && { 'deploy-api/cronjob': spec.cronjob }),
   }
 }
+
+export { taskSource, placeTask, prepareWork }

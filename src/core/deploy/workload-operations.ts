@@ -4,6 +4,7 @@ import { Closed, PageOf, Type, listMembers } from '../kernel/schema.ts'
 import { find } from '../access/find.ts'
 import { isUuid } from '../kernel/id.ts'
 import { defineOperation } from '../operation/operation.ts'
+import { admit } from './admit.ts'
 import { checkedName, givenName } from './names.ts'
 import { openViewer, readableNamespace, usedNamespace } from './namespace.ts'
 import { workloadKey, workloadKind, workloadOf, workloadTopic } from './workload.ts'
@@ -145,6 +146,6 @@ function missing(kind: string, reference: string, member: string, cause?: unknow
   return fault('not_found', { kind, reference }, { private: { absence: 'missing', kind, reference, member }, cause })
 }
 
-const workloadOperations: readonly AnyOperation[] = [listDeployments, listServices, deleteDeployment, deleteService]
+const workloadOperations: readonly AnyOperation[] = [listDeployments, listServices, deleteDeployment, deleteService, admit]
 
 export { openWorkload, workloadOperations }

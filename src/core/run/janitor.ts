@@ -8,7 +8,10 @@ const chunk = 200
 
 /** How long ended runs of a kind are kept: one rule (design §6). */
 function rulesOf({ retention }: Services['settings']): { kind: string; days: number }[] {
-  const deploy = ['task', 'replica', 'pipeline', 'procedure', 'action', 'build', 'stack', 'release'].map((kind) => ({ kind, days: retention.deployDays }))
+  const deploy = ['task', 'replica', 'pipeline', 'procedure', 'action', 'build', 'stack', 'release'].map((kind) => ({
+    kind,
+    days: retention.deployDays,
+  }))
   return [...deploy, { kind: 'workflow', days: retention.workflowDays }]
 }
 
