@@ -54,14 +54,22 @@ test('a template is read by the name in its list, and only through the routes of
   expect(errorOf(await get('task', 'line.json'))).toEqual([404, 'template_not_found'])
 })
 
-test.each(['../task/job.json', '/etc/passwd.json', 'a/../job.json', 'a//b.json', './job.json', '.hidden.json', 'job.json\0', 'job', 'a..b.json', 'ä.json'])(
-  'the path "%s" is refused before any file is looked at',
-  async (path) => {
-    const answer = await get('task', path)
-    expect(errorOf(answer)).toEqual([400, 'invalid_parameter'])
-    expect(answer.json.error?.details).toEqual({ field: 'template_path' })
-  },
-)
+test.each([
+  '../task/job.json',
+  '/etc/passwd.json',
+  'a/../job.json',
+  'a//b.json',
+  './job.json',
+  '.hidden.json',
+  'job.json\0',
+  'job',
+  'a..b.json',
+  'ä.json',
+])('the path "%s" is refused before any file is looked at', async (path) => {
+  const answer = await get('task', path)
+  expect(errorOf(answer)).toEqual([400, 'invalid_parameter'])
+  expect(answer.json.error?.details).toEqual({ field: 'template_path' })
+})
 
 test.each([`${'a'.repeat(251)}.json`, 'x'.repeat(2000)])('a path that is too long is refused', async (path) => {
   expect(errorOf(await get('task', path))).toEqual([400, 'invalid_parameter'])
