@@ -18,6 +18,7 @@ async function keepHistory(services: Services, scheduleId: string, ended?: strin
   // Mostly there is nothing to change, and then nothing is written.
   if (!(await historyOf(services.store.reader, scheduleId, ended))) return
   await services.store.write(async (tables) => {
+    await tables.schedules.lock(scheduleId)
     const history = await historyOf(tables, scheduleId, ended)
     if (!history) return
     for (const id of history.unlisted) await tables.runs.patch(id, { listed: false })

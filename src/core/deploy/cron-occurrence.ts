@@ -108,7 +108,7 @@ async function skip(ctx: Ctx, row: ScheduleRow, slot: number, reason: string, wh
 async function note(ctx: Ctx, row: ScheduleRow, next: CronNote | null): Promise<void> {
   if (next === null && cronSpec(row).note === null) return
   await ctx.services.store.write(async ({ schedules }) => {
-    const now = await schedules.byId(row.id)
+    const now = await schedules.lock(row.id)
     if (now) await schedules.update(row.id, { spec: specRecord({ ...cronSpec(now), note: next }) })
   })
 }

@@ -31,7 +31,10 @@ async function deployCronJob(ctx: Ctx, draft: CronDraft, idempotency: Idempotenc
   const put = () =>
     ctx.write((inside) =>
       keepAnswer(inside, idempotency, async () => {
-        const existing = await inside.db.schedules.byName(cronKind, draft.namespace, draft.name)
+        const found = await inside.db.schedules.byName(cronKind, draft.namespace, draft.name)
+        const locked = found && (await inside.db.schedules.lock(found.id))
+        // It may have been deleted between the two.
+        const existing = locked?.deleted_at === null ? locked : null
         const row = existing ? await updated(inside, existing, draft) : await made(inside, draft)
         return { ...cronView(row, []), replaced: existing !== null }
       }),

@@ -10,7 +10,7 @@ import { checkedName, givenName } from './names.ts'
 import { openViewer, readableNamespace, usedNamespace } from './namespace.ts'
 import { pagePods } from './pods.ts'
 import { requestMembers } from './request.ts'
-import { DeployedTask, Pod, Task, taskView, workloadTypes } from './task-view.ts'
+import { DeployedTask, Pod, Task, taskView } from './task-view.ts'
 import { openWorkload } from './workload-operations.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
@@ -73,10 +73,10 @@ const get = defineOperation({
 
 const list = defineOperation({
   name: 'task.list',
-  summary: 'Tasks of one type by namespace and name; replaced and deleted ones are left out.',
+  summary: 'Jobs, or cron jobs, by namespace and name; replaced and deleted ones are left out.',
   input: Closed({
     namespace: Type.Optional(NamespaceMember),
-    type: Type.Optional(OneOf(workloadTypes, { description: 'Jobs when left out.' })),
+    type: Type.Optional(OneOf(['job', 'cronjob'], { description: 'Jobs when left out.' })),
     ...listMembers,
   }),
   output: PageOf(Task),
@@ -88,7 +88,6 @@ const list = defineOperation({
   async run(ctx, input) {
     if (input.type === 'cronjob') return listCronJobs(ctx, await listScope(ctx, input), input)
     const { rows, next } = await pageOfTasks(ctx, input)
-    if (input.type === 'deployment' || input.type === 'service') return { items: [], next: null }
     return { items: rows.map(({ run, step }) => taskView(run, step)), next }
   },
 })

@@ -99,7 +99,7 @@ type Change = Partial<Pick<ScheduleRow, 'suspended' | 'next_at'>>
 async function change(ctx: Ctx, { id }: ScheduleRow, patchOf: (row: ScheduleRow, now: number) => Change): Promise<Static<typeof Schedule>> {
   const changed = await ctx.write(async ({ db, clock }) => {
     const now = clock.now()
-    const row = (await db.schedules.byId(id)) as ScheduleRow // it was found, and rows stay for weeks after a delete
+    const row = (await db.schedules.lock(id)) as ScheduleRow // it was found, and rows stay for weeks after a delete
     await db.schedules.update(id, { ...patchOf(row, now), updated_at: now })
     return { ...row, ...patchOf(row, now), updated_at: now }
   })

@@ -60,6 +60,10 @@ function scheduleTable(sql: Sql): ScheduleTable {
     },
     byId: (id) => one('id = ?', [id]),
     byName: (kind, namespace, name) => one('kind = ? and namespace = ? and name = ? and deleted_at is null', [kind, namespace, name]),
+    lock: async (id) => {
+      const raw = await sql.one(`select ${schedules.list} from schedule where id = ?${sql.dialect.forUpdate}`, [id])
+      return raw === null ? null : schedules.decode(raw)
+    },
     async update(id, patch) {
       const { text, values } = schedules.assign(patch)
       if (text !== '') await sql.run(`update schedule set ${text}, version = version + 1 where id = ?`, [...values, id])

@@ -95,8 +95,15 @@ export function scheduleSuite(use: UseStore): void {
     expect(await store.reader.loadings.byId('a')).toStrictEqual(rows[0])
     expect((await store.reader.loadings.unfinished(101, 9)).map(({ id }) => id)).toEqual(['b', 'a', 'c'])
     expect((await store.reader.loadings.unfinished(Number.MAX_SAFE_INTEGER, 1)).map(({ id }) => id)).toEqual(['b'])
-    const done = { state: 'succeeded', configuration: { a: [1] }, problems: [{ path: '/x' }], commit: 'f', finished_at: 200, size: 7 } as const
-    expect(await store.write((t) => t.loadings.update('a', { ...done, problems: [...done.problems] }))).toBe(true)
+    const done: Partial<LoadingRow> = {
+      state: 'succeeded',
+      configuration: { a: [1] },
+      problems: [{ path: '/x' }],
+      commit: 'f',
+      finished_at: 200,
+      size: 7,
+    }
+    expect(await store.write((t) => t.loadings.update('a', done))).toBe(true)
     expect(await store.write((t) => t.loadings.update('a', { state: 'failed' }))).toBe(false)
     expect(await store.reader.loadings.byId('a')).toStrictEqual({ ...rows[0], ...done })
     expect(await store.reader.loadings.usage('u', 199)).toEqual({ open: 2, own: 2, bytes: 7 })
