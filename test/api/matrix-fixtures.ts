@@ -97,6 +97,13 @@ export function makingIn(app: TestApp) {
       return { namespace, schedule: id as string }
     },
     loading: async () => (await app.system('loading.start', { kind: 'task', repository: 'source', directory: 'job' })).id as string,
+    /** A published service that everybody may use who is signed in. */
+    service: async () => {
+      const namespace = name()
+      const published = { prefix: `/${namespace}/` }
+      const configuration = { type: 'service', name: namespace, replicas: 0, 'container-port': 80, cmd: ['/bin/true'], published }
+      return (await app.system('task.deploy', { namespace, configuration })).id as string
+    },
     pipeline: async () => {
       const namespace = name()
       const { id } = await app.system('pipeline.run', { repository: 'source', directory: 'line', namespace, name: namespace })

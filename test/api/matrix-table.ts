@@ -31,6 +31,8 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'session.create': { input: async (make) => ({ login: await make.user({ password: 'a phrase that is long' }), password: 'a phrase that is long' }) },
   'session.delete': { ...nothing, ends: 'state_conflict' },
   'session.get': nothing,
+  'session.hand-over': { input: () => ({ state: 'ab'.repeat(16) }), ends: 'state_conflict' },
+  'session.take-over': { input: () => ({ code: 'x.1.y', state: 'ab'.repeat(16) }), ends: 'invalid_credential' },
   'session.describe': { input: async (make) => ({ token: await make.session() }) },
   'session.reissue': { input: () => ({ claims: { sub: 'x' } }), ends: 'state_conflict' },
   'bootstrap.redeem': {
@@ -132,6 +134,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
     },
     expect: hides.write,
   },
+  'service.admit': { input: async (make) => ({ service: await make.service() }) },
   'pipeline.run': {
     input: async (make) => ({ repository: 'source', directory: 'line', namespace: (await make.task()).namespace, name: make.name() }),
     expect: deploys,

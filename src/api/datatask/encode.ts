@@ -1,5 +1,4 @@
 import type { PipelineTaskView, PipelineView } from '../../core/deploy/pipeline-view.ts'
-import type { DeploymentView, ServiceView } from '../../core/deploy/workload-view.ts'
 import type { PodView, TaskView } from '../../core/deploy/task-view.ts'
 import type { RunState } from '../../core/kernel/run-state.ts'
 
@@ -169,22 +168,24 @@ function encodeCronItem(task: TaskView) {
   }
 }
 
-function encodeWorkload(workload: DeploymentView | ServiceView) {
-  const { id, name, namespace, state, labels, image, repository, directory, branch, commit, created_by, created_at } = workload
-  return { id, name, namespace, state: jobStates[state], labels, image, repository, directory, branch, commit, created_by, created_at }
+function encodeWorkload(task: TaskView) {
+  const { id, name, namespace, labels, image, repository, directory, branch, commit, created_by, created_at } = task
+  return { id, name, namespace, state: stateOfJob(task), labels, image, repository, directory, branch, commit, created_by, created_at }
 }
 
-/** A deployment as the lists show it. */
-function encodeDeployment(deployment: DeploymentView) {
-  const { replicas, ready_replicas, service } = deployment
-  return { ...encodeWorkload(deployment), replicas, ready_replicas, service }
+/** A deployment as the lists show it; the one of a service names it. */
+function encodeDeployment(task: TaskView) {
+  const { replicas, ready_replicas, type, name } = task
+  return { ...encodeWorkload(task), replicas, ready_replicas, service: type === 'service' ? name : null }
 }
 
 /** A service as the lists show it. */
-function encodeService(service: ServiceView) {
-  const { deployment, port, container_port, internal_url, url, published } = service
-  return { ...encodeWorkload(service), deployment, port, container_port, internal_url, url, published }
+function encodeService(task: TaskView) {
+  const { port, container_port, internal_url, url, published } = task.address ?? noAddress
+  return { ...encodeWorkload(task), deployment: task.name, port, container_port, internal_url, url, published }
 }
+
+const noAddress = { port: 80, container_port: 80, internal_url: '', url: null, published: null }
 
 function encodeDeletedDeployment({ id, namespace, name }: { id: string; namespace: string; name: string }) {
   return { kind: 'deployment', namespace, name, id, deleted: true }

@@ -93,7 +93,12 @@ const malformed: Readonly<Record<string, Code>> = {
   duplicate_field: 'duplicate_field',
 }
 
-const content: Readonly<Record<string, Code>> = { manifest: 'manifest_invalid', pipeline: 'pipeline_invalid', schedule: 'schedule_not_allowed', template: 'template_invalid' }
+const content: Readonly<Record<string, Code>> = {
+  manifest: 'manifest_invalid',
+  pipeline: 'pipeline_invalid',
+  schedule: 'schedule_not_allowed',
+  template: 'template_invalid',
+}
 
 const claims: Readonly<Record<string, Code>> = {
   identity_untrusted: 'identity_untrusted',

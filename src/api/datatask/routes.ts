@@ -66,8 +66,8 @@ const tasks: Does = {
   lists: [
     tasksOf('jobs', 'job', encodeTaskItem),
     tasksOf('cronJobs', 'cronjob', encodeCronItem),
-    { member: 'deployments', operation: 'deployment.list', input: namespaceOnly, encode: encodeDeployment },
-    { member: 'services', operation: 'service.list', input: namespaceOnly, encode: encodeService },
+    tasksOf('deployments', 'deployment', encodeDeployment),
+    tasksOf('services', 'service', encodeService),
   ],
 }
 const pods = listOf('pods', 'pod.list', encodePodItem)
@@ -191,8 +191,8 @@ export const routes: readonly Route[] = [
     auth: 'protected',
     does: {
       kind: 'call',
-      operation: 'deployment.delete',
-      input: ({ parameters }) => ({ namespace: parameters.namespace, name: parameters.deployment }),
+      operation: 'task.delete',
+      input: ({ parameters }) => ({ namespace: parameters.namespace, name: parameters.deployment, type: 'deployment' }),
       encode: encodeDeletedDeployment,
       fields: { name: 'deployment' },
     },
@@ -203,8 +203,8 @@ export const routes: readonly Route[] = [
     auth: 'protected',
     does: {
       kind: 'call',
-      operation: 'service.delete',
-      input: ({ parameters }) => ({ namespace: parameters.namespace, name: parameters.service }),
+      operation: 'task.delete',
+      input: ({ parameters }) => ({ namespace: parameters.namespace, name: parameters.service, type: 'service' }),
       encode: encodeDeletedService,
       fields: { name: 'service' },
     },

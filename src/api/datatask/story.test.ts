@@ -137,7 +137,6 @@ describe('what cannot be deployed', () => {
     ['weather/bad', 422, 'manifest_invalid'],
     ['weather/broken', 422, 'manifest_invalid'],
     ['weather/image', 422, 'dockerfile_not_found'],
-    ['weather/web', 501, 'not_supported'],
     ['weather.git/fetch', 400, 'invalid_parameter'],
     ['weather/a%2F..%2Fb', 400, 'invalid_parameter'],
     ['weather/fetch%00', 400, 'invalid_parameter'],

@@ -76,6 +76,7 @@ function cronView(row: ScheduleRow, active: readonly string[]): TaskView {
     finished_at: timestamp(row.deleted_at),
     replicas: null,
     ready_replicas: null,
+    address: null,
     suspended: row.suspended,
     active_jobs: [...active],
     next_schedule_time: row.suspended || deleted ? null : timestamp(row.next_at),

@@ -4,13 +4,13 @@ import { namespaceOperations } from './namespace-operations.ts'
 import { pipelineOperations } from './pipeline-operations.ts'
 import { taskOperations } from './task-operations.ts'
 import { templateOperations } from './template-operations.ts'
-import { workloadOperations } from './workload-operations.ts'
+import { admit } from './admit.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 
 /** Everything that can be done with tasks, pipelines and namespaces. */
 const deployOperations: readonly AnyOperation[] = [
   ...taskOperations,
-  ...workloadOperations,
+  admit,
   ...pipelineOperations,
   ...namespaceOperations,
   startOccurrence,

@@ -10,8 +10,8 @@ import { checkedName, givenName } from './names.ts'
 import { openViewer, readableNamespace, usedNamespace } from './namespace.ts'
 import { pagePods } from './pods.ts'
 import { requestMembers } from './request.ts'
-import { DeployedTask, Pod, Task, taskView } from './task-view.ts'
-import { openWorkload } from './workload-operations.ts'
+import { DeployedTask, Pod, Task, taskView, workloadTypes } from './task-view.ts'
+import { deleteWorkload, listWorkloads, openWorkload } from './workload-rows.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
@@ -73,10 +73,12 @@ const get = defineOperation({
 
 const list = defineOperation({
   name: 'task.list',
-  summary: 'Jobs, or cron jobs, by namespace and name; replaced and deleted ones are left out.',
+  summary: 'Tasks of one type by namespace and name; replaced and deleted ones are left out.',
+  description:
+    'The deployment that belongs to a service is listed as a deployment as well. Of deployments and services a page may hold fewer than the limit.',
   input: Closed({
     namespace: Type.Optional(NamespaceMember),
-    type: Type.Optional(OneOf(['job', 'cronjob'], { description: 'Jobs when left out.' })),
+    type: Type.Optional(OneOf(workloadTypes, { description: 'Jobs when left out.' })),
     ...listMembers,
   }),
   output: PageOf(Task),
@@ -86,7 +88,9 @@ const list = defineOperation({
   audit: 'none',
   example: { namespace: 'weather' },
   async run(ctx, input) {
-    if (input.type === 'cronjob') return listCronJobs(ctx, await listScope(ctx, input), input)
+    const { type, ...rest } = input
+    if (type === 'cronjob') return listCronJobs(ctx, await listScope(ctx, input), input)
+    if (type === 'deployment' || type === 'service') return listWorkloads(ctx, await listScope(ctx, input), { ...rest, type })
     const { rows, next } = await pageOfTasks(ctx, input)
     return { items: rows.map(({ run, step }) => taskView(run, step)), next }
   },
@@ -110,11 +114,14 @@ const listPods = defineOperation({
 
 const remove = defineOperation({
   name: 'task.delete',
-  summary: 'Deletes a job or a cron job: what runs of it is stopped, it leaves the lists, and its record stays readable by its id.',
+  summary: 'Deletes a task: what runs of it is stopped, and it leaves the lists.',
+  description:
+    'The record of a job or cron job stays readable by its id. That of a deployment or service is gone, and a service takes its deployment with it, which ' +
+    'cannot be deleted alone.',
   input: Closed({
     namespace: NamespaceMember,
     name: Type.String({ minLength: 1, maxLength: 300, description: 'Its name.' }),
-    type: Type.Optional(OneOf(['job', 'cronjob'], { description: 'A job when left out.' })),
+    type: Type.Optional(OneOf(workloadTypes, { description: 'A job when left out.' })),
   }),
   output: Closed({
     id: Type.String(),
@@ -132,6 +139,7 @@ const remove = defineOperation({
     const name = checkedName(input.name, input.type ?? 'job', 'name')
     await usedNamespace(ctx, namespace, 'task.delete')
     if (input.type === 'cronjob') return deleteCronJob(ctx, namespace, name)
+    if (input.type === 'deployment' || input.type === 'service') return deleteWorkload(ctx, input.type, namespace, name)
     const run = await ctx.db.runs.listedNamed('task', namespace, name)
     if (!run || run.deleted_at !== null) throw missing('job', name, 'name')
     await ctx.services.engine.cancel(ctx, run.id, { cleanup: false, reason: 'deleted_by_user', delete: true })

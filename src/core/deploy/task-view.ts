@@ -13,6 +13,24 @@ type WorkloadType = (typeof workloadTypes)[number]
 /** States of a task: those of a run; a cron job is `scheduled`, a deployment or service with fewer ready instances than wanted `degraded`. */
 const taskStates = [...runStates, 'scheduled', 'degraded'] as const
 
+/** Where a service is reached. */
+const Address = Closed({
+  port: Type.Integer({ description: 'Where an instance answers just now.' }),
+  container_port: Type.Integer({ description: 'Where the manifest says that it listens.' }),
+  internal_url: Type.String({ description: 'For callers on the same machine; empty while no instance answers.' }),
+  url: Nullable(Type.String({ description: 'Its public address at the gateway.' })),
+  published: Nullable(
+    Closed({
+      access: Nullable(Type.String()),
+      prefix: Type.String(),
+      rewrite: Type.String(),
+      timeout_ms: Type.Integer(),
+      sticky_sessions: Type.Boolean(),
+      bypass_auth: Type.Boolean(),
+    }),
+  ),
+})
+
 const members = {
   id: Type.String(),
   name: Type.String(),
@@ -37,6 +55,7 @@ const members = {
   cronjob: Nullable(Type.String()),
   replicas: Nullable(Type.Integer({ description: 'Wanted instances of a deployment or service.' })),
   ready_replicas: Nullable(Type.Integer()),
+  address: Nullable(Address),
   created_by: Type.String(),
   created_at: Time,
   started_at: Nullable(Time),
@@ -122,7 +141,7 @@ function aboutTask(run: RunRow) {
 }
 
 /** What a task without instances of its own says about them. */
-const unreplicated = { replicas: null, ready_replicas: null }
+const unreplicated = { replicas: null, ready_replicas: null, address: null }
 
 /** What a task without a schedule says about its schedule. */
 const unscheduled = { suspended: null, active_jobs: null, next_schedule_time: null, last_schedule_time: null }
