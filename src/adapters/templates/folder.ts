@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, mkdirSync } from 'node:fs'
 import { lstat, mkdir, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TemplateTooLarge, TemplatesUnreadable } from '../../ports/template-store.ts'
@@ -8,8 +8,10 @@ import type { TemplateKind, TemplateStore } from '../../ports/template-store.ts'
 const mostFiles = 10_000
 const deepest = 16
 
-/** Templates in the folders `task` and `pipeline` of `root`, which are made when they are missing. Links are never followed, whoever made them. */
+/** Templates in the folders `task` and `pipeline` of `root`, which are made where they are missing. Links are never followed, whoever made them. */
 function createFolderTemplates({ root }: { root: string }): TemplateStore {
+  // There from the first start, so that an operator finds where templates go.
+  for (const kind of ['task', 'pipeline']) mkdirSync(join(root, kind), { recursive: true, mode: 0o700 })
   return {
     async list(kind) {
       try {
