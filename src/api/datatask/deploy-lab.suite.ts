@@ -124,11 +124,24 @@ export async function openDeployLab(options: { config?: Partial<Config>; knobs?:
       await app.close()
     },
     async close() {
+      await endInstances()
       await lab.stop()
       await rm(folder, { recursive: true, force: true })
     },
   }
   return lab
+
+  // Instances outlive their server, as they should; what a test started must not outlive the test.
+  async function endInstances(): Promise<void> {
+    const { items } = await lab.system<{ items: { namespace: string; name: string; type: string }[] }>('task.list', {
+      type: 'deployment',
+      limit: 1000,
+    })
+    for (const { namespace, name, type } of items) await lab.system('task.delete', { namespace, name, type })
+    const end = Date.now() + 15_000
+    const active = () => services.store.reader.runs.page({ kinds: ['replica'], active: true }, null, 'name', { limit: 1, after: null })
+    while ((await active()).items.length > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50))
+  }
 }
 
 export type Answer = {
