@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { availableParallelism, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { BadValue } from './kinds.ts'
 import { clientVariables, keyList } from './schema.ts'
@@ -11,11 +12,13 @@ class ConfigError extends Error {
 }
 
 /** What the server runs with: the values of all keys, with what follows from others filled in. */
-type Config = Omit<Values, 'publicUrl' | 'pluginRoot' | 'gatewayUrl' | 'openRoutes'> & {
+type Config = Omit<Values, 'publicUrl' | 'pluginRoot' | 'gatewayUrl' | 'openRoutes' | 'cpuCapacity' | 'memoryCapacityBytes'> & {
   readonly publicUrl: string
   readonly pluginRoot: string
   readonly gatewayUrl: string
   readonly openRoutes: 'all' | 'granted'
+  readonly cpuCapacity: number
+  readonly memoryCapacityBytes: number
   readonly sources: Readonly<Record<KeyName, Source>>
 }
 
@@ -69,6 +72,8 @@ function complete(values: Values, sources: Record<KeyName, Source>, folder: stri
     pluginRoot: values.pluginRoot === null ? join(data, 'plugins') : resolve(folder, values.pluginRoot),
     gatewayUrl: values.gatewayUrl ?? urlOf(values.host, values.gatewayPort),
     openRoutes: values.openRoutes === 'auto' ? (isLoopbackHost(values.host) ? 'all' : 'granted') : values.openRoutes,
+    cpuCapacity: values.cpuCapacity ?? availableParallelism(),
+    memoryCapacityBytes: values.memoryCapacityBytes ?? machineMemory(),
     sources,
   }
 }
@@ -77,6 +82,12 @@ function complete(values: Values, sources: Record<KeyName, Source>, folder: stri
 function urlOf(host: string, port: number): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${isIP(reachable) === 6 ? `[${reachable}]` : reachable}:${port}`
+}
+
+// In a container the machine is larger than what the server and its tasks may use.
+function machineMemory(): number {
+  const allowed = process.constrainedMemory()
+  return allowed > 0 ? Math.min(allowed, totalmem()) : totalmem()
 }
 
 function isLoopbackHost(host: string): boolean {

@@ -164,6 +164,16 @@ const keys = {
     description: 'How many jobs of one namespace may wait; more are refused.',
   }),
   maxRunningPerTarget: set(whole(1, 100_000), 64, { path: 'limits.running_per_target', description: 'How many jobs run at once on one target.' }),
+  cpuCapacity: unset(whole(1, 100_000), {
+    path: 'limits.cpu',
+    otherwise: 'what this machine has',
+    description: 'How many cores the cpu-request of running tasks may come to together; more wait.',
+  }),
+  memoryCapacityBytes: unset(whole(1, 999_999_999_999_999), {
+    path: 'limits.memory_bytes',
+    otherwise: 'what this machine has',
+    description: 'How many bytes the memory-request of running tasks may come to together; more wait.',
+  }),
   outputLimitBytes: set(whole(1024, 1_000_000_000), 16 * 1024 * 1024, {
     path: 'limits.output_bytes',
     description: 'How many bytes of output one attempt of a step keeps.',

@@ -18,6 +18,7 @@ function settingsOf(config: Config, reservedSegments: ReadonlySet<string>): Sett
     maxRunningPerNamespace: config.maxRunningPerNamespace,
     maxQueuedPerNamespace: config.maxQueuedPerNamespace,
     maxRunningPerTarget: config.maxRunningPerTarget,
+    capacity: { cpu: config.cpuCapacity, memoryBytes: config.memoryCapacityBytes },
     outputLimitBytes: config.outputLimitBytes,
     defaultRuntime: config.defaultRuntime,
     unsandboxed: config.unsandboxed === 'allow',

@@ -35,6 +35,7 @@ export const testSettings: Settings = {
   maxRunningPerNamespace: 8,
   maxQueuedPerNamespace: 100,
   maxRunningPerTarget: 8,
+  capacity: { cpu: 2, memoryBytes: 1 << 30 },
   outputLimitBytes: 1 << 20,
   defaultRuntime: 'fake',
   unsandboxed: false,

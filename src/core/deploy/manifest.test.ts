@@ -18,6 +18,7 @@ test('a complete manifest is read with its defaults', async () => {
     labels: 'app:x, tier:back',
     'cpu-limit': '200m',
     'memory-limit': '64Mi',
+    'memory-request': '32Mi',
     env: [{ name: 'A' }],
   })
   expect(manifest).toMatchObject({
@@ -27,6 +28,8 @@ test('a complete manifest is read with its defaults', async () => {
     labels: { app: 'x', tier: 'back' },
     cpuLimit: 0.2,
     memoryLimit: 67_108_864,
+    cpuRequest: null,
+    memoryRequest: 33_554_432,
   })
   expect(manifest).toMatchObject({ retries: 0, timeoutSeconds: 0, graceSeconds: 30, schedule: '', env: [{ name: 'A', value: '', secret: null }] })
 })

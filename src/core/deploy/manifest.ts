@@ -34,6 +34,9 @@ type Manifest = {
   readonly env: readonly EnvEntry[]
   readonly cpuLimit: number | null
   readonly memoryLimit: number | null
+  /** Cores and bytes that it needs to start. */
+  readonly cpuRequest: number | null
+  readonly memoryRequest: number | null
   readonly schedule: string
   readonly retries: number
   readonly timeoutSeconds: number
@@ -47,6 +50,8 @@ type Manifest = {
   /** How a service is exposed; null: it is not. */
   readonly published: Published | null
 }
+
+type Amounts = 'cpuLimit' | 'memoryLimit' | 'cpuRequest' | 'memoryRequest'
 
 /** What the gateway does with a service (Deploy API §6.1). Plain data: stored with the service. */
 type Published = {
@@ -72,7 +77,7 @@ async function readManifest(value: Json, known: readonly Problem[] = []): Promis
   const bad = new Set(problems.map((problem) => problem.path.split('/')[1] ?? ''))
   const say = (path: string, code: string, message: string) => problems.push(error(path, code, message))
   const labels = readLabels(document.labels, say)
-  const limits = readLimits(document, say)
+  const amounts = readAmounts(document, say)
   if (!bad.has('env')) checkEnv(document.env, say)
   if (!bad.has('cmd') && !bad.has('args')) checkCommand(document, say)
   checkSource(document, say)
@@ -81,7 +86,7 @@ async function readManifest(value: Json, known: readonly Problem[] = []): Promis
   if (typeof document.schedule === 'string' && document.schedule !== '') checkSchedule(document.schedule, say)
   problems.push(...unknownMembers(document))
   if (problems.some(isError)) return { manifest: null, problems }
-  return { manifest: { ...complete(document), labels, cpuLimit: limits.cpu, memoryLimit: limits.memory }, problems }
+  return { manifest: { ...complete(document), labels, ...amounts }, problems }
 }
 
 /** Whether a problem makes the document unusable; warnings do not. */
@@ -126,7 +131,7 @@ function readLabels(value: Json | undefined, say: Say): Record<string, string> {
   return Object.fromEntries(labels)
 }
 
-function readLimits(document: JsonObject, say: Say): { cpu: number | null; memory: number | null } {
+function readAmounts(document: JsonObject, say: Say): Pick<Manifest, Amounts> {
   const read = (member: string, parse: (value: unknown) => number | null, example: string) => {
     if (document[member] === undefined) return null
     const amount = parse(document[member])
@@ -138,9 +143,11 @@ function readLimits(document: JsonObject, say: Say): { cpu: number | null; memor
     const request = read(`${what}-request`, parse, example)
     if (limit !== null && request !== null && request > limit) say(`/${what}-request`, 'limit', `is more than ${what}-limit`)
     if (limit === 0) say(`/${what}-limit`, 'quantity', 'must be more than 0')
-    return limit
+    return { limit, request }
   }
-  return { cpu: pair('cpu', cpuCores, '"0.20" or "200m"'), memory: pair('memory', memoryBytes, '"200Mi"') }
+  const cpu = pair('cpu', cpuCores, '"0.20" or "200m"')
+  const memory = pair('memory', memoryBytes, '"200Mi"')
+  return { cpuLimit: cpu.limit, cpuRequest: cpu.request, memoryLimit: memory.limit, memoryRequest: memory.request }
 }
 
 function checkEnv(env: Json | undefined, say: Say): void {
@@ -211,7 +218,7 @@ function unknownMembers(document: JsonObject): Problem[] {
 }
 
 // Called after the schema found nothing wrong: every member is absent or of its type.
-function complete(document: JsonObject): Omit<Manifest, 'labels' | 'cpuLimit' | 'memoryLimit'> {
+function complete(document: JsonObject): Omit<Manifest, 'labels' | Amounts> {
   return {
     name: optional(document.name),
     type: document.type as TaskType,

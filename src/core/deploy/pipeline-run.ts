@@ -61,7 +61,7 @@ function pipelineDraft(tasks: readonly PlannedTask[], place: Place, about: Omit<
 /** How the tasks of a pipeline become runs of their own in its namespace. */
 const pipelineSource: RunSource = {
   kind: 'pipeline',
-  place: (services, run) => placeTask(services, run),
+  place: placeTask,
   work: () => Promise.reject(fault('unsupported', { what: 'Work in a pipeline itself', why: 'its tasks are runs of their own' })),
   child: async (_services: Services, run: RunRow, node: FlowNode & { kind: 'run' }): Promise<RunDraft> => {
     // Written by `pipelineDraft`, which is the only maker of runs of this kind.

@@ -1,4 +1,5 @@
 import { fault } from '../kernel/fault.ts'
+import { capacityProblems } from './capacity.ts'
 import { contentFault } from './content-fault.ts'
 import type { FlowGraph, StepPolicy, WorkNode } from '../flow/graph.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
@@ -36,6 +37,9 @@ type TaskWork = {
   readonly code: { readonly repository_id: string; readonly tree: string } | null
   readonly cpu: number | null
   readonly memory_bytes: number | null
+  /** Cores and bytes that it takes of the machine while it runs; absent in what older versions wrote. */
+  readonly cpu_request?: number | null
+  readonly memory_request_bytes?: number | null
 }
 
 /** A task that is ready to become a run: plain data, because a pipeline keeps those of its tasks until their turn. */
@@ -70,6 +74,8 @@ function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Cod
     const message = `is required on the runtime "${runtime.name}", which has no image to take a command from`
     throw contentFault('manifest.json', [{ path: '/cmd', code: 'required', message, severity: 'error' }])
   }
+  const tooLarge = capacityProblems(manifest, ctx.services.settings.capacity)
+  if (tooLarge.length > 0) throw contentFault('manifest.json', tooLarge)
   return {
     spec: {
       type: 'job',
@@ -92,6 +98,8 @@ function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Cod
       code: source && code.tree !== null ? { repository_id: source.repositoryId, tree: code.tree } : null,
       cpu: manifest.cpuLimit,
       memory_bytes: manifest.memoryLimit,
+      cpu_request: manifest.cpuRequest,
+      memory_request_bytes: manifest.memoryRequest,
     },
     policy: {
       retries: manifest.retries,

@@ -2,10 +2,12 @@ import { fault } from '../kernel/fault.ts'
 import { atLeast } from '../kernel/level.ts'
 import { kindOf } from '../resource/kind.ts'
 import { viewerOf } from '../identity/principal.ts'
+import { requestedPlaces } from './capacity.ts'
 import { secretsFor } from '../secret/open.ts'
 import { starterOf } from '../run/starter.ts'
 import { GitContentRefused, GitUnavailable } from '../../ports/git.ts'
 import { StartError } from '../../ports/runtime.ts'
+import type { FlowNode } from '../flow/graph.ts'
 import type { Json } from '../kernel/json.ts'
 import type { Services } from '../operation/services.ts'
 import type { PreparedWork, RunSource, StepPlacement } from '../run/source.ts'
@@ -18,12 +20,14 @@ const codeLimit = { limitBytes: 512 * 1024 * 1024, limitFiles: 50_000 }
 /** How tasks become work (Deploy API §13). */
 const taskSource: RunSource = { kind: 'task', place: placeTask, work: prepareTask }
 
-/** The default runtime, counted against its namespace and against the machine. */
-function placeTask(services: Services, run: RunRow): StepPlacement {
-  const { defaultRuntime, maxRunningPerNamespace, maxRunningPerTarget } = services.settings
+/** The default runtime, counted against its namespace and, with what it requests, against the machine. */
+function placeTask(services: Services, run: RunRow, node: FlowNode): StepPlacement {
+  const { defaultRuntime, maxRunningPerNamespace, maxRunningPerTarget, capacity } = services.settings
   const places = [
     { gauge: `namespace:${run.namespace}`, amount: 1, limit: maxRunningPerNamespace },
     { gauge: `target:${defaultRuntime}`, amount: 1, limit: maxRunningPerTarget },
+    // Written by the makers of drafts from a plan.
+    ...(node.kind === 'work' ? requestedPlaces(node.work as unknown as TaskWork, defaultRuntime, capacity) : []),
   ]
   return { runtime: defaultRuntime, places }
 }

@@ -17,6 +17,8 @@ export type Settings = {
   readonly maxRunningPerNamespace: number
   readonly maxQueuedPerNamespace: number
   readonly maxRunningPerTarget: number
+  /** What the requests of running tasks may come to together. `cpu` in cores. */
+  readonly capacity: { readonly cpu: number; readonly memoryBytes: number }
   readonly outputLimitBytes: number
   readonly defaultRuntime: string
   readonly unsandboxed: boolean

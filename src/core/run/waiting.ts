@@ -13,11 +13,14 @@ export type Waiter = {
  * never hold up another.
  *
  * A pass over the namespaces begins when something was freed (`freed`) or added. A refusal by a gauge of the namespace only skips that namespace; a refusal
- * by a gauge that all share ends the pass, because nobody else would fare better.
+ * by a gauge that all share ends the pass, because nobody else would fare better. What a step requests of the machine lies between: who asks nothing of it
+ * may overtake, because it can be taken for as long as a service lives; who asks for some of it waits its turn.
  */
 export class WaitingRoom {
   readonly #queues = new Map<string, Waiter[]>()
   readonly #onError: (error: unknown) => void
+  /** Refused before: the store knows why they wait. A newcomer is tried once in any case, and that is recorded for it. */
+  readonly #refused = new WeakSet<Waiter>()
   #size = 0
   #running = false
   #again = false
@@ -65,26 +68,38 @@ export class WaitingRoom {
 
   async #pass(): Promise<void> {
     const blocked = new Set<string>()
-    for (let namespace = this.#next(blocked); namespace !== null; namespace = this.#next(blocked)) {
-      const queue = this.#queues.get(namespace) ?? []
-      const waiter = queue.shift()
+    const full = new Set<string>()
+    for (let next = this.#next(blocked, full); next !== null; next = this.#next(blocked, full)) {
+      const { namespace, queue, at } = next
+      const [waiter] = queue.splice(at, 1)
       if (!waiter) continue
       this.#size--
       const refusal = await waiter.start()
       // The one that was served goes to the end of the round.
       this.#queues.delete(namespace)
       if (refusal !== null) {
-        queue.unshift(waiter)
+        queue.splice(at, 0, waiter)
         this.#size++
-        blocked.add(namespace)
+        this.#refused.add(waiter)
       }
       if (queue.length > 0) this.#queues.set(namespace, queue)
-      if (refusal !== null && refusal !== `namespace:${namespace}`) return
+      if (refusal === `namespace:${namespace}`) blocked.add(namespace)
+      else if (refusal !== null && isRequested(refusal)) full.add(refusal)
+      else if (refusal !== null) return
     }
   }
 
-  #next(blocked: ReadonlySet<string>): string | null {
-    for (const [namespace, queue] of this.#queues) if (queue.length > 0 && !blocked.has(namespace)) return namespace
+  #next(blocked: ReadonlySet<string>, full: ReadonlySet<string>): { namespace: string; queue: Waiter[]; at: number } | null {
+    for (const [namespace, queue] of this.#queues) {
+      if (blocked.has(namespace)) continue
+      const at = queue.findIndex((waiter) => !this.#refused.has(waiter) || !waiter.places.some(({ gauge }) => full.has(gauge)))
+      if (at >= 0) return { namespace, queue, at }
+    }
     return null
   }
+}
+
+/** Whether steps take of this gauge as much as they ask for, most of them nothing. */
+function isRequested(gauge: string): boolean {
+  return gauge.startsWith('cpu:') || gauge.startsWith('memory:')
 }
