@@ -206,8 +206,19 @@ async function openGateway(config: Config, services: Services, traffic: Traffic)
     mark: (text) => secretBox.fingerprint(text, 'gateway'),
     random: (bytes) => ids.hex(bytes),
   })
-  await gateway.listen({ host: config.host, port: config.gatewayPort })
-  return gateway
+  try {
+    await gateway.listen({ host: config.host, port: config.gatewayPort })
+    return gateway
+  } catch (error) {
+    await gateway.close()
+    const where = `${config.host}:${config.gatewayPort}`
+    const why = `The gateway cannot listen on ${where} (${(error as NodeJS.ErrnoException).code}). Stop what listens there, or set CAPSTAN_GATEWAY_PORT; 0 does without.`
+    // Nobody asked for just this port: a second server on a machine is no mistake. It has no gateway, and says so wherever it would name its address.
+    if (config.sources.gatewayPort !== 'default') throw new Error(why, { cause: error })
+    log.warn('gateway.off', { why })
+    Object.assign(services.settings, { gatewayUrl: null })
+    return null
+  }
 }
 
 /** Writes a consistent copy of everything that the data folder holds, while a server uses it or not. Gives lines for the operator. */

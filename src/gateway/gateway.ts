@@ -68,11 +68,12 @@ class Gateway {
   async close(): Promise<void> {
     this.#closing.abort(new Error('The gateway stops'))
     const { promise, resolve } = Promise.withResolvers<void>()
+    // Also told of a server that never listened.
     this.#server.close(() => resolve())
     this.#server.closeIdleConnections()
     for (const socket of this.#upgraded) socket.destroy()
     const cut = this.#host.clock.after(closeWithinMs, () => this.#server.closeAllConnections())
-    if (this.#server.listening) await promise
+    await promise
     cut.cancel()
     this.#agent.destroy()
     await this.#following

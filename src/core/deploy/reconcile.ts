@@ -159,7 +159,7 @@ class Reconciler {
     }
     const spec = workloadOf(row)
     const lives = await this.#livesOf(spec, runs)
-    const blocked = await this.#hasPredecessor(row, spec)
+    const blocked = lives.length === 0 && (await this.#hasPredecessor(row, spec))
     const plan = planReplicas(spec, lives, clock.now(), { blocked })
     await this.#record(row, spec, plan.status)
     for (const run of plan.overdue) await this.#cancel(run, { cleanup: false, reason: 'start_failed' })
