@@ -4,6 +4,8 @@ import { median } from './support/load.ts'
 import { scratch, remove } from './support/servers.ts'
 import { chainOfProcesses, graphOfNodes } from './graphs.ts'
 import { cloneOverHttp } from './clone.ts'
+import { acceptDeploys, idleWithCronJobs, listOfJobs, pipelineOfProcesses } from './deploy.ts'
+import { gatewayBesideProxy } from './gateway.ts'
 import { readOneRow } from './read.ts'
 import { restartWithRunning } from './restart.ts'
 import { threeStepRuns } from './runs.ts'
@@ -28,6 +30,11 @@ const benches: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   graph: graphOfNodes,
   clone: cloneOverHttp,
   restart: restartWithRunning,
+  deploy: acceptDeploys,
+  pipeline: pipelineOfProcesses,
+  list: listOfJobs,
+  cron: idleWithCronJobs,
+  gateway: gatewayBesideProxy,
 }
 
 // `npm run bench` measures everything; `-- --quick` what CI prints; `-- --only runs,read` some of it.

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createFakeRuntime } from '../../src/adapters/runtime/fake/runtime.ts'
 import { createApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -11,7 +12,7 @@ import type { FlowGraph, WorkNode } from '../../src/core/flow/graph.ts'
 import type { RunSource } from '../../src/core/run/source.ts'
 
 // The whole server with one more operation: `bench.start` starts a run of `steps` no-ops, on the fake runtime or as real processes (`runtime: 'process'`).
-// Configured by the environment as always. Prints one line when it is ready.
+// `bench.stall` tells the longest stall of the event loop since it was asked last. Configured by the environment as always. Prints one line when it is ready.
 
 const source: RunSource = {
   kind: 'bench',
@@ -55,6 +56,28 @@ const start = defineOperation({
   },
 })
 
+const sampledMs = 1
+// Begins when it is asked first: a thousand looks a second would show in everything else.
+const delay = monitorEventLoopDelay({ resolution: sampledMs })
+
+const stall = defineOperation({
+  name: 'bench.stall',
+  summary: 'The longest stall of the event loop since this was asked last.',
+  input: Closed({}),
+  output: Closed({ ms: Type.Number() }),
+  access: 'signed-in',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example: {},
+  run: async () => {
+    const ms = delay.max / 1e6 - sampledMs
+    delay.enable()
+    delay.reset()
+    return { ms: Math.max(0, ms) }
+  },
+})
+
 function node(at: number): WorkNode {
   return { id: `n${at}`, kind: 'work', join: 'all', when: 'no-error', work: {}, policy: defaultPolicy }
 }
@@ -70,7 +93,12 @@ function wide(steps: number, parallel: number): FlowGraph {
 }
 
 const config = await loadConfig({ flags: [] })
-const app = await createApp(config, { log: silentLog, runtimes: [createFakeRuntime({ clock: systemClock })], operations: [start], sources: [source] })
+const app = await createApp(config, {
+  log: silentLog,
+  runtimes: [createFakeRuntime({ clock: systemClock })],
+  operations: [start, stall],
+  sources: [source],
+})
 const { address } = await app.listen()
 process.stdout.write(`${address}\n`)
 process.once('SIGTERM', () => void app.close().then(() => process.exit(0)))

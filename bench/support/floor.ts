@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { Agent, createServer, request } from 'node:http'
 import { DatabaseSync } from 'node:sqlite'
 import { randomUUID } from 'node:crypto'
 
@@ -6,11 +6,26 @@ import { randomUUID } from 'node:crypto'
 //   floor.ts http PORT            a bare node:http server
 //   floor.ts runs PORT DATABASE   fastify; POST stores a run and its first step in one group commit, and a loop records three no-op steps: four commits a run
 //   floor.ts read PORT            a bare fastify route with the JSON of a user
+//   floor.ts proxy PORT TARGET    a bare node:http proxy before the program on the port TARGET of loopback
 
 const [mode, port = '0', database = ''] = process.argv.slice(2)
 if (mode === 'http') createServer((_, answer) => answer.end('ok\n')).listen(Number(port), '127.0.0.1')
+if (mode === 'proxy') proxy()
 if (mode === 'runs') await runs()
 if (mode === 'read') await read()
+
+function proxy(): void {
+  const agent = new Agent({ keepAlive: true })
+  createServer((asked, answer) => {
+    const { method, url, headers } = asked
+    const passed = request({ agent, host: '127.0.0.1', port: Number(database), method, path: url, headers }, (found) => {
+      answer.writeHead(found.statusCode ?? 502, found.headers)
+      found.pipe(answer)
+    })
+    passed.on('error', () => answer.destroy())
+    asked.pipe(passed)
+  }).listen(Number(port), '127.0.0.1')
+}
 
 async function runs(): Promise<void> {
   const db = new DatabaseSync(database)
