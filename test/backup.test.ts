@@ -189,6 +189,8 @@ test('the same data folder is restored byte for byte: what is kept aside and tem
   await server.as('repository.delete', { repository: 'lab/gone' })
   mkdirSync(join(source, 'templates', 'task'), { recursive: true })
   writeFileSync(join(source, 'templates', 'task', 'one.json'), '{}', { mode: 0o640 })
+  // An empty folder is not kept: the next start makes it.
+  writeFileSync(join(source, 'templates', 'pipeline', 'two.json'), '{}')
   await apps.splice(0)[0]?.close()
   const file = join(home, 'capstan.tar.gz')
   await backup(await configOf(source), file)

@@ -55,6 +55,7 @@ export async function startServer({ environment = {}, parent = tmpdir(), record,
   const url = `http://127.0.0.1:${port}`
   const inherited = Object.entries(process.env).filter(([name]) => !/^(CAPSTAN_|VITEST|NODE_)/.test(name))
   const settings = {
+    MALLOC_MMAP_THRESHOLD_: '1048576',
     CAPSTAN_DATA: join(folder, 'data'),
     CAPSTAN_PORT: String(port),
     CAPSTAN_GATEWAY_PORT: '0',
@@ -70,7 +71,8 @@ export async function startServer({ environment = {}, parent = tmpdir(), record,
   let ended: Promise<number | null>
 
   const start = async () => {
-    const [program = '', ...args] = [...wrap, process.execPath, main, 'serve']
+    // As `npm start` does it.
+    const [program = '', ...args] = [...wrap, process.execPath, '--max-semi-space-size=1', main, 'serve']
     child = spawn(program, args, { cwd: folder, env: { ...Object.fromEntries(inherited), ...settings } })
     child.stdout?.on('data', (bytes) => (said.out += bytes))
     child.stderr?.on('data', (bytes) => (said.log += bytes))

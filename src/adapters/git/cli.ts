@@ -149,7 +149,11 @@ export function createGit(options: GitOptions): Git {
       const commit = await git.resolve(id, revision)
       if (commit === null) return []
       const bounds = [`--max-count=${Math.max(0, Math.min(Math.trunc(limit), longestLog))}`, `--skip=${Math.max(0, Math.trunc(skip))}`]
-      const { exit, stdout } = await runGit(host, [`--git-dir=${at(id)}`, 'rev-list', ...bounds, commit, ...(without !== undefined && isOid(without) ? [`^${without}`] : []), '--'], { directory: at(id) })
+      const { exit, stdout } = await runGit(
+        host,
+        [`--git-dir=${at(id)}`, 'rev-list', ...bounds, commit, ...(without !== undefined && isOid(without) ? [`^${without}`] : []), '--'],
+        { directory: at(id) },
+      )
       if (exit.code !== 0) throw unavailable('rev-list', exit)
       const ids = stdout.toString('latin1').split('\n').filter(isOid)
       return read(id, (reader) => Promise.all(ids.map((oid) => readCommit(reader, oid))))
