@@ -83,6 +83,24 @@ export function engineSuite(title: string, options: { openStore?: (folder: strin
         expect(steps[0]?.output).toEqual({ rounds: 4, broke: false, collected: [0, 2, 4, 6] })
       })
 
+      test('a loop of 10,000 rounds runs in linear time and flat memory', async () => {
+        const rounds = async (times: number) => {
+          const body = graph([{ id: 'count', kind: 'pass', ...once, output: '{{loop.index}}' }])
+          const loop: FlowNode = { id: 'each', kind: 'loop', ...once, body, over: { times }, max_rounds: 10_000, parallel: 1 }
+          const began = performance.now()
+          const { run } = await lab.ended((await lab.start(draft(graph([loop])))).id, 90)
+          expect(run.state).toBe('succeeded')
+          return performance.now() - began
+        }
+        await rounds(500)
+        const quarter = await rounds(2500)
+        const heap = process.memoryUsage().heapUsed
+        const whole = await rounds(10_000)
+        // Four times the rounds; what is beyond is noise of the machine. What it kept would be a row in hand for each round.
+        expect(whole).toBeLessThan(quarter * 12)
+        expect(process.memoryUsage().heapUsed - heap).toBeLessThan(64 * 1024 * 1024)
+      }, 120_000)
+
       test('a question waits for a person, and the answer is what later steps see', async () => {
         const ask: FlowNode = { id: 'ask', kind: 'question', ...once, ask: { text: 'Go on?' }, timeout_ms: null, on_timeout: 'fail' }
         const echo: FlowNode = { id: 'echo', kind: 'call', ...once, operation: 'probe.echo', input: { value: '{{steps.ask.output.approved}}' } }
