@@ -31,9 +31,9 @@ export async function gatewayBesideProxy({ quick }: BenchOptions): Promise<Figur
   await pushRepository({ port, token, folder }, 'bench', { 'web/manifest.json': {}, 'web/code/server.js': program })
   const deploy = (name: string, published: object) =>
     call(port, 'task.deploy', { repository: 'bench', directory: 'web', namespace: 'bench', configuration: service(name, published) }, token)
-  await deploy('open', { bypass_auth: true })
-  await deploy('closed', {})
   try {
+    await deploy('open', { bypass_auth: true })
+    await deploy('closed', {})
     await served(`http://127.0.0.1:${gatewayPort}/open/`, headers)
     await served(`http://127.0.0.1:${gatewayPort}/closed/`, headers)
     const target = await portOf(port, 'open')
@@ -48,10 +48,20 @@ export async function gatewayBesideProxy({ quick }: BenchOptions): Promise<Figur
       await proxy.stop()
     }
   } finally {
-    for (const name of ['open', 'closed']) await call(port, 'task.delete', { namespace: 'bench', name, type: 'service' }, token)
-    await server.stop()
+    // Instances outlive a server: they have to be gone before it is.
+    await removeServices(port, token).finally(() => server.stop())
     remove(folder)
   }
+}
+
+async function removeServices(port: number, token: string): Promise<void> {
+  for (const name of ['open', 'closed']) await call(port, 'task.delete', { namespace: 'bench', name, type: 'service' }, token)
+  for (const end = Date.now() + 20_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const active = [...text.matchAll(/capstan_runs\{[^}]*kind="replica"[^}]*state="(?:queued|starting|running)"[^}]*\} (\d+)/g)]
+    if (active.every(([, count]) => count === '0')) return
+  }
+  throw new Error('The instances did not end')
 }
 
 type Ways = { readonly gatewayPort: number; readonly proxyPort: number; readonly headers: Readonly<Record<string, string>> }
