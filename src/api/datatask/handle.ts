@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { fault } from '../../core/kernel/fault.ts'
 import { isSignedIn } from '../../core/identity/principal.ts'
 import { sendError, sendJson, sendPieces, unmatched } from './answer.ts'
@@ -102,6 +103,8 @@ async function sendList(reply: FastifyReply, host: ApiHost, call: Call, lists: r
         const text = encoded(list, next).map((item) => JSON.stringify(item))
         if (text.length > 0) yield separator + text.join(',')
         if (text.length > 0) separator = ','
+        // A long list must not keep everybody else waiting until its end.
+        await turn()
       }
       yield ']'
     }
