@@ -78,5 +78,8 @@ test('a task is not hurt by others that shout, are deaf or multiply; and they ar
   }
   expect((await logOf(noisy[0] ?? '')).length).toBeLessThan(limit + 1000)
   await Promise.all(noisy.map((run) => server.admin.ok('run.cancel', { run })))
-  expect(await Promise.all(noisy.map(hasEnded))).toEqual(['cancelled', 'cancelled', 'cancelled'])
+  const [loud, deaf, many] = await Promise.all(noisy.map(hasEnded))
+  expect([loud, deaf]).toEqual(['cancelled', 'cancelled'])
+  // The limit of processes may have ended it before it was told to go.
+  expect(['cancelled', 'failed']).toContain(many)
 }, 60_000)
