@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
-import { mkdirSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readlinkSync, realpathSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartError } from '../../../ports/runtime.ts'
 import { isCode } from './folder.ts'
@@ -16,7 +16,8 @@ type Uids = { take(name: string): number; release(uid: number): void }
 function createUids(root: string, range: UidRange): Uids {
   const folder = join(root, '.uids')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  let next = readdirSync(folder).reduce((top, name) => Math.max(top, Number(name) - range.first + 1), 0) % range.count
+  // Another installation on this host counts in a folder of its own: two that began at the same id would end each other's work when they end their own.
+  let next = createHash('sha256').update(realpathSync(root)).digest().readUInt32BE() % range.count
 
   const reserve = (uid: number, name: string): boolean => {
     const path = join(folder, String(uid))
