@@ -1,0 +1,27 @@
+import type { Json } from '../../kernel/json.ts'
+
+/** Where templates and rules read values from. Only own data members of JSON are ever reached; nothing in it is code. */
+type Scope = {
+  /** The value of a root (`$job`, a step's name or node id, `$workflow`), or undefined when there is none. Asked at most once a root and evaluation. */
+  root(name: string): Json | undefined
+}
+
+/** What one evaluation may use up. A language that would go beyond throws `LanguageError`; nothing is partly done. */
+type Budget = { readonly characters: number; readonly rounds: number; readonly nesting: number; readonly steps: number }
+
+/** The guards of contract §11.3. */
+const standardBudget: Budget = { characters: 10 * 1024 * 1024, rounds: 100_000, nesting: 32, steps: 5_000_000 }
+
+/** A text that does not parse or cannot be evaluated. `position` counts characters from 0; null where the text as a whole is meant. */
+class LanguageError extends Error {
+  override readonly name = 'LanguageError'
+  readonly position: number | null
+
+  constructor(message: string, position: number | null = null) {
+    super(message)
+    this.position = position
+  }
+}
+
+export type { Scope, Budget }
+export { standardBudget, LanguageError }

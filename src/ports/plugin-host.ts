@@ -1,0 +1,77 @@
+import type { Json, JsonObject } from '../core/kernel/json.ts'
+
+/**
+ * Where plugins of the Komand kind are called (contract §14–§16, §18): packages in a folder, as a process per call or as a warm one, or images of an engine.
+ * It knows nothing of workflows, permissions or the store. Everything that a plugin answers is hostile: it is bounded in size and time and never evaluated.
+ */
+type PluginHost = {
+  /** Reads and checks a package below the plugin root: its spec as text. Throws `PluginRefused`. */
+  readPackage(path: string): Promise<PluginPackage>
+  /** Unpacks an uploaded archive below the plugin root, all of it or nothing, and gives its path. Throws `PluginRefused`. */
+  unpack(archive: AsyncIterable<Uint8Array>, options: { limitBytes: number }): Promise<string>
+  /** Makes what calls need beforehand (a virtual environment, a pulled image). Harmless to repeat. Throws `PluginRefused`. */
+  prepare(plugin: InstalledPlugin, options: { signal: AbortSignal }): Promise<void>
+  /** Removes what `prepare` and `unpack` made. */
+  forget(plugin: InstalledPlugin): Promise<void>
+  /** One call. Never rejects for what the plugin did: that is an answer with `status: 'error'`. Throws `PluginInterrupted` when the server stops meanwhile. */
+  call(call: PluginCall, options: { signal: AbortSignal }): Promise<PluginAnswer>
+  /** Keeps a trigger of a plugin alive until the signal: events come one by one and are answered when `onEvent` resolves. Resolves with how it ended. */
+  trigger(start: PluginTriggerStart, options: { signal: AbortSignal; onEvent(event: PluginEvent): Promise<void> }): Promise<PluginAnswer>
+  /** A connection has changed or is gone: warm processes that hold it are ended. */
+  dropConnection(key: string): Promise<void>
+  close(): Promise<void>
+}
+
+type PluginPackage = { readonly path: string; readonly spec: string }
+
+type InstalledPlugin = {
+  readonly vendor: string
+  readonly name: string
+  readonly version: string
+  /** `process`: a package below the plugin root; `container`: an image. */
+  readonly runtime: 'process' | 'container'
+  readonly path: string | null
+  readonly image: string | null
+  /** The plugin gets a folder that outlives its calls. */
+  readonly cache: boolean
+}
+
+type PluginCall = {
+  readonly plugin: InstalledPlugin
+  readonly what: 'action' | 'task' | 'test'
+  /** The action or task; for a test of a connection '' . */
+  readonly name: string
+  readonly meta: JsonObject
+  /** Parameters of the connection with secrets opened; null: it has none. Goes through standard input or the body only. */
+  readonly connection: { readonly key: string; readonly parameters: JsonObject } | null
+  readonly input: JsonObject
+  readonly state?: JsonObject
+  /** `warm`: a process that stays for the next call, where the plugin can; `cold`: one of its own. */
+  readonly mode: 'warm' | 'cold'
+  readonly timeoutMs: number
+}
+
+type PluginTriggerStart = Omit<PluginCall, 'what' | 'state' | 'mode' | 'timeoutMs'>
+
+type PluginAnswer = {
+  readonly status: 'ok' | 'error'
+  readonly output: Json
+  readonly log: string
+  readonly error: string | null
+  readonly exception: { readonly cause: string; readonly assistance: string; readonly data: Json } | null
+  readonly state?: JsonObject
+}
+
+type PluginEvent = { readonly output: JsonObject; readonly log: string }
+
+/** The package or image cannot be used; the message says what to do. */
+class PluginRefused extends Error {
+  override readonly name = 'PluginRefused'
+}
+/** The call was under way when the server let go of it; nobody knows whether the plugin acted. */
+class PluginInterrupted extends Error {
+  override readonly name = 'PluginInterrupted'
+}
+
+export type { PluginHost, PluginPackage, InstalledPlugin, PluginCall, PluginTriggerStart, PluginAnswer, PluginEvent }
+export { PluginRefused, PluginInterrupted }
