@@ -19,6 +19,7 @@ import type { Clock } from '../../core/kernel/clock.ts'
 import type { Principal } from '../../core/identity/principal.ts'
 import type { FakeKnobs } from '../../ports/runtime.ts'
 import type { UserRow } from '../../ports/store/rows.ts'
+import type { TestPostgres } from '../../../test/support/postgres.ts'
 
 export type Tree = Readonly<Record<string, string | object | Uint8Array>>
 
@@ -26,11 +27,38 @@ export type DeployLab = Awaited<ReturnType<typeof openDeployLab>>
 
 export type Person = { readonly principal: Principal; readonly key: string; readonly id: string }
 
+export type LabOptions = {
+  readonly config?: Partial<Config>
+  readonly knobs?: FakeKnobs
+  readonly clock?: Clock
+  readonly folder?: string
+  /** The address of the database of a folder; without it the records are in the folder. */
+  readonly database?: (folder: string) => Promise<string>
+}
+
+/** How a suite opens its labs: each suite runs over both stores. */
+export type Labs = { readonly store: string; readonly open: (options?: LabOptions) => Promise<DeployLab> }
+
+/** Labs whose records are in their folder. */
+export const onSqlite: Labs = { store: 'SQLite', open: (options) => openDeployLab(options) }
+
+/** Labs over databases of one PostgreSQL. Labs of one folder share a database, as servers of one data folder do. */
+export function onPostgres(postgres: TestPostgres): Labs {
+  const urls = new Map<string, Promise<string>>()
+  const database = (folder: string) => {
+    const url = urls.get(folder) ?? postgres.database()
+    urls.set(folder, url)
+    return url
+  }
+  return { store: 'PostgreSQL', open: (options) => openDeployLab({ ...options, database }) }
+}
+
 /** The whole server over a real store and real git in a folder of its own, with the Deploy API in front. Tasks run on the fake runtime unless `config` says else. */
-export async function openDeployLab(options: { config?: Partial<Config>; knobs?: FakeKnobs; clock?: Clock; folder?: string } = {}) {
+export async function openDeployLab(options: LabOptions = {}) {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'capstan-deploy-')))
   const environment = { CAPSTAN_DATA: join(folder, 'data'), CAPSTAN_PORT: '0', CAPSTAN_GATEWAY_PORT: '0', CAPSTAN_SAMPLE: 'false' }
-  const config = { ...(await loadConfig({ folder, environment })), defaultRuntime: 'fake', ...options.config }
+  const stored = options.database && { databaseUrl: await options.database(folder) }
+  const config = { ...(await loadConfig({ folder, environment })), defaultRuntime: 'fake', ...stored, ...options.config }
   const fake = createFakeRuntime({ clock: systemClock, ...(options.knobs && { knobs: options.knobs }) })
   const app = await createApp(config, { log: silentLog, runtimes: [fake], ...(options.clock && { clock: options.clock }) })
   const { services } = app

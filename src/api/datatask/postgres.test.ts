@@ -1,0 +1,20 @@
+import { afterAll, test } from 'vitest'
+import { startPostgres } from '../../../test/support/postgres.ts'
+import { capacitySuite } from './capacity.suite.ts'
+import { cronSuite } from './cron.suite.ts'
+import { onPostgres } from './deploy-lab.suite.ts'
+import { grantedSuite } from './granted.suite.ts'
+import { loadingSuite } from './loading.suite.ts'
+import { routesSuite } from './routes.suite.ts'
+import { runningSuite } from './running.suite.ts'
+import { storySuite } from './story.suite.ts'
+import { workloadSuite } from './workload.suite.ts'
+
+const postgres = await startPostgres({ durable: false })
+
+if ('missing' in postgres) test.skip(`the Deploy API over PostgreSQL (not here: ${postgres.missing})`, () => {})
+else {
+  afterAll(() => postgres.stop())
+  const labs = onPostgres(postgres)
+  for (const suite of [routesSuite, storySuite, runningSuite, loadingSuite, cronSuite, grantedSuite, capacitySuite, workloadSuite]) suite(labs)
+}
