@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -11,6 +11,8 @@ import type { App } from '../src/app.ts'
 import type { LogFields } from '../src/core/kernel/log.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
+
+const sampleFolder = join(import.meta.dirname, '..', 'examples', 'sample')
 
 let folder: string
 const apps: App[] = []
@@ -54,15 +56,49 @@ test('the first start makes a repository with the files of examples/sample and r
   expect([...said.matchAll(/https?:\S+/g)].filter(([url]) => /[A-Za-z0-9_.~-]{20,}/.test(url.slice(address.length)))).toEqual([])
 })
 
-test('every job of it succeeds when it is deployed alone, and so does its pipeline', async () => {
+test('every job of it succeeds when it is deployed alone, and so does its diamond', async () => {
   const { as } = await start()
-  const jobs = ['hello', 'words', 'lines', 'prepare', 'summary', 'tidy']
+  const jobs = ['check', 'hello', 'words', 'lines', 'prepare', 'summary', 'tidy']
   for (const directory of jobs) await as('task.deploy', { repository: 'sample', directory })
   await as('pipeline.run', { repository: 'sample', directory: 'report', name: 'first-report' })
   await until(async () => (await as('run.list', { namespace: 'sample', active: true })).items.length === 0, 'all to end')
   const { items } = await as('run.list', { namespace: 'sample', limit: 100 })
   expect(items.filter((run: { state: string }) => run.state !== 'succeeded')).toEqual([])
   expect(items.length).toBeGreaterThan(jobs.length + 1)
+})
+
+test('the pipeline with a clean-up fails on purpose, skips what comes after, and cleans up all the same', async () => {
+  const { as } = await start()
+  const { id } = await as('pipeline.run', { repository: 'sample', directory: 'rehearsal' })
+  const ended = () => as('pipeline.get', { pipeline: id })
+  await until(async () => (await ended()).finished_at !== null, 'it to end')
+  const { state, tasks } = await ended()
+  expect(state).toBe('failed')
+  expect(tasks.map((task: { name: string; state: string }) => `${task.name} ${task.state}`)).toEqual([
+    'prepare succeeded',
+    'check failed',
+    'summary skipped',
+    'tidy succeeded',
+  ])
+})
+
+test('it has a job, a cron job, a web service, a deployment and pipelines, and every one of its manifests is one that can be deployed', async () => {
+  const folders = readdirSync(sampleFolder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  const what = folders.map(({ name }) => {
+    if (existsSync(join(sampleFolder, name, 'pipeline.json'))) return 'pipeline'
+    const { type, schedule } = JSON.parse(readFileSync(join(sampleFolder, name, 'manifest.json'), 'utf8'))
+    return schedule ? 'cron job' : type
+  })
+  expect([...new Set(what)].sort()).toEqual(['cron job', 'deployment', 'job', 'pipeline', 'service'])
+  const { as } = await start()
+  for (const directory of ['hourly', 'web', 'ticker']) {
+    const { id } = await as('task.deploy', { repository: 'sample', directory })
+    await until(async () => ['running', 'scheduled'].includes((await as('task.get', { task: id })).state), `${directory} to run`)
+  }
+  await as('task.delete', { namespace: 'sample', name: 'web', type: 'service' })
+  await as('task.delete', { namespace: 'sample', name: 'ticker', type: 'deployment' })
+  const left = async () => (await as('run.list', { kind: 'replica', active: true })).items
+  await until(async () => (await left()).length === 0, 'the instances to end')
 })
 
 test('a second start makes nothing and says nothing of it, even when somebody has deleted the sample', async () => {

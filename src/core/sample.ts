@@ -78,6 +78,7 @@ async function tell(services: Services, id: string, address: string): Promise<re
       `The repository "${path}" is there to try things. The run of its task "${directory}" in the namespace "${path}" ${how}.`,
       `  Its log:  npx capstan run log ${id}  (or GET /api/v1/runs/${id}/log)`,
       `  Try next: curl -H "Authorization: Bearer <token or API key>" ${address}/v1/task/deploy/${path}/${directory}`,
+      '  It holds a cron job, a web service, a deployment and pipelines as well: its README.md has one line for each.',
     ]
   } catch (error) {
     // The server stops, or its store is gone: there is nobody to tell.
