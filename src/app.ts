@@ -9,6 +9,7 @@ import { claimFolder } from './adapters/installation/installation.ts'
 import { createLoopback } from './adapters/loopback/loopback.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
+import { noImageBuilds } from './adapters/image-builds/none.ts'
 import { readFolder } from './adapters/sample/read-folder.ts'
 import { createSecretBox } from './adapters/secret-box/secret-box.ts'
 import { createTokens } from './adapters/tokens/tokens.ts'
@@ -118,6 +119,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         it.close(),
       ),
       runtimes: new Map([process, ...(options.runtimes ?? [])].map((runtime) => [runtime.name, runtime])),
+      imageBuilds: noImageBuilds(),
       runLog: own(createFileRunLog({ root: folder.logs }), (it) => it.close()),
       secretBox: createSecretBox({ folder: folder.keys }),
       passwords: createPasswordHasher(),

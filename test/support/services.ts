@@ -78,6 +78,7 @@ export async function testServices(
     store,
     git: absent('git'),
     runtimes: new Map(),
+    imageBuilds: absent('imageBuilds'),
     runLog: absent('runLog'),
     secretBox: createSecretBox({ folder: join(folder, 'keys') }),
     passwords: createPasswordHasher(),

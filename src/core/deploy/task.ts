@@ -5,7 +5,7 @@ import type { FlowGraph, StepPolicy, WorkNode } from '../flow/graph.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { RunDraft } from '../run/draft.ts'
-import type { Runtime } from '../../ports/runtime.ts'
+import type { ImagePull, Runtime } from '../../ports/runtime.ts'
 import type { EnvEntry, Manifest } from './manifest.ts'
 import type { Source } from './source.ts'
 
@@ -33,6 +33,10 @@ type TaskWork = {
   readonly command: readonly string[]
   readonly env: readonly EnvEntry[]
   readonly image: string | null
+  /** Absent where no image is run, and in what older versions wrote. */
+  readonly pull?: ImagePull
+  /** The image is built of `code/` first; absent in what older versions wrote. */
+  readonly build?: boolean
   /** The tree of `code/` and the storage it is in; null: there is none. */
   readonly code: { readonly repository_id: string; readonly tree: string } | null
   readonly cpu: number | null
@@ -65,12 +69,15 @@ function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Cod
     if (!code.dockerfile) throw fault('dockerfile_not_found')
   }
   const runtime = defaultRuntime(ctx)
-  if (manifest.image !== null && !runtime.capabilities.images) {
-    throw fault('unsupported', { what: `Running the image ${manifest.image}`, why: `the runtime "${runtime.name}" runs programs, not images` })
-  }
   // A program runtime builds nothing: of a task with an image destination it runs the files of `code/` (Deploy API §13).
-  const runsImage = runtime.capabilities.images && (manifest.image ?? manifest.imageDestination) !== null
-  if (!runsImage && manifest.cmd.length === 0) {
+  const build = manifest.imageDestination !== null && runtime.capabilities.images
+  const image = build ? manifest.imageDestination : manifest.image
+  if (image !== null) {
+    const wanted = build ? ({ kind: 'built', destination: image, code: null } as const) : ({ kind: 'existing', image } as const)
+    const why = ctx.services.imageBuilds.refusal(wanted, runtime)
+    if (why !== null) throw fault('unsupported', { what: `The image ${image}`, why })
+  }
+  if (image === null && manifest.cmd.length === 0) {
     const message = `is required on the runtime "${runtime.name}", which has no image to take a command from`
     throw contentFault('manifest.json', [{ path: '/cmd', code: 'required', message, severity: 'error' }])
   }
@@ -94,7 +101,9 @@ function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Cod
     work: {
       command: [...manifest.cmd, ...manifest.args],
       env: manifest.env,
-      image: runsImage ? (manifest.image ?? manifest.imageDestination) : null,
+      image,
+      ...(image !== null && { pull: manifest.imagePull ?? pullByTag(image) }),
+      build,
       code: source && code.tree !== null ? { repository_id: source.repositoryId, tree: code.tree } : null,
       cpu: manifest.cpuLimit,
       memory_bytes: manifest.memoryLimit,
@@ -109,6 +118,12 @@ function planTask(ctx: Ctx, manifest: Manifest, source: Source | null, code: Cod
       grace_ms: manifest.graceSeconds * 1000,
     },
   }
+}
+
+// Kubernetes' rule: what a moving tag names may be another image by now.
+function pullByTag(image: string): ImagePull {
+  const [, tag = ''] = /[^/]*:([^/]+)$/.exec(image) ?? []
+  return tag === '' || tag === 'latest' ? 'always' : 'missing'
 }
 
 /** The runtime that tasks run on. Throws `runtime_unavailable` where the caller's work may not run on it. */

@@ -55,17 +55,28 @@ async function prepareWork(services: Services, run: RunRow, node: { readonly wor
   if (spec.cronjob !== null) await mayStill(services, run, work)
   const environment = await environmentOf(services, run, work)
   const { code } = work
+  const image = await imageOf(services, work)
   return {
     work: {
       command: work.command,
       environment: { ...environment.values, ...ownVariables(run.namespace, about, spec), ...more },
       code: code && ((folder) => checkout(services, code, folder)),
-      image: work.image,
+      image,
+      ...(work.pull && { pull: work.pull }),
       limits: { cpu: work.cpu, memoryBytes: work.memory_bytes, processes: null },
     },
     labels: labelsOf(about.id, spec),
     secrets: environment.secrets,
   }
+}
+
+async function imageOf(services: Services, { image, build, code }: TaskWork): Promise<string | null> {
+  if (image === null) return null
+  const runtime = services.runtimes.get(services.settings.defaultRuntime)
+  if (!runtime) throw fault('runtime_unavailable', { runtime: services.settings.defaultRuntime, why: 'it is not set up' })
+  const put = code && { tree: code.tree, put: (folder: string) => checkout(services, code, folder) }
+  const wanted = build ? ({ kind: 'built', destination: image, code: put } as const) : ({ kind: 'existing', image } as const)
+  return services.imageBuilds.prepare(wanted, runtime, { signal: services.stopping })
 }
 
 async function checkout(services: Services, code: NonNullable<TaskWork['code']>, folder: string): Promise<void> {

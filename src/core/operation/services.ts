@@ -9,6 +9,7 @@ import type { Loadings } from '../deploy/loading.ts'
 import type { Engine } from '../run/engine.ts'
 import type { Egress } from '../../ports/egress.ts'
 import type { Git } from '../../ports/git.ts'
+import type { ImageBuilds } from '../../ports/image-builds.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
 import type { RunLog } from '../../ports/run-log.ts'
 import type { Runtime } from '../../ports/runtime.ts'
@@ -29,6 +30,7 @@ export type Services = {
   readonly store: Store
   readonly git: Git
   readonly runtimes: ReadonlyMap<string, Runtime>
+  readonly imageBuilds: ImageBuilds
   readonly runLog: RunLog
   readonly secretBox: SecretBox
   readonly passwords: PasswordHasher
