@@ -68,6 +68,8 @@ type Work = {
   /** Puts the files of `code/` into an empty folder, which becomes the working directory. Null: an empty working directory. */
   readonly code: ((folder: string) => Promise<void>) | null
   readonly image: string | null
+  /** When the image is fetched; absent where none is run. */
+  readonly pull?: ImagePull
   readonly limits: { readonly cpu: number | null; readonly memoryBytes: number | null; readonly processes: number | null }
   /** Bytes of output that are kept. */
   readonly outputLimit: number
@@ -75,6 +77,9 @@ type Work = {
   /** Knobs of the `fake` driver; other drivers ignore it. */
   readonly fake?: FakeKnobs
 }
+
+/** An image is fetched before every start, only where the machine has none of its name, or not at all: then it must be there. */
+type ImagePull = 'always' | 'missing' | 'never'
 
 /** What finds the work again: plain data that the store keeps. */
 type Handle = { readonly name: string; readonly runtime: string; readonly data: Readonly<Record<string, string | number | null>> }
@@ -124,5 +129,5 @@ type FakeKnobs = {
   readonly failFirst?: number
 }
 
-export type { Runtime, RuntimeCapabilities, Work, Handle, Started, Recovered, Exit, FakeKnobs }
+export type { Runtime, RuntimeCapabilities, Work, ImagePull, Handle, Started, Recovered, Exit, FakeKnobs }
 export { StartError }

@@ -7,6 +7,7 @@ import { manifestSchema, publishedSchema } from './manifest-schema.ts'
 import { cpuCores, memoryBytes } from './quantity.ts'
 import type { Problem } from '../kernel/fault.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
+import type { ImagePull } from '../../ports/runtime.ts'
 
 type TaskType = 'job' | 'deployment' | 'service'
 
@@ -21,6 +22,8 @@ type EnvEntry = {
 const concurrencyPolicies = ['Allow', 'Forbid', 'Replace'] as const
 type ConcurrencyPolicy = (typeof concurrencyPolicies)[number]
 
+const pullPolicies: Readonly<Record<string, ImagePull>> = { Always: 'always', IfNotPresent: 'missing', Never: 'never' }
+
 /** A manifest.json without problems, its defaults filled in. */
 type Manifest = {
   readonly name: string | null
@@ -28,6 +31,8 @@ type Manifest = {
   readonly labels: Readonly<Record<string, string>>
   readonly image: string | null
   readonly imageDestination: string | null
+  /** Null: as the tag of the image says. */
+  readonly imagePull: ImagePull | null
   readonly cmd: readonly string[]
   /** Appended to `cmd`, or to the entry point of the image. */
   readonly args: readonly string[]
@@ -224,6 +229,7 @@ function complete(document: JsonObject): Omit<Manifest, 'labels' | Amounts> {
     type: document.type as TaskType,
     image: optional(document.image),
     imageDestination: optional(document['image-destination']),
+    imagePull: pullPolicies[optional(document['image-pull-policy']) ?? ''] ?? null,
     cmd: strings(document.cmd),
     args: strings(document.args),
     env: (Array.isArray(document.env) ? document.env : []).flatMap((entry) => (isObject(entry) ? [envEntry(entry)] : [])),
