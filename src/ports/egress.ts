@@ -8,3 +8,59 @@ export type Egress = {
   /** Whether an address may be called. */
   allows(address: string, purpose: EgressPurpose): boolean
 }
+
+/** Where a child program may go: one host, and nowhere else, whatever it is told there. */
+export type EgressDestination = {
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  readonly port: number
+  readonly purpose: EgressPurpose
+}
+
+/** How a child program reaches its destination: an HTTP proxy on loopback, and the secret that opens it for this child only. */
+export type EgressPass = {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string
+  /** The first reason why the door was kept shut, for the log and for the caller's message; null when it was not. */
+  refused(): string | null
+  /** Ends the pass and every connection that it opened. */
+  close(): void
+}
+
+/**
+ * The door through which child programs (git, hg) reach out. They resolve names themselves and follow redirects, so the address is judged here, at the
+ * moment of each connection, and the connection goes to the address that was judged.
+ */
+export type EgressProxy = {
+  /** A pass for one child. `limitBytes` is what may come in through it altogether. */
+  open(destination: EgressDestination, options: { limitBytes: number }): Promise<EgressPass>
+  close(): Promise<void>
+}
+
+/** One request of ours to an address that a user named. */
+export type OutboundRequest = {
+  readonly url: string
+  readonly purpose: EgressPurpose
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** For the whole of it, from the name to the end of the answer. */
+  readonly timeoutMs: number
+  /** How much of the answer's body is kept; what comes after it is not waited for. */
+  readonly keepBytes: number
+  readonly signal: AbortSignal
+}
+
+export type OutboundAnswer = { readonly status: number; readonly excerpt: string }
+
+/** It could not be delivered. The message is for whoever named the address, and says nothing about what else is reachable. */
+export class OutboundFailed extends Error {
+  override readonly name = 'OutboundFailed'
+}
+
+/** Posts to addresses that users name, through the guard. Redirects are not followed: a 3xx is an answer like any other. */
+export type Outbound = {
+  /** Errors: `OutboundFailed`, and the fault `egress_refused`. */
+  post(request: OutboundRequest): Promise<OutboundAnswer>
+}
