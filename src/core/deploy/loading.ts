@@ -6,6 +6,7 @@ import { isObject } from '../kernel/json.ts'
 import { readingContext } from '../operation/invoke.ts'
 import { readManifest } from './manifest.ts'
 import { readPipeline } from './pipeline.ts'
+import { StoreUnavailable } from '../../ports/store/store.ts'
 import { findRepository, readDocument, resolveSource, withinGitBudget } from './source.ts'
 import type { Timer } from '../kernel/clock.ts'
 import type { Fault, Problem } from '../kernel/fault.ts'
@@ -27,6 +28,7 @@ const mostBytes = 64 * 1024 * 1024
 const orphanedMs = 60_000
 
 const closeMs = 2000
+const retryStoreMs = 500
 
 /** The end of a loading that failed, in the words of the fault table; `kind` tells apart what an API does. */
 type LoadingError = { readonly code: string; readonly kind: string | null; readonly message: string; readonly problems: readonly Problem[] }
@@ -100,13 +102,27 @@ class Loadings {
   #work(row: LoadingRow, principal?: Principal): void {
     if (this.#closed || this.#working.has(row.id)) return
     const services = this.#services()
-    const work = (async () => load(services, row, principal ?? (await principalFor(services, row))))()
+    const work = this.#load(row, principal)
       .catch((error: unknown) => {
         // It stays unfinished, and the next start begins it again.
         if (!services.stopping.aborted) services.log.error('loading.failed', { loading: row.id, error })
       })
       .finally(() => this.#working.delete(row.id))
     this.#working.set(row.id, work)
+  }
+
+  // It was promised, so it waits until the store can take its end.
+  async #load(row: LoadingRow, principal?: Principal): Promise<void> {
+    const services = this.#services()
+    for (;;) {
+      try {
+        return await load(services, row, principal ?? (await principalFor(services, row)))
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable) || this.#closed) throw error
+        services.log.warn('loading.not_recorded', { loading: row.id, error })
+        await sleep(services.clock, retryStoreMs)
+      }
+    }
   }
 
   #lookAgain(): void {

@@ -196,16 +196,8 @@ class RunEngine implements Engine, RunHost {
     return { run, act }
   }
 
-  async persist(act: AdvanceAct): Promise<AdvanceResult> {
-    for (;;) {
-      try {
-        return await this.services.store.engine.advance(act)
-      } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error
-        this.services.log.error('run.not_recorded', { run: act.run_id, error })
-        await sleep(this.services.clock, retryStoreMs, this.#closing.signal)
-      }
-    }
+  persist(act: AdvanceAct): Promise<AdvanceResult> {
+    return this.#recorded(act.run_id, () => this.services.store.engine.advance(act))
   }
 
   adopt(run: ActiveRun): void {
@@ -248,15 +240,16 @@ class RunEngine implements Engine, RunHost {
   }
 
   cancelChild(id: string, reason: string): void {
-    void this.services.store
-      .write(async ({ runs }) => {
+    const order = () =>
+      this.services.store.write(async ({ runs }) => {
         const row = await runs.byId(id)
         if (row?.active && !row.cancel) await runs.patch(id, { cancel: { cleanup: false, reason } })
       })
-      .then(
-        () => this.#order(id),
-        (error: unknown) => this.services.log.error('run.child_not_cancelled', { run: id, error }),
-      )
+    void this.#recorded(id, order)
+      .then(() => this.#order(id))
+      .catch((error: unknown) => {
+        if (!this.#closing.signal.aborted) this.services.log.error('run.child_not_cancelled', { run: id, error })
+      })
   }
 
   watchChild(id: string): void {
@@ -311,6 +304,19 @@ class RunEngine implements Engine, RunHost {
         const row = await ctx.db.runs.byId(String(record.outcome.run))
         if (!row) throw fault('not_found', { kind: 'run', reference: String(record.outcome.run) }, { private: { kind: 'run', absence: 'missing' } })
         return { run: row, replaced: Boolean(record.outcome.replaced), replayed: true }
+      }
+    }
+  }
+
+  // What has happened, and orders that were accepted, wait until the store can take them.
+  async #recorded<T>(run: string, write: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await write()
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error
+        this.services.log.error('run.not_recorded', { run, error })
+        await sleep(this.services.clock, retryStoreMs, this.#closing.signal)
       }
     }
   }

@@ -8,7 +8,7 @@
  *              when that is reached, wc takes the rest for ever, so that work never blocks on a full pipe, and counts it
  *
  * Files of the folder: `started` (pid, start time, boot id; made exclusively, so a second supervisor of one folder gives up), `out`, `dropped`, and
- * at the very end `exit`, renamed into place when the output is complete.
+ * at the very end `exit`, renamed into place when the output is complete. On a full disk it waits for room: no end is lost for that.
  */
 
 /**
@@ -28,7 +28,7 @@ trap '' HUP PIPE
   trap - HUP PIPE
   if [ -n "$cgroup" ]; then echo 0 >"$cgroup/cgroup.procs"; fi 2>/dev/null
   "$@" 2>&1
-  echo $? >"$folder/exit.tmp"
+  code=$?
   exec >/dev/null 2>&1 3>&- </dev/null
   case $sweep in
     user) setpriv --reuid "$mark" --regid "$mark" --clear-groups sh -c 'kill -KILL -1' ;;
@@ -38,6 +38,10 @@ trap '' HUP PIPE
         for one in $left; do one=\${one#/proc/}; kill -KILL "\${one%/environ}"; done
       done ;;
   esac
+  until echo $code >"$folder/exit.tmp"; do
+    if [ ! -d "$folder" ]; then exit; fi
+    sleep 1
+  done
 } | {
   exec 3>&-
   trap '' XFSZ
