@@ -13,6 +13,7 @@ import { forkRepository } from './fork.ts'
 import { createGate } from './gate.ts'
 import { mergeBase, mergeInto, tryMerge } from './merge.ts'
 import { isOid, isRefName } from './names.ts'
+import { cachedObjects, createObjectCache } from './object-cache.ts'
 import { described, findEntry, readCommit, readTree } from './objects.ts'
 import { runGit, unavailable } from './process.ts'
 import { createRefReader } from './refs.ts'
@@ -50,6 +51,8 @@ export type GitOptions = {
   readonly searchPath?: string
 }
 
+/** Bytes of objects that are remembered. */
+const rememberedBytes = 16 * 1024 * 1024
 const forkMs = 60 * 60 * 1000
 const longestLog = 10_000
 
@@ -66,12 +69,18 @@ export function createGit(options: GitOptions): Git {
     children: new Set(),
   }
   const at = (id: string) => repositoryPath(host, id)
-  const refs = createRefReader()
+  const refs = createRefReader(host.clock)
+  const cache = createObjectCache({ largest: rememberedBytes })
   const writers = createWriters(host, options.storage ?? 'alone')
   const refWriter = createRefWriter(host, refs, writers)
   const pool = createCatFilePool(host, { largest: options.maxReaders ?? 16, idleMs: options.idleMs ?? 30_000 })
   const gate = createGate(host.clock, { places: options.maxServing ?? 32, queue: options.queue ?? 128, waitMs: 60_000 })
   const read = <T>(id: string, work: (reader: CatFile) => Promise<T>) => pool.use(at(id), work)
+  const objects = (id: string) => {
+    if (closed) throw new GitUnavailable('git storage is closed')
+    return cachedObjects(cache, at(id), (work) => pool.use(at(id), work))
+  }
+  let closed = false
 
   /** The object that a revision names, not yet peeled. */
   async function named(id: string, revision: string): Promise<string | null> {
@@ -98,6 +107,7 @@ export function createGit(options: GitOptions): Git {
       await setRepositoryAside(host, id)
       await Promise.all([pool.drop(at(id)), serving.stop(id)])
       refs.forget(at(id))
+      cache.forget(at(id))
     },
     adoptHead: (id, changes) => adoptHead(git, id, changes),
     purge: (id) => purgeRepository(host, id),
@@ -123,27 +133,26 @@ export function createGit(options: GitOptions): Git {
     async resolve(id, revision) {
       const oid = await named(id, revision)
       if (oid === null) return null
-      return read(id, async (reader) => {
-        const commit = await reader.info(oid, '^{commit}')
-        // A ref that points at nothing is damage; an id that nothing has is only a wrong guess.
-        if (commit === null && !isOid(revision) && (await reader.info(oid)) === null)
-          throw new GitUnavailable(`${revision} points at the object ${oid}, which is missing`)
-        return commit?.oid ?? null
-      })
+      const known = objects(id)
+      const commit = await known.info(oid, '^{commit}')
+      // A ref that points at nothing is damage; an id that nothing has is only a wrong guess.
+      if (commit === null && !isOid(revision) && (await known.info(oid)) === null)
+        throw new GitUnavailable(`${revision} points at the object ${oid}, which is missing`)
+      return commit?.oid ?? null
     },
     async entry(id, treeish, path) {
       const oid = await named(id, treeish)
-      return oid === null ? null : read(id, (reader) => findEntry(reader, oid, path))
+      return oid === null ? null : findEntry(objects(id), oid, path)
     },
     tree: (id, tree) => read(id, async (reader) => Promise.all((await readTree(reader, tree)).map((entry) => described(reader, entry)))),
-    blob: (id, oid, { limit }) =>
-      read(id, async (reader) => {
-        const header = await reader.info(oid)
-        if (header?.type === 'blob' && header.size > limit) return null
-        const bytes = await reader.whole(oid, { type: 'blob', limit })
-        if (bytes === null) throw new GitUnavailable(`the blob ${oid} is missing`)
-        return bytes
-      }),
+    async blob(id, oid, { limit }) {
+      const known = objects(id)
+      const header = await known.info(oid)
+      if (header?.type === 'blob' && header.size > limit) return null
+      const bytes = await known.whole(oid, { type: 'blob', limit })
+      if (bytes === null) throw new GitUnavailable(`the blob ${oid} is missing`)
+      return bytes
+    },
     checkout: (id, tree, folder, limits) => checkoutTree(host, at(id), tree, folder, limits),
     async log(id, revision, { limit, skip, without }) {
       const commit = await git.resolve(id, revision)
@@ -164,6 +173,7 @@ export function createGit(options: GitOptions): Git {
 
     serve: (request) => serving.serve(request),
     async close() {
+      closed = true
       await Promise.all([serving.stop(null), pool.close()])
       await Promise.all([...host.children].map((child) => child.end()))
     },

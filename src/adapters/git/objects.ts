@@ -6,11 +6,20 @@ import { isOid, pathParts } from './names.ts'
 /** An entry of a tree as git stores it. Names are bytes: they need not be UTF-8. */
 type TreeEntry = { readonly name: Buffer; readonly mode: string; readonly type: GitEntry['type']; readonly oid: string }
 
+/** Reads objects by their ids. */
+type ObjectSource = Pick<CatFile, 'info' | 'whole'>
+
+/** As above, and finds its way through trees. */
+type Objects = ObjectSource & {
+  /** The entry of a name in a tree; null when there is none. */
+  child(tree: string, name: string): Promise<TreeEntry | null>
+}
+
 const treeLimit = 32 * 1024 * 1024
 const commitLimit = 8 * 1024 * 1024
 
 /** The entries of a tree object, or `GitUnavailable` when it is missing, too large or not a tree. */
-async function readTree(reader: CatFile, oid: string): Promise<TreeEntry[]> {
+async function readTree(reader: ObjectSource, oid: string): Promise<TreeEntry[]> {
   const bytes = await reader.whole(oid, { type: 'tree', limit: treeLimit })
   if (bytes === null) throw new GitUnavailable(`the tree ${oid} is missing`)
   return parseTree(bytes)
@@ -47,27 +56,26 @@ function typeOf(mode: string): GitEntry['type'] {
 }
 
 /** What is at `path` of a commit or tree, found folder by folder through object ids, so that no name is ever part of a revision expression. */
-async function findEntry(reader: CatFile, treeish: string, path: string): Promise<GitEntry | null> {
+async function findEntry(objects: Objects, treeish: string, path: string): Promise<GitEntry | null> {
   const parts = pathParts(path)
   if (parts === null) return null
-  const root = await reader.info(treeish, '^{tree}')
+  const root = await objects.info(treeish, '^{tree}')
   if (root === null) {
-    if ((await reader.info(treeish)) === null) throw new GitUnavailable(`the object ${treeish} is missing`)
+    if ((await objects.info(treeish)) === null) throw new GitUnavailable(`the object ${treeish} is missing`)
     return null
   }
   let found: TreeEntry = { name: Buffer.alloc(0), mode: '040000', type: 'tree', oid: root.oid }
   for (const part of parts) {
     if (found.type !== 'tree') return null
-    const name = Buffer.from(part, 'utf8')
-    const next = (await readTree(reader, found.oid)).find((entry) => entry.name.equals(name))
-    if (next === undefined) return null
+    const next = await objects.child(found.oid, part)
+    if (next === null) return null
     found = next
   }
-  return described(reader, found)
+  return described(objects, found)
 }
 
 /** An entry in the words of the port, with the size of files and links. */
-async function described(reader: CatFile, entry: TreeEntry): Promise<GitEntry> {
+async function described(reader: ObjectSource, entry: TreeEntry): Promise<GitEntry> {
   const { mode, type, oid } = entry
   const name = entry.name.toString('utf8')
   if (type === 'tree' || type === 'commit') return { name, mode, type, oid, size: null }
@@ -76,7 +84,7 @@ async function described(reader: CatFile, entry: TreeEntry): Promise<GitEntry> {
   return { name, mode, type, oid, size: header.size }
 }
 
-async function readCommit(reader: CatFile, oid: string): Promise<GitCommit> {
+async function readCommit(reader: ObjectSource, oid: string): Promise<GitCommit> {
   const bytes = await reader.whole(oid, { type: 'commit', limit: commitLimit })
   if (bytes === null) throw new GitUnavailable(`the commit ${oid} is missing`)
   return parseCommit(oid, bytes)
@@ -119,5 +127,5 @@ function parseSignature(text: string): GitSignature {
   return { name: text.slice(0, from).trim(), email: text.slice(from + 1, to).trim(), at: Number(seconds ?? 0) * 1000, zone: zone ?? '+0000' }
 }
 
-export type { TreeEntry }
+export type { TreeEntry, ObjectSource, Objects }
 export { readTree, parseTree, findEntry, described, readCommit, parseCommit }

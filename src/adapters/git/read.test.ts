@@ -190,21 +190,52 @@ test('damaged objects are GitUnavailable and do not spoil reading of other repos
 })
 
 test('a reader that is killed in the middle is replaced', async () => {
-  const { git, root, tip } = await pushed()
+  const { git, root, copy, tip } = await pushed()
+  const tree = await gitOut(copy, ['rev-parse', `${tip}^{tree}`])
   for (let i = 0; i < 5; i++) {
     expect(await git.resolve('r', 'HEAD')).toBe(tip)
+    expect(await git.tree('r', tree)).not.toEqual([])
     for (const pid of gitProcesses(root, 'cat-file')) process.kill(pid, 'SIGKILL')
-    expect(await git.resolve('r', 'HEAD')).toBe(tip)
+    expect(await git.tree('r', tree)).not.toEqual([])
   }
 })
 
+test('what was read by an object id is known without git, and only in its own repository', async () => {
+  const { git, root, tip } = await pushed({ timeoutMs: 200 }, { 'a/b.txt': 'one' })
+  await git.create('other')
+  await git.resolve('r', 'refs/heads/master')
+  const entry = await git.entry('r', 'refs/heads/master', 'a/b.txt')
+  const bytes = await git.blob('r', entry?.oid ?? '', { limit: 10 })
+  bytes?.fill(0)
+  for (const pid of gitProcesses(root, 'cat-file')) process.kill(pid, 'SIGSTOP')
+  expect(await git.resolve('r', 'refs/heads/master')).toBe(tip)
+  expect(await git.entry('r', 'refs/heads/master', 'a/b.txt')).toEqual(entry)
+  expect(String(await git.blob('r', entry?.oid ?? '', { limit: 10 }))).toBe('one')
+  expect(await git.blob('r', entry?.oid ?? '', { limit: 2 })).toBeNull()
+  await expect(git.blob('other', entry?.oid ?? '', { limit: 10 })).rejects.toThrow(GitUnavailable)
+  await git.setAside('r')
+  await expect(git.resolve('r', 'refs/heads/master')).rejects.toThrow(GitUnavailable)
+})
+
+test('whoever asks for a ref while it is read is told what it says from then on', async () => {
+  const { git, copy, path, tip } = await pushed()
+  const next = await commit(copy, { n: 'next' })
+  const early = Array.from({ length: 20 }, () => git.resolve('r', 'refs/heads/master'))
+  await gitOut(copy, ['push', '-q', path('r'), 'master'])
+  const late = Array.from({ length: 20 }, () => git.resolve('r', 'refs/heads/master'))
+  for (const seen of await Promise.all(early)) expect([tip, next]).toContain(seen)
+  expect(new Set(await Promise.all(late))).toEqual(new Set([next]))
+})
+
 test('a git that does not answer is GitTimeout, and is ended', async () => {
-  const { git, root } = await pushed({ timeoutMs: 200 })
+  const { git, root, tip } = await pushed({ timeoutMs: 200 })
   await git.resolve('r', 'HEAD')
   for (const pid of gitProcesses(root, 'cat-file')) process.kill(pid, 'SIGSTOP')
-  await expect(git.resolve('r', 'HEAD')).rejects.toThrow(GitTimeout)
+  // What was asked before is known without git.
+  expect(await git.resolve('r', 'HEAD')).toBe(tip)
+  await expect(git.entry('r', 'HEAD', '')).rejects.toThrow(GitTimeout)
   await until('the stopped reader is gone', () => gitProcesses(root).length === 0)
-  expect(await git.resolve('r', 'HEAD')).not.toBeNull()
+  expect(await git.entry('r', 'HEAD', '')).not.toBeNull()
 })
 
 test('the log is newest first, in pages, with who and when', async () => {

@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
+import type { Clock } from '../../core/kernel/clock.ts'
 import { GitUnavailable } from '../../ports/git.ts'
 import { isOid, isRefName } from './names.ts'
 import { codeOf, storageError } from './storage.ts'
@@ -19,43 +20,60 @@ type RefReader = {
 }
 
 type Packed = { readonly version: string; readonly refs: ReadonlyMap<string, string> }
+type Loose = { readonly version: string; readonly oid: string }
+type Version = { readonly text: string; readonly changedAt: number }
 
 const keptFiles = 64
+const keptRefs = 1000
+// Clocks of file systems tick in milliseconds: a file that changes again in the tick it was read in can look the same.
+const settledMs = 2000
 
-function createRefReader(): RefReader {
+function createRefReader(clock: Clock): RefReader {
   const cache = new Map<string, Packed>()
+  const known = new Map<string, Loose>()
+  const settled = ({ changedAt }: Version) => clock.now() - changedAt > settledMs
+
+  // Nothing but a rename changes a ref, so that a file which looks the same still says the same: one look instead of opening and reading it.
+  async function loose(path: string): Promise<string | null> {
+    const before = await versionOf(path)
+    const kept = before && known.get(path)
+    if (before === null) return null
+    if (kept && kept.version === before.text) return kept.oid
+    const text = await readFile(path, 'utf8').catch(absent)
+    if (text === null) return null
+    const oid = text.trimEnd()
+    if (!isOid(oid)) throw new GitUnavailable(`the ref ${path} is not an object id`)
+    if (settled(before) && (await versionOf(path))?.text === before.text) keep(known, path, { version: before.text, oid }, keptRefs)
+    return oid
+  }
 
   async function packed(directory: string): Promise<ReadonlyMap<string, string>> {
     const path = `${directory}/packed-refs`
     for (;;) {
       const version = await versionOf(path)
       if (version === null) return new Map()
-      const known = cache.get(directory)
-      if (known?.version === version) return known.refs
+      const kept = cache.get(directory)
+      if (kept?.version === version.text) return kept.refs
       const refs = parsePacked((await readFile(path, 'utf8').catch(absent)) ?? '')
       // Replaced while it was read: read the new one.
-      if ((await versionOf(path)) !== version) continue
-      cache.delete(directory)
-      cache.set(directory, { version, refs })
-      for (const oldest of cache.keys()) if (cache.size > keptFiles) cache.delete(oldest)
+      if ((await versionOf(path))?.text !== version.text) continue
+      if (settled(version)) keep(cache, directory, { version: version.text, refs }, keptFiles)
       return refs
     }
   }
+
+  const asked = shared(async (directory: string, ref: string) => {
+    const oid = (await loose(`${directory}/${ref}`)) ?? (await packed(directory)).get(ref)
+    if (oid !== undefined) return oid
+    await stat(`${directory}/HEAD`)
+    return null
+  })
 
   return {
     async read(directory, ref) {
       if (!isRefName(ref)) return null
       try {
-        const text = await readFile(`${directory}/${ref}`, 'utf8').catch(absent)
-        if (text !== null) {
-          const oid = text.trimEnd()
-          if (!isOid(oid)) throw new GitUnavailable(`the ref ${ref} is not an object id`)
-          return oid
-        }
-        const oid = (await packed(directory)).get(ref)
-        if (oid !== undefined) return oid
-        await stat(`${directory}/HEAD`)
-        return null
+        return await asked(directory, ref)
       } catch (error) {
         throw storageError(error)
       }
@@ -68,18 +86,44 @@ function createRefReader(): RefReader {
       if (ref === undefined || !isRefName(ref)) throw new GitUnavailable('HEAD does not name a ref')
       return ref
     },
-    forget: (directory) => void cache.delete(directory),
+    forget(directory) {
+      cache.delete(directory)
+      for (const path of known.keys()) if (path.startsWith(`${directory}/`)) known.delete(path)
+    },
   }
 }
 
-async function versionOf(path: string): Promise<string | null> {
-  try {
-    const { ino, size, mtimeNs } = await stat(path, { bigint: true })
-    return `${ino}-${size}-${mtimeNs}`
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
-    throw error
+/** Shares reads of one ref: whoever asks while one is under way gets the next, so that nobody is told what was read before the question. */
+function shared<T>(read: (directory: string, ref: string) => Promise<T>): (directory: string, ref: string) => Promise<T> {
+  const running = new Map<string, { readonly now: Promise<T>; next: Promise<T> | null }>()
+  return function ask(directory: string, ref: string): Promise<T> {
+    const path = `${directory}/${ref}`
+    const under = running.get(path)
+    if (under) {
+      const again = (): Promise<T> => ask(directory, ref)
+      under.next ??= under.now.then(again, again)
+      return under.next
+    }
+    const now = read(directory, ref)
+    running.set(path, { now, next: null })
+    const over = () => void running.delete(path)
+    now.then(over, over)
+    return now
   }
+}
+
+function keep<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  map.delete(key)
+  map.set(key, value)
+  for (const oldest of map.keys()) {
+    if (map.size <= most) break
+    map.delete(oldest)
+  }
+}
+
+async function versionOf(path: string): Promise<Version | null> {
+  const found = await stat(path, { bigint: true }).catch(absent)
+  return found && { text: `${found.ino}-${found.size}-${found.mtimeNs}-${found.ctimeNs}`, changedAt: Number(found.mtimeMs) }
 }
 
 // ENOTDIR and EISDIR: `refs/heads/a` is asked for and `refs/heads/a/b` exists, or the other way round.
