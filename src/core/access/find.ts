@@ -33,8 +33,17 @@ async function find<Kind extends string>(
   reference: string,
   operation = 'this',
 ): Promise<Found<Kind>> {
-  const parsed = parseReference(reference, [need.kind])
-  const holding = await hold(ctx, parsed)
+  return judge(ctx, need, reference, operation, await hold(ctx, parseReference(reference, [need.kind])))
+}
+
+// What a caller holds on what a reference names, or why it may not go on.
+function judge<Kind extends string>(
+  ctx: Ctx,
+  need: Need & { readonly kind: Kind },
+  reference: string,
+  operation: string,
+  holding: Holding | null,
+): Found<Kind> {
   const member = need.member ?? need.kind
   if (!holding || holding.level === 'none') {
     const absence = holding ? 'hidden' : 'missing'
@@ -58,7 +67,7 @@ async function find<Kind extends string>(
 async function findOrNull<Kind extends string>(ctx: Ctx, need: Need & { readonly kind: Kind }, reference: string): Promise<Found<Kind> | null> {
   const holding = await hold(ctx, parseReference(reference, [need.kind]))
   if (!holding || holding.level === 'none') return null
-  return find(ctx, need, reference)
+  return judge(ctx, need, reference, 'this', holding)
 }
 
 /** What the caller holds on a resource that a core function has in hand already. */

@@ -1,5 +1,6 @@
 import { sleep } from '../kernel/clock.ts'
 import type { Ctx } from '../operation/context.ts'
+import type { RunRow } from '../../ports/store/rows.ts'
 
 /** How long a new deploy waits for the end of a deleted one, and how often it looks by itself, because another server may be the one that ends it. */
 const longestWaitMs = 20_000
@@ -10,17 +11,23 @@ const lookAgainMs = 1000
  * at once (Deploy API §12.4).
  */
 async function awaitDeleted(ctx: Ctx, namespace: string, name: string): Promise<void> {
+  if (!(await stillEnding(ctx, namespace, name))) return
   const until = ctx.clock.now() + longestWaitMs
   while (ctx.clock.now() < until) {
     const change = nextChange(ctx)
     try {
-      const old = await ctx.db.runs.activeNamed('task', namespace, name)
-      if (!old || old.deleted_at === null) return
+      const old = await stillEnding(ctx, namespace, name)
+      if (!old) return
       await change.of(old.id)
     } finally {
       change.close()
     }
   }
+}
+
+async function stillEnding(ctx: Ctx, namespace: string, name: string): Promise<RunRow | null> {
+  const old = await ctx.db.runs.activeNamed('task', namespace, name)
+  return old && old.deleted_at !== null ? old : null
 }
 
 // Listens before the look at the store, so that no end falls between the two.

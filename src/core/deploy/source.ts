@@ -1,6 +1,5 @@
 import { find } from '../access/find.ts'
 import { fault, isFault } from '../kernel/fault.ts'
-import { sleep } from '../kernel/clock.ts'
 import { isUuid } from '../kernel/id.ts'
 import { GitBusy, GitTimeout, GitUnavailable } from '../../ports/git.ts'
 import { branchName, isRefPath } from '../repository/branch-name.ts'
@@ -140,17 +139,16 @@ async function codeOf(ctx: Ctx, source: Source): Promise<{ tree: string | null; 
 /** Runs reads of git within the operator's budget of time, and turns the port's failures into faults. */
 async function withinGitBudget<T>(ctx: Ctx, repository: string, work: () => Promise<T>): Promise<T> {
   const { gitTimeoutMs } = ctx.services.settings
-  const timeout = new AbortController()
-  const tooLong = sleep(ctx.clock, gitTimeoutMs, timeout.signal).then(
-    () => Promise.reject(fault('git_timeout', { repository, seconds: gitTimeoutMs / 1000 }, { retryAfterMs: 5000 })),
-    () => new Promise<never>(() => {}),
+  const { promise: tooLong, reject } = Promise.withResolvers<never>()
+  const timer = ctx.clock.after(gitTimeoutMs, () =>
+    reject(fault('git_timeout', { repository, seconds: gitTimeoutMs / 1000 }, { retryAfterMs: 5000 })),
   )
   try {
     return await Promise.race([work(), tooLong])
   } catch (error) {
     throw gitFault(error, repository, gitTimeoutMs)
   } finally {
-    timeout.abort()
+    timer.cancel()
   }
 }
 

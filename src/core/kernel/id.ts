@@ -26,7 +26,9 @@ const systemIds: Ids = {
 
 let lastMs = 0
 let sequence = 0
-const random = Buffer.alloc(8)
+// Asking for random bytes costs the same for many as for few.
+const random = Buffer.alloc(4096)
+let used = random.length
 
 // RFC 9562 §6.2 method 1: ids made in one millisecond count up in the 12 bits behind the time, so that they sort as they were made.
 function uuid7(now: number): string {
@@ -37,10 +39,14 @@ function uuid7(now: number): string {
     lastMs += 1
     sequence = 0
   }
-  randomFillSync(random)
-  random[0] = ((random[0] as number) & 0x3f) | 0x80
+  if (used >= random.length) {
+    randomFillSync(random)
+    used = 0
+  }
+  random[used] = ((random[used] as number) & 0x3f) | 0x80
   const time = lastMs.toString(16).padStart(12, '0')
-  const tail = random.toString('hex')
+  const tail = random.toString('hex', used, used + 8)
+  used += 8
   return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence.toString(16).padStart(3, '0')}-${tail.slice(0, 4)}-${tail.slice(4)}`
 }
 

@@ -33,7 +33,7 @@ async function invoke<Output = unknown>(services: Services, call: Call, name: st
   const state: Invocation = { services, call, operation, input, events: [], audited: false }
   try {
     if (services.stopping.aborted && operation.effect !== 'read') throw fault('shutting_down', {}, { retryAfterMs: 5000 })
-    const ctx = contextOf(state, services.store.reader, signalOf(state))
+    const ctx = contextOf(state, services.store.reader)
     await mayCall(ctx, operation)
     await checkShape(operation, input)
     const output = await perform(ctx, state)
@@ -69,18 +69,24 @@ async function perform(ctx: Ctx, state: Invocation): Promise<unknown> {
   return output
 }
 
-function contextOf(state: Invocation, db: Tables, signal: AbortSignal): Ctx {
+function contextOf(state: Invocation, db: Tables): Ctx {
   const { services, call } = state
+  const startedAt = services.clock.now()
+  let signal: AbortSignal | undefined
   const ctx: Ctx = {
     principal: call.principal,
     origin: call.origin,
     clock: services.clock,
     ids: services.ids,
     log: services.log,
-    signal,
+    // Made when it is asked for: most operations have ended before anybody could want to stop them.
+    get signal() {
+      signal ??= signalOf(state, startedAt)
+      return signal
+    },
     db,
     services,
-    invoke: (name, input) => invoke(services, { ...call, signal }, name, input),
+    invoke: (name, input) => invoke(services, { ...call, signal: ctx.signal }, name, input),
     write: (work) =>
       services.store.write(async (tables) => {
         const result = await work(insideOf(ctx, tables))
@@ -166,12 +172,12 @@ async function findAll(ctx: Ctx, operation: AnyOperation, input: unknown): Promi
   return found
 }
 
-function signalOf(state: Invocation): AbortSignal {
+function signalOf(state: Invocation, startedAt: number): AbortSignal {
   const { call, services, operation } = state
   const signals = [services.stopping]
   if (call.signal) signals.push(call.signal)
-  if (call.deadlineMs !== undefined) signals.push(AbortSignal.timeout(call.deadlineMs))
-  else if (operation.effect === 'act') signals.push(AbortSignal.timeout(defaultDeadlineMs))
+  const deadlineMs = call.deadlineMs ?? (operation.effect === 'act' ? defaultDeadlineMs : null)
+  if (deadlineMs !== null) signals.push(AbortSignal.timeout(Math.max(0, startedAt + deadlineMs - services.clock.now())))
   return signals.length === 1 ? services.stopping : AbortSignal.any(signals)
 }
 
