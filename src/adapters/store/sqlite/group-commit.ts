@@ -15,6 +15,7 @@ const longestBatchMs = 15
 export class GroupCommit {
   readonly #connection: Connection
   readonly #log: Log
+  readonly #onCommit: () => void
   readonly #afterCommit: () => void
   #queue: Job[] = []
   #running: Promise<void> | null = null
@@ -25,9 +26,10 @@ export class GroupCommit {
   #committedAt = 0
   #failed = false
 
-  constructor(connection: Connection, options: { log: Log; afterCommit: () => void }) {
+  constructor(connection: Connection, options: { log: Log; onCommit?: () => void; afterCommit: () => void }) {
     this.#connection = connection
     this.#log = options.log
+    this.#onCommit = options.onCommit ?? (() => {})
     this.#afterCommit = options.afterCommit
   }
 
@@ -95,6 +97,7 @@ export class GroupCommit {
         if (performance.now() - started > longestBatchMs) break
       }
       this.#connection.run('commit')
+      this.#onCommit()
     } catch (error) {
       this.#inTransaction = false
       this.#failed = true

@@ -15,6 +15,7 @@ import { GroupCommit } from './group-commit.ts'
 import { lockFolder } from './lock.ts'
 import type { FolderLock } from './lock.ts'
 import { Maintenance } from './maintenance.ts'
+import { ReadCache } from './read-cache.ts'
 
 type SqliteOptions = {
   /** The data folder; made when it is not there. */
@@ -79,8 +80,9 @@ type Parts = { writer: Connection; reader: Connection; snapshots: Connection; fi
 
 function assemble({ writer, reader, snapshots, file, lock, log }: Parts): Store {
   const maintenance = new Maintenance(file, { log, hold: (work) => commits.hold(work) })
-  const commits = new GroupCommit(writer, { log, afterCommit: maintenance.committed })
-  const writing = sqlOver(writer, commits.assertOpen)
+  const cache = new ReadCache()
+  const commits = new GroupCommit(writer, { log, onCommit: cache.committed, afterCommit: maintenance.committed })
+  const writing = cache.overWriter(sqlOver(writer, commits.assertOpen))
   const writingTables = tablesOver(writing)
   const acts = new ActBatches((work) => commits.add(() => work(writing)), log)
   const snapshot = snapshotReads(snapshots)
@@ -92,7 +94,7 @@ function assemble({ writer, reader, snapshots, file, lock, log }: Parts): Store 
       accept: (act) => acts.accept(act),
       advance: (act) => acts.advance(act),
     },
-    reader: tablesOver(sqlOver(reader)),
+    reader: tablesOver(cache.overReader(reader)),
     read: (work) => snapshot(work),
     write: (work) => commits.add(() => work(writingTables)),
     async health() {
