@@ -31,7 +31,12 @@ function assignment([name, value]: [string, string]): string {
     throw new StartError(`The variable "${name}" cannot be set: names are letters, digits and "_", and begin with no digit.`, { retry: false })
   }
   if (value.includes('\0')) throw new StartError(`The variable "${name}" holds a zero byte. Remove it.`, { retry: false })
-  return `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`
+  return `export ${name}=${quoted(value)}\n`
 }
 
-export { searchPath, openEnvironment }
+/** A text as one word of a shell that stands for nothing but itself. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+export { searchPath, openEnvironment, quoted }

@@ -1,15 +1,17 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { closeSync, lchownSync, readdirSync } from 'node:fs'
+import { closeSync, lchownSync, readdirSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { StartError } from '../../../ports/runtime.ts'
-import { openEnvironment, searchPath } from './environment.ts'
+import { openEnvironment, quoted, searchPath } from './environment.ts'
 import type { Folder, Work } from './folder.ts'
 import { readBoot } from './proc.ts'
 import type { Sandbox } from './sandbox.ts'
-import { superviseScript } from './scripts.ts'
+import type { Supervisor } from './supervisors.ts'
+
+// What Linux takes: 128 KiB for one part of a command, and for all of them a quarter of the stack. Ours stand in front of the work's.
+const longestPart = 128 * 1024 - 1
+const longestCommand = 1024 * 1024
 
 type Launch = {
   readonly folder: Folder
@@ -51,44 +53,42 @@ async function giveTree(path: string, uid: number): Promise<void> {
 }
 
 /**
- * Starts the supervisor. Resolves with it once the sandbox stands and the command is about to begin; the record that finds it again was written before.
- * Throws `StartError` when it does not come so far.
+ * Gives the work to its supervisor. Resolves once the sandbox stands and the command is about to begin; the record that finds it again was written before.
+ * `onTold` is called when the supervisor has been told and there is nothing to do but wait. Throws `StartError` when it does not come so far.
  */
-async function supervise(launch: Launch): Promise<ChildProcess> {
+async function supervise(launch: Launch, supervisor: Supervisor, onTold: () => void): Promise<void> {
   const { folder, work, sandbox } = launch
-  const argv = sandbox.launch(folder, { command: commandOf(launch), uid: work.uid, processes: launch.processes })
+  const command = commandOf(launch)
+  checkCommand(command)
+  const argv = sandbox.launch(folder, { command, uid: work.uid, processes: launch.processes })
   const sweep = sandbox.mechanism === 'user' ? ['user', String(work.uid)] : sandbox.mechanism === 'none' ? ['group', work.token] : ['none', '']
   const blocks = String(Math.ceil(work.output_limit / 512))
   const environment = openEnvironment(folder, environmentOf(launch), work.uid)
-  let child: ChildProcess
   try {
-    child = spawn('/bin/sh', ['-c', superviseScript, 'capstan-work', folder.path, readBoot(), blocks, work.cgroup ?? '', ...sweep, ...argv], {
-      cwd: '/',
-      detached: true,
-      env: { PATH: searchPath, CAPSTAN_SUPERVISOR: work.token },
-      stdio: [environment, 'ignore', 'ignore', 'pipe'],
-    })
-  } catch (cause) {
-    throw new StartError('The command cannot be started: it is too long, or holds a zero byte.', { retry: false, cause })
+    const words = [`/proc/${process.pid}/fd/${environment}`, readBoot(), blocks, work.cgroup ?? '', ...sweep, ...argv]
+    writeFileSync(join(folder.path, 'launch'), `set -- ${words.map(quoted).join(' ')}\n`, { mode: 0o600 })
+    const ready = becomesReady(supervisor)
+    supervisor.input.end(`${folder.path}\n`)
+    onTold()
+    if (!(await ready)) throw await launchFailure(folder)
   } finally {
     closeSync(environment)
   }
-  if (!(await becomesReady(child))) throw await launchFailure(folder)
-  child.unref()
-  return child
 }
 
-function becomesReady(child: ChildProcess): Promise<boolean> {
+function checkCommand(command: readonly string[]): void {
+  const sizes = command.map((part) => Buffer.byteLength(part))
+  const tooLong = sizes.some((size) => size > longestPart) || sizes.reduce((sum, size) => sum + size + 1, 0) > longestCommand
+  if (tooLong || command.some((part) => part.includes('\0')))
+    throw new StartError('The command cannot be started: it is too long, or holds a zero byte.', { retry: false })
+}
+
+function becomesReady({ ready }: Supervisor): Promise<boolean> {
+  if (ready.destroyed) return Promise.resolve(false)
   const { promise, resolve } = Promise.withResolvers<boolean>()
-  const line = child.stdio[3]
-  child.once('error', () => resolve(false))
-  line?.once('data', () => {
-    resolve(true)
-    line.destroy()
-  })
-  line?.once('error', () => resolve(false))
+  ready.once('data', () => resolve(true))
   // Closed when the last process that had it is gone. The end of the supervisor says less: it may be heard of before what was written earlier.
-  line?.once('close', () => resolve(false))
+  ready.once('close', () => resolve(false))
   return promise
 }
 

@@ -14,6 +14,7 @@ import { endLeftovers, signalWork } from './end.ts'
 import type { Folder, Identity, Work as Kept } from './folder.ts'
 import { folderOf, identityOf, makeFolder, namePattern, readExit, readStarted, readWork, setAside, unknownExit, writeWork } from './folder.ts'
 import { giveFolders, supervise } from './launch.ts'
+import { Supervisors } from './supervisors.ts'
 import { follow } from './output.ts'
 import { endOf } from './wait.ts'
 import { readBoot, isAlive } from './proc.ts'
@@ -73,6 +74,7 @@ class Processes implements ProcessRuntime {
   readonly #starting = new Map<string, Promise<Started>>()
   readonly #children = new Map<string, ChildProcess>()
   readonly #ends = new Map<string, Promise<Exit>>()
+  readonly #supervisors = new Supervisors()
   readonly #closing = new AbortController()
 
   constructor(options: ProcessOptions, sandbox: Sandbox, reason: string | null, uids: Uids | null, cgroup: ReturnType<typeof findCgroup>) {
@@ -114,14 +116,19 @@ class Processes implements ProcessRuntime {
       if (!makeFolder(folder)) throw new StartError('Another server starts this work just now.', { retry: true })
     }
     const processes = work.limits.processes ?? this.#options.processes ?? 1024
-    const kept = this.#keep(work, folder, processes)
+    const supervisor = this.#supervisors.take()
+    let kept: Kept | null = null
     try {
+      kept = this.#keep(work, folder, { processes, token: supervisor.token })
       await work.code?.(folder.code)
       if (kept.uid !== null) await giveFolders(folder, kept.uid)
-      const child = await supervise({ folder, sandbox: this.#sandbox, work: kept, command: work.command, environment: work.environment, processes })
-      this.#adopt(work.name, child)
+      const launch = { folder, sandbox: this.#sandbox, work: kept, command: work.command, environment: work.environment, processes }
+      await supervise(launch, supervisor, () => this.#supervisors.prepare())
+      this.#supervisors.dismiss(supervisor)
+      this.#adopt(work.name, supervisor.child)
       return { handle: this.#handle(work.name, identityOf(folder)), exit: null, warning: this.#warning(work) }
     } catch (error) {
+      this.#supervisors.dismiss(supervisor)
       const cause = error instanceof StartError ? error.cause : error
       if (cause)
         this.#options.log.warn('runtime.process.start_failed', { name: work.name, cause: cause instanceof Error ? cause.message : String(cause) })
@@ -130,10 +137,10 @@ class Processes implements ProcessRuntime {
     }
   }
 
-  #keep(work: Work, folder: Folder, processes: number): Kept {
+  #keep(work: Work, folder: Folder, { processes, token }: { processes: number; token: string }): Kept {
     const uid = this.#sandbox.ownUser ? (this.#uids?.take(work.name) ?? null) : null
     const cgroup = this.#cgroup.path === null ? null : makeCgroup(this.#cgroup.path, work.name, work.limits, processes)
-    const kept = { mechanism: this.#sandbox.mechanism, token: token(), uid, output_limit: work.outputLimit, cgroup }
+    const kept = { mechanism: this.#sandbox.mechanism, token, uid, output_limit: work.outputLimit, cgroup }
     writeWork(folder, kept)
     return kept
   }
@@ -246,6 +253,7 @@ class Processes implements ProcessRuntime {
 
   async close(): Promise<void> {
     this.#closing.abort(new Error('The driver was closed.'))
+    this.#supervisors.close()
     await Promise.allSettled(this.#starting.values())
   }
 

@@ -2,7 +2,7 @@
  * The constant shell texts that run a piece of work. Nothing of a user ever becomes part of them: names, commands and paths arrive as arguments, the
  * environment as a file that only the innermost shell reads, after it has lost every privilege.
  *
- *   supervisor (server's user, own session, clean environment)
+ *   supervisor (server's user, own session, clean environment; started ahead, it waits for its work and ends when its server is gone)
  *   ├─ first part of its pipeline ─ launcher (bwrap, unshare, setpriv or setsid) ─ entry (pid 1 of the sandbox) ─ the work
  *   └─ cat     keeps the first bytes of the output, in whole blocks of 512, by a file size limit that only it has;
  *              when that is reached, wc takes the rest for ever, so that work never blocks on a full pipe, and counts it
@@ -12,11 +12,16 @@
  */
 
 /**
- * Arguments: folder, boot id, blocks of output, cgroup folder or "", how to sweep (`none`, `user`, `group`), the mark or user id to sweep by, then the launcher.
+ * Reads the work's folder from its input. The `launch` file there sets the arguments: environment, boot id, blocks of output, cgroup folder or "", how to
+ * sweep (`none`, `user`, `group`), the mark or user id to sweep by, then the launcher. No program is started that a builtin can do without: each costs more
+ * than all of this text.
  */
 const superviseScript = `
-folder=$1 boot=$2 blocks=$3 cgroup=$4 sweep=$5 mark=$6
+read -r folder || exit 0
+. "$folder/launch"
+environment=$1 boot=$2 blocks=$3 cgroup=$4 sweep=$5 mark=$6
 shift 6
+exec <"$environment" || exit 75
 umask 077
 field() { shift 19; started=$1; }
 read -r stat </proc/self/stat && field \${stat##*) }
@@ -48,7 +53,10 @@ trap '' HUP PIPE
   ulimit -S -f "$blocks"
   cat >>"$folder/out" 2>/dev/null || { ulimit -S -f "$(ulimit -H -f)"; wc -c >"$folder/dropped"; }
 }
-exec mv -f "$folder/exit.tmp" "$folder/exit" 3>&-
+exec 3>&-
+read -r code <"$folder/exit.tmp"
+# On a full disk a file can still be given another name.
+echo "$code" >"$folder/exit" || exec mv -f "$folder/exit.tmp" "$folder/exit"
 `
 
 /**

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,6 +34,15 @@ for (const mechanism of await mechanismsHere()) {
       expect(await runtime.recover(handle.name)).toEqual({ found: 'running', handle })
       expect(await runtime.wait(handle, { signal: never })).toMatchObject({ code: 7, signal: null })
       expect(await outputOf(runtime, handle.name)).toBe('begun\ndone\n')
+    })
+
+    test('no supervisor is left without work when its server is killed', async () => {
+      const { server } = await hold(home, mechanism, 'exit 0')
+      const waiting = () => supervisorsOf(server.pid ?? 0)
+      await until(() => waiting().length === 1)
+      const [pid = 0] = waiting()
+      await killed(server)
+      await until(() => !existsSync(`/proc/${pid}`) || /^State:\tZ/m.test(textOf(`/proc/${pid}/status`)))
     })
 
     test('work that ended while there was no server is found with its exit', async () => {
@@ -181,6 +190,14 @@ for (const mechanism of await mechanismsHere()) {
       expect(output).toContain('no-such-program')
       await expect(runtime.start(script('', { name: '../evil' }))).rejects.toThrow('name')
       await expect(runtime.start(script('', { command: [] }))).rejects.toMatchObject({ retry: false })
+      await expect(runtime.start(script('', { command: ['echo', 'a\0b'] }))).rejects.toMatchObject({ retry: false })
+      await expect(runtime.start(script('', { command: ['echo', 'a'.repeat(200_000)] }))).rejects.toMatchObject({ retry: false })
+    })
+
+    test('every part of a command reaches the work as it is, quotes and lines and all', async () => {
+      const parts = ["it's", '"$HOME" `id` \\', 'two\nlines', '', '*', '-n', '$(id)', 'ä€']
+      const { output } = await run(runtime, script('', { command: ['printf', '<%s>', ...parts] }))
+      expect(output).toBe(parts.map((part) => `<${part}>`).join(''))
     })
   })
 }
@@ -202,14 +219,26 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
+// Those that wait for work: a supervisor that has some has children.
+function supervisorsOf(server: number): number[] {
+  return pids().filter((pid) => {
+    const isOurs = new RegExp(`^PPid:\\t${server}$`, 'm').test(textOf(`/proc/${pid}/status`))
+    return isOurs && textOf(`/proc/${pid}/cmdline`).includes('capstan-work') && textOf(`/proc/${pid}/task/${pid}/children`) === ''
+  })
+}
+
 function commandLines(): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-      } catch {
-        return ''
-      }
-    })
+  return pids().map((pid) => textOf(`/proc/${pid}/cmdline`))
+}
+
+function pids(): number[] {
+  return readdirSync('/proc').map(Number).filter(Number.isInteger)
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }
