@@ -1,0 +1,48 @@
+import { RE2JS } from 're2js'
+
+/** What the thread is asked, and what it answers. */
+type PatternOrder =
+  | { readonly do: 'check'; readonly pattern: string }
+  | { readonly do: 'test'; readonly pattern: string; readonly text: string; readonly ignoreCase: boolean }
+  | { readonly do: 'capture'; readonly pattern: string; readonly text: string; readonly ignoreCase: boolean; readonly all: boolean }
+
+type PatternResult = { readonly found: boolean; readonly groups: readonly (readonly [string, readonly string[]])[] }
+type PatternReply = { readonly id: number } & ({ readonly result: PatternResult } | { readonly refused: string })
+
+/** Matches of `all` that are kept. */
+const matchLimit = 100_000
+const compiled = new Map<string, RE2JS>()
+
+/** Carries out one order. Throws what the pattern's compiler throws. */
+function matchPattern(order: PatternOrder): PatternResult {
+  const ignoreCase = order.do !== 'check' && order.ignoreCase
+  const pattern = compile(order.pattern, ignoreCase)
+  if (order.do === 'check') return { found: true, groups: [] }
+  const matcher = pattern.matcher(order.text)
+  if (order.do === 'test') return { found: matcher.find(), groups: [] }
+  const names = Object.keys(pattern.namedGroups())
+  const groups = new Map<string, string[]>(names.map((name) => [name, []]))
+  let count = 0
+  while (matcher.find()) {
+    if (++count > matchLimit) throw new Error(`it is found more than ${matchLimit} times`)
+    for (const name of names) {
+      const value = matcher.group(name)
+      if (value !== null) groups.get(name)?.push(value)
+    }
+    if (!order.all) break
+  }
+  return { found: count > 0, groups: [...groups] }
+}
+
+function compile(pattern: string, ignoreCase: boolean): RE2JS {
+  const key = `${ignoreCase ? 'i' : '-'}${pattern}`
+  const known = compiled.get(key)
+  if (known) return known
+  if (compiled.size >= 100) compiled.clear()
+  const fresh = RE2JS.compile(pattern, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0)
+  compiled.set(key, fresh)
+  return fresh
+}
+
+export type { PatternOrder, PatternResult, PatternReply }
+export { matchPattern }

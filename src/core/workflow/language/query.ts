@@ -1,0 +1,213 @@
+import { PatternRefused } from '../../../ports/patterns.ts'
+import { follow, memberOf, textOf } from './path.ts'
+import { LanguageError, standardBudget } from './scope.ts'
+import type { Json } from '../../kernel/json.ts'
+import type { Patterns } from '../../../ports/patterns.ts'
+import type { QueryNode, VariableNode } from './query-parser.ts'
+import type { Scope } from './scope.ts'
+
+type Evaluation = { readonly scope: Scope; readonly patterns: Patterns; readonly roots: Map<string, Json | undefined>; steps: number }
+
+/** Whether a rule holds. Throws `LanguageError` where it cannot be told. Contract §12.2. */
+async function queryHolds(node: QueryNode, scope: Scope, patterns: Patterns): Promise<boolean> {
+  return isTrue(await evaluateQuery(node, scope, patterns))
+}
+
+/** The value of a rule. Throws `LanguageError` where it has none. */
+function evaluateQuery(node: QueryNode, scope: Scope, patterns: Patterns, steps: number = standardBudget.steps): Promise<Json> {
+  return evaluate(node, { scope, patterns, roots: new Map(), steps })
+}
+
+async function evaluate(node: QueryNode, state: Evaluation): Promise<Json> {
+  spend(state, 1)
+  switch (node.type) {
+    case 'literal':
+      return node.value
+    case 'regexp':
+      return node.regexp
+    case 'variable':
+      return variableValue(node, state)
+    case 'array': {
+      const elements: Json[] = []
+      for (const element of node.elements) elements.push(await evaluate(element, state))
+      return elements
+    }
+    case 'unary':
+      return !isTrue(await evaluate(node.expr, state))
+    case 'function':
+      return callFunction(node, state)
+    default:
+      return evaluateBinary(node, state)
+  }
+}
+
+function variableValue(node: VariableNode, state: Evaluation): Json {
+  const value = find(node, state)
+  if (value === undefined) throw new LanguageError(`The variable ${node.name} wasn't defined`)
+  return value
+}
+
+function find(node: VariableNode, state: Evaluation): Json | undefined {
+  const [first, ...rest] = node.segments
+  if (!state.roots.has(first)) state.roots.set(first, state.scope.root(first))
+  return follow(state.roots.get(first), rest)
+}
+
+async function callFunction(node: QueryNode & { type: 'function' }, state: Evaluation): Promise<Json> {
+  const [first, second] = node.args
+  if (!first) throw new LanguageError(`"${node.name}" has no argument`)
+  if (node.name === 'is_defined') return first.type === 'variable' && find(first, state) !== undefined
+  if (node.name === 'length') return lengthOf(await evaluate(first, state))
+  try {
+    return await evaluate(first, state)
+  } catch (error) {
+    // What a rule may use up in all is not to be had back by an error.
+    if (!(error instanceof LanguageError) || state.steps < 0) throw error
+    return second ? evaluate(second, state) : null
+  }
+}
+
+function lengthOf(value: Json): number {
+  if (typeof value === 'string') return [...value].length
+  if (Array.isArray(value)) return value.length
+  if (value !== null && typeof value === 'object') return Object.keys(value).length
+  throw new LanguageError(`"length" is not defined for ${nameOf(value)}`)
+}
+
+async function evaluateBinary(node: QueryNode & { type: 'binary' }, state: Evaluation): Promise<Json> {
+  const left = await evaluate(node.left, state)
+  if (node.op === 'AND') return isTrue(left) && isTrue(await evaluate(node.right, state))
+  if (node.op === 'OR') return isTrue(left) || isTrue(await evaluate(node.right, state))
+  const right = await evaluate(node.right, state)
+  const op = node.op.toLowerCase()
+  if (op === '=~' || op === 'matches') return matches(left, right, state)
+  if (op === '!~') return !(await matches(left, right, state))
+  const compare = operators[op]
+  if (!compare) throw new LanguageError(`the operator "${node.op}" is not known`)
+  return compare(left, right, state)
+}
+
+type Operator = (left: Json, right: Json, state: Evaluation) => Json
+
+const operators: Readonly<Record<string, Operator>> = {
+  '=': equal,
+  '==': equal,
+  '!=': (left, right, state) => !equal(left, right, state),
+  '<': (left, right) => order('<', left, right) < 0,
+  '<=': (left, right) => order('<=', left, right) <= 0,
+  '>': (left, right) => order('>', left, right) > 0,
+  '>=': (left, right) => order('>=', left, right) >= 0,
+  contains: (left, right, state) => contains(left, right, state),
+  like: (left, right, state) => isLike(scalarText('like', left), scalarText('like', right), state),
+  ilike: (left, right, state) => isLike(scalarText('ilike', left).toLowerCase(), scalarText('ilike', right).toLowerCase(), state),
+  starts_with: (left, right) => scalarText('starts_with', left).startsWith(scalarText('starts_with', right)),
+  ends_with: (left, right) => scalarText('ends_with', left).endsWith(scalarText('ends_with', right)),
+  '+': (left, right) => calculate('+', left, right, (a, b) => a + b),
+  '-': (left, right) => calculate('-', left, right, (a, b) => a - b),
+  '*': (left, right) => calculate('*', left, right, (a, b) => a * b),
+  '/': (left, right) => calculate('/', left, right, (a, b) => a / b),
+}
+
+function calculate(op: string, left: Json, right: Json, result: (left: number, right: number) => number): number {
+  if (typeof left !== 'number' || typeof right !== 'number')
+    throw new LanguageError(`"${op}" is not defined for ${nameOf(left)} and ${nameOf(right)}`)
+  const value = result(left, right)
+  if (!Number.isFinite(value)) throw new LanguageError(op === '/' && right === 0 ? 'division by zero' : 'the number is too large')
+  return value
+}
+
+function order(op: string, left: Json, right: Json): number {
+  if (typeof left === 'number' && typeof right === 'number') return left - right
+  if (typeof left === 'string' && typeof right === 'string') return inCodePoints(left, right)
+  throw new LanguageError(`"${op}" is not defined for ${nameOf(left)} and ${nameOf(right)}`)
+}
+
+// Units of UTF-16 put what is above U+FFFF before the end of the plane below it.
+function inCodePoints(left: string, right: string): number {
+  for (let at = 0; at < left.length && at < right.length; at++) {
+    if (left.charCodeAt(at) !== right.charCodeAt(at)) return (left.codePointAt(at) ?? 0) - (right.codePointAt(at) ?? 0)
+  }
+  return left.length - right.length
+}
+
+function contains(left: Json, right: Json, state: Evaluation): boolean {
+  if (Array.isArray(left)) return left.some((element) => equal(element, right, state))
+  if (typeof left === 'string') return left.includes(scalarText('contains', right))
+  throw new LanguageError(`"contains" is not defined for ${nameOf(left)}`)
+}
+
+function scalarText(op: string, value: Json): string {
+  if (value !== null && typeof value === 'object') throw new LanguageError(`"${op}" is not defined for ${nameOf(value)}`)
+  return textOf(value)
+}
+
+/** Values are equal member by member; nothing is converted. */
+function equal(left: Json, right: Json, state: Evaluation): boolean {
+  spend(state, 1)
+  if (left === right) return true
+  if (left === null || right === null || typeof left !== 'object' || typeof right !== 'object') return false
+  if (Array.isArray(left) || Array.isArray(right)) {
+    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false
+    return left.every((element, index) => equal(element, right[index] ?? null, state))
+  }
+  const names = Object.keys(left)
+  if (names.length !== Object.keys(right).length) return false
+  return names.every((name) => {
+    const [one, other] = [memberOf(left, name), memberOf(right, name)]
+    return one !== undefined && other !== undefined && equal(one, other, state)
+  })
+}
+
+/** The whole text against a pattern of `%` (any run) and `_` (one character), with one way back at a time: never exponential, and counted. */
+function isLike(text: string, pattern: string, state: Evaluation): boolean {
+  const characters = [...text]
+  const wanted = [...pattern]
+  let at = 0
+  let next = 0
+  let run = -1
+  let resume = 0
+  while (at < characters.length) {
+    spend(state, 1)
+    if (wanted[next] === '%') {
+      run = next++
+      resume = at
+    } else if (next < wanted.length && (wanted[next] === '_' || wanted[next] === characters[at])) {
+      at++
+      next++
+    } else if (run >= 0) {
+      next = run + 1
+      at = ++resume
+    } else return false
+  }
+  while (wanted[next] === '%') next++
+  return next === wanted.length
+}
+
+async function matches(left: Json, right: Json, state: Evaluation): Promise<boolean> {
+  if (typeof right !== 'string') throw new LanguageError(`a pattern is expected, not ${nameOf(right)}`)
+  try {
+    return await state.patterns.test(right, textOf(left), { ignoreCase: false })
+  } catch (error) {
+    if (error instanceof PatternRefused) throw new LanguageError(error.message)
+    throw error
+  }
+}
+
+/** Contract §12.2, truth of a bare value. */
+function isTrue(value: Json): boolean {
+  if (value === null || value === false || value === 0 || value === '') return false
+  return typeof value !== 'object' || Object.keys(value).length > 0
+}
+
+function nameOf(value: Json): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+function spend(state: Evaluation, steps: number): void {
+  state.steps -= steps
+  if (state.steps < 0) throw new LanguageError('the rule takes more steps than it may take')
+}
+
+export { evaluateQuery, queryHolds }
