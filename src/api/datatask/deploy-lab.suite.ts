@@ -17,7 +17,7 @@ import type { InjectOptions } from 'fastify'
 import type { Config } from '../../config/load.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
 import type { Principal } from '../../core/identity/principal.ts'
-import type { FakeKnobs } from '../../ports/runtime.ts'
+import type { FakeKnobs, Runtime, Work } from '../../ports/runtime.ts'
 import type { UserRow } from '../../ports/store/rows.ts'
 import type { TestPostgres } from '../../../test/support/postgres.ts'
 
@@ -60,7 +60,20 @@ export async function openDeployLab(options: LabOptions = {}) {
   const stored = options.database && { databaseUrl: await options.database(folder) }
   const config = { ...(await loadConfig({ folder, environment })), defaultRuntime: 'fake', ...stored, ...options.config }
   const fake = createFakeRuntime({ clock: systemClock, ...(options.knobs && { knobs: options.knobs }) })
-  const app = await createApp(config, { log: silentLog, runtimes: [fake], ...(options.clock && { clock: options.clock }) })
+  const started: Work[] = []
+  const stopped: { name: string; graceMs: number }[] = []
+  const watched: Runtime = {
+    ...fake,
+    start(work) {
+      started.push(work)
+      return fake.start(work)
+    },
+    stop(handle, patience) {
+      stopped.push({ name: handle.name, graceMs: patience.graceMs })
+      return fake.stop(handle, patience)
+    },
+  }
+  const app = await createApp(config, { log: silentLog, runtimes: [watched], ...(options.clock && { clock: options.clock }) })
   const { services } = app
   await app.listen()
   const http = await createHttp({
@@ -80,6 +93,9 @@ export async function openDeployLab(options: LabOptions = {}) {
     services,
     http,
     as,
+    /** What the fake runtime was asked to start, and to stop. */
+    started,
+    stopped,
     system: <T = Record<string, unknown>>(operation: string, input: unknown) => as<T>(system, operation, input),
 
     /** A user with an API key. */

@@ -41,6 +41,9 @@ async function runPipeline(ctx: Ctx, input: Omit<DeployInput, 'schedule'>, opera
   const name = wanted ?? definition.name
   const existing = await activeNamed(ctx, place.namespace, name)
   if (existing) {
+    // It may be what another call with this key has started since.
+    const late = await replayOf(ctx, idempotency, 'pipeline', wanted ?? '')
+    if (late) return { ...acceptedPipeline(late.run), replayed: true }
     await keepConflict(ctx, idempotency, existing)
     throw nameInUse('pipeline', name, existing)
   }
