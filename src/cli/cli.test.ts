@@ -31,6 +31,9 @@ async function capstan(line: readonly string[], around: Around = {}): Promise<Ra
       out: (text) => void (ran.out += text),
       err: (text) => void (ran.err += text),
       interactive: around.answers !== undefined,
+      screen: null,
+      interruptible: (work) => work(new AbortController().signal),
+      browse: async () => false,
       async ask(question, { hidden = false } = {}) {
         ran.asked.push(`${question}${hidden ? '(hidden)' : ''}`)
         return answers.shift() ?? ''

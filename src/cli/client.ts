@@ -1,5 +1,5 @@
 import { isObject } from '../core/kernel/json.ts'
-import { CommandFailure, exitOf } from './exit.ts'
+import { CommandFailure, ServerUnreachable, exitOf } from './exit.ts'
 
 /** A server and how to prove oneself to it. */
 type Server = { readonly url: string; readonly token: string | null }
@@ -7,12 +7,13 @@ type Server = { readonly url: string; readonly token: string | null }
 const answerWithinMs = 120_000
 
 /** Calls an operation and gives its output. Whatever goes wrong is a `CommandFailure` that says what to do next. */
-async function callOperation(server: Server, operation: string, input: unknown): Promise<unknown> {
+async function callOperation(server: Server, operation: string, input: unknown, options: { signal?: AbortSignal } = {}): Promise<unknown> {
+  const tooLong = AbortSignal.timeout(answerWithinMs)
   const response = await send(server, `/api/v1/${operation}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(input),
-    signal: AbortSignal.timeout(answerWithinMs),
+    signal: options.signal ? AbortSignal.any([options.signal, tooLong]) : tooLong,
   })
   const body = await response.json().catch(() => null)
   if (!response.ok) throw failureOf(server, response.status, body)
@@ -21,14 +22,23 @@ async function callOperation(server: Server, operation: string, input: unknown):
 
 type StreamedEvent = { readonly id: string; readonly event: string; readonly data: unknown }
 
-/** Follows a stream of server-sent events until it ends. */
-async function* followEvents(server: Server, path: string, lastId?: string): AsyncGenerator<StreamedEvent> {
-  const headers = { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) }
-  const response = await send(server, path, { headers })
+type FollowOptions = {
+  /** The id of the last event that was seen. */
+  readonly last?: string | undefined
+  readonly signal?: AbortSignal
+  /** The stream is open: what changes from now on is heard. */
+  readonly onOpen?: () => void
+}
+
+/** Follows a stream of server-sent events until it ends, or the connection does; an interruption by the signal is an error. */
+async function* followEvents(server: Server, path: string, { last, signal, onOpen }: FollowOptions = {}): AsyncGenerator<StreamedEvent> {
+  const headers = { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) }
+  const response = await send(server, path, { headers, ...(signal && { signal }) })
   if (!response.ok) throw failureOf(server, response.status, await response.json().catch(() => null))
+  onOpen?.()
   let waiting = ''
   const decoder = new TextDecoder()
-  for await (const bytes of response.body ?? []) {
+  for await (const bytes of untilLost(response.body ?? [], signal)) {
     waiting += decoder.decode(bytes, { stream: true })
     const blocks = waiting.split('\n\n')
     waiting = blocks.pop() ?? ''
@@ -36,6 +46,15 @@ async function* followEvents(server: Server, path: string, lastId?: string): Asy
       const event = eventOf(block)
       if (event) yield event
     }
+  }
+}
+
+// A connection that breaks off is an end like any other: whoever follows takes it up again.
+async function* untilLost(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } catch {
+    signal?.throwIfAborted()
   }
 }
 
@@ -57,9 +76,11 @@ async function send({ url, token }: Server, path: string, options: RequestInit):
     // A redirect would carry the input, and what is in it, to another place than the one that was named.
     return await fetch(url + path, { ...options, headers, redirect: 'error' })
   } catch (error) {
+    // Told to stop, and not just too slow an answer.
+    if (options.signal?.aborted && !(error instanceof Error && error.name === 'TimeoutError')) throw error
     const cause: unknown = error instanceof Error ? error.cause : undefined
     const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
-    throw new CommandFailure('failure', `No server answers at ${url}${code}. Start one with "npm start", or name another with --server.`)
+    throw new ServerUnreachable('failure', `No server answers at ${url}${code}. Start one with "npm start", or name another with --server.`)
   }
 }
 
@@ -79,5 +100,5 @@ function problemsOf(details: unknown): string {
   return problems.map((problem) => (isObject(problem) ? `\n  ${problem.path || '/'} ${problem.message}` : '')).join('')
 }
 
-export type { Server, StreamedEvent }
+export type { Server, StreamedEvent, FollowOptions }
 export { callOperation, followEvents }

@@ -10,6 +10,9 @@ const exits = {
   notFound: { status: 5, meaning: 'there is no such thing, or none that you may see' },
   conflict: { status: 6, meaning: 'it conflicts with what is there' },
   tryLater: { status: 7, meaning: 'too much at once, or something is down: try again later' },
+  endedBadly: { status: 8, meaning: 'what was waited for failed, timed out or was lost' },
+  cancelled: { status: 9, meaning: 'what was waited for was cancelled' },
+  interrupted: { status: 130, meaning: 'left with Ctrl-C; what was waited for goes on' },
 } as const
 
 type Exit = keyof typeof exits
@@ -28,6 +31,9 @@ class CommandFailure extends Error {
   }
 }
 
+/** No server answers: worth another try where one answered before. */
+class ServerUnreachable extends CommandFailure {}
+
 /** The exit for an answer that is an error. */
 function exitOf(code: string, status: number): Exit {
   if (status === 401) return 'notSignedIn'
@@ -45,4 +51,4 @@ function exitLines(): string[] {
 }
 
 export type { Exit }
-export { exits, CommandFailure, exitOf, exitLines }
+export { exits, CommandFailure, ServerUnreachable, exitOf, exitLines }

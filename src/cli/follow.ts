@@ -1,6 +1,7 @@
 import { isObject } from '../core/kernel/json.ts'
 import { callOperation, followEvents } from './client.ts'
-import { CommandFailure } from './exit.ts'
+import { CommandFailure, ServerUnreachable } from './exit.ts'
+import { endAs, interruptible, pause } from './look.ts'
 import { harmless, oneLine, safeJson } from './terminal.ts'
 import type { Server } from './client.ts'
 import type { Terminal } from './terminal.ts'
@@ -12,6 +13,14 @@ type LogOptions = { readonly step?: string; readonly attempt?: string; readonly 
  * waits for a run can tell.
  */
 async function printRunLog(terminal: Terminal, server: Server, run: string, options: LogOptions): Promise<void> {
+  await interruptible(terminal, 'Left; the run goes on.', async (signal) => {
+    await readRunLog(server, run, { ...options, signal }, (text) => terminal.out(harmless(text)))
+    if (options.follow) endAs('The run', await callOperation(server, 'run.get', { run }, { signal }))
+  })
+}
+
+/** Gives the output of a run piece by piece; with `follow` until the run has ended. */
+async function readRunLog(server: Server, run: string, options: LogOptions & { signal: AbortSignal }, write: (text: string) => void): Promise<void> {
   const query = new URLSearchParams()
   for (const name of ['step', 'attempt', 'offset'] as const) {
     const value = options[name]
@@ -19,45 +28,49 @@ async function printRunLog(terminal: Terminal, server: Server, run: string, opti
   }
   query.set('follow', String(options.follow === true))
   const path = `/api/v1/runs/${encodeURIComponent(run)}/log?${query}`
+  const { signal } = options
   let ended = false
+  let seen = false
   let last: string | undefined
   for (let attempt = 0; !ended; attempt++) {
-    if (attempt > 5) throw new CommandFailure('tryLater', 'The connection was lost too often. Run the command again.')
-    for await (const { event, id, data } of followEvents(server, path, last)) {
-      last = id
-      attempt = 0
-      if (event === 'end') ended = true
-      else if (isObject(data) && typeof data.text === 'string') terminal.out(harmless(data.text))
+    if (attempt > 20) throw new CommandFailure('tryLater', 'The connection was lost too often. Run the command again.')
+    try {
+      for await (const { event, id, data } of followEvents(server, path, { last, signal })) {
+        last = id
+        seen = true
+        attempt = 0
+        if (event === 'end') ended = true
+        else if (isObject(data) && typeof data.text === 'string') write(data.text)
+      }
+    } catch (error) {
+      // One that never answered is not there; one that did is being started again.
+      if (!(seen && options.follow && error instanceof ServerUnreachable)) throw error
     }
     if (!options.follow) return
-    if (!ended) await pause(500)
+    if (!ended) await pause(500, signal)
   }
-  const output = await callOperation(server, 'run.get', { run })
-  const state = isObject(output) ? String(output.state) : ''
-  if (['failed', 'cancelled', 'timed_out', 'lost'].includes(state))
-    throw new CommandFailure(
-      'failure',
-      `The run has ${state === 'timed_out' ? 'timed out' : state === 'cancelled' || state === 'lost' ? `been ${state}` : state}.`,
-    )
 }
 
 /** Prints changes as they happen, until it is interrupted. */
 async function watch(terminal: Terminal, server: Server, { kind, json }: { kind: string | null; json: boolean }): Promise<void> {
   let last: string | undefined
-  for (;;) {
-    for await (const { id, event, data } of followEvents(server, '/api/v1/events', last)) {
-      last = id
-      if (kind !== null && event !== kind) continue
-      if (json) terminal.out(`${safeJson(data).replace(/\n\s*/g, ' ')}\n`)
-      else if (isObject(data)) terminal.out(`${oneLine(`${event} ${data.state ?? ''} ${data.name ?? ''} ${data.id ?? ''}`)}\n`)
+  await interruptible(terminal, 'Left.', async (signal) => {
+    for (;;) {
+      for await (const { id, event, data } of followEvents(server, '/api/v1/events', { last, signal })) {
+        last = id
+        if (kind !== null && event !== kind) continue
+        if (json) terminal.out(oneLineJson(data))
+        else if (isObject(data)) terminal.out(`${oneLine(`${event} ${data.state ?? ''} ${data.name ?? ''} ${data.id ?? ''}`)}\n`)
+      }
+      await pause(1000, signal)
     }
-    await pause(1000)
-  }
+  })
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
+/** JSON in one line, for programs that read line by line. */
+function oneLineJson(value: unknown): string {
+  return `${safeJson(value).replace(/\n\s*/g, ' ')}\n`
 }
 
 export type { LogOptions }
-export { printRunLog, watch }
+export { printRunLog, readRunLog, watch, oneLineJson }

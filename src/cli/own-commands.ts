@@ -2,6 +2,7 @@ import { loadConfig } from '../config/load.ts'
 import { completionScript } from './completion.ts'
 import { configHelp, configRows } from './config-help.ts'
 import { defaultServer, serverOf } from './credentials.ts'
+import { addDeployCommands } from './deploy-commands.ts'
 import { printRunLog, watch } from './follow.ts'
 import { login } from './login.ts'
 import { takesServer } from './program.ts'
@@ -19,6 +20,7 @@ import type { AppModule, Seams } from './seams.ts'
 function addOwnCommands(program: Command, options: ProgramOptions, seams: Seams): void {
   addServerCommands(program, options, seams)
   addClientCommands(program, options)
+  addDeployCommands(program, options)
   const { terminal } = options
   program
     .command('config')

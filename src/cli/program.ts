@@ -1,12 +1,13 @@
 import { Command, Option } from 'commander'
 import { version } from '../core/kernel/version.ts'
+import { additionOf } from './additions.ts'
 import { callOperation } from './client.ts'
 import { serverOf } from './credentials.ts'
 import { exitLines } from './exit.ts'
 import { readInput } from './input.ts'
 import { parametersOf, placeholderOf, wordsOf } from './parameters.ts'
-import { renderOutput } from './render.ts'
 import { safeJson } from './terminal.ts'
+import { renderOf } from './views.ts'
 import type { ClientEnvironment } from '../config/client.ts'
 import type { AnyOperation } from '../core/operation/operation.ts'
 import type { Server } from './client.ts'
@@ -72,6 +73,8 @@ function addOperation(group: Command, verb: string, operation: AnyOperation, { t
       command.addOption(option)
     }
   }
+  const addition = additionOf(operation.name)
+  if (addition) command.option(addition.flag, addition.description)
   command.addHelpText('after', `\nExample:\n  ${exampleOf(operation)}`)
   command.action(async (...args: unknown[]) => {
     const [argument] = positional ? args : []
@@ -81,7 +84,8 @@ function addOperation(group: Command, verb: string, operation: AnyOperation, { t
     const input = await readInput(terminal, parameters, given, chosen.input)
     const server: Server = await serverOf(environment, chosen.server)
     const output = await callOperation(server, operation.name, input)
-    terminal.out(chosen.json ? `${safeJson(output)}\n` : renderOutput(output))
+    if (addition && chosen[addition.flag.slice(2)] === true) await addition.run(terminal, server, output, { json: chosen.json === true })
+    else terminal.out(chosen.json ? `${safeJson(output)}\n` : renderOf(operation.name, output))
   })
 }
 

@@ -4,17 +4,58 @@ type Terminal = {
   err(text: string): void
   /** Whether somebody sits there and can be asked. */
   readonly interactive: boolean
+  /** What can be drawn on, where output goes to a screen; null: it goes to a file or a program. */
+  readonly screen: { readonly columns: number; readonly rows: number } | null
+  /** Runs something that goes on until it is done or interrupted (Ctrl-C): then the signal is aborted, and a second one ends the process. */
+  interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>
+  /** Opens an address in the browser of whoever sits there; false: there is none. */
+  browse(url: string): Promise<boolean>
   /** Asks for a line; `hidden` does not show what is typed. */
   ask(question: string, options?: { hidden?: boolean }): Promise<string>
   /** All of standard input. */
   readAll(): Promise<string>
 }
 
+const openers: Readonly<Partial<Record<NodeJS.Platform, string>>> = { linux: 'xdg-open', freebsd: 'xdg-open', darwin: 'open' }
+// An opener that has not given up by then has become the browser.
+const browserWithinMs = 2000
+
 const processTerminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   get interactive() {
     return process.stdin.isTTY === true && process.stderr.isTTY === true
+  },
+  get screen() {
+    const { isTTY, columns, rows } = process.stdout
+    return isTTY ? { columns: columns || 80, rows: rows || 24 } : null
+  },
+  async interruptible(work) {
+    const stop = new AbortController()
+    const end = () => stop.abort()
+    const signals = ['SIGINT', 'SIGTERM'] as const
+    for (const signal of signals) process.once(signal, end)
+    try {
+      return await work(stop.signal)
+    } finally {
+      for (const signal of signals) process.off(signal, end)
+    }
+  },
+  async browse(url) {
+    const program = openers[process.platform]
+    if (!program) return false
+    const { spawn } = await import('node:child_process')
+    return new Promise((resolve) => {
+      // Its output would be written over ours, and it may go on for as long as the browser does.
+      const child = spawn(program, [url], { stdio: 'ignore', detached: true })
+      child.once('error', () => resolve(false))
+      child.once('spawn', () => child.unref())
+      const goesOn = setTimeout(() => resolve(true), browserWithinMs)
+      child.once('exit', (code) => {
+        clearTimeout(goesOn)
+        resolve(code === 0)
+      })
+    })
   },
   async ask(question, { hidden = false } = {}) {
     const [{ createInterface }, { Writable }] = await Promise.all([import('node:readline/promises'), import('node:stream')])
