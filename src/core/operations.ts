@@ -5,6 +5,7 @@ import { apiKeyOperations } from './identity/api-key-operations.ts'
 import { bootstrapOperations } from './identity/bootstrap-operations.ts'
 import { groupOperations } from './identity/group-operations.ts'
 import { handOverOperations } from './identity/hand-over.ts'
+import { locateOperations } from './identity/locate.ts'
 import { memberOperations } from './identity/member-operations.ts'
 import { registerOperations } from './identity/register-operations.ts'
 import { sessionOperations } from './identity/session-operations.ts'
@@ -31,6 +32,7 @@ export const operations: readonly AnyOperation[] = [
   ...userOperations,
   ...groupOperations,
   ...memberOperations,
+  ...locateOperations,
   ...apiKeyOperations,
   ...signingKeyOperations,
   ...grantOperations,

@@ -56,6 +56,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'group.add-member': { input: member },
   'group.remove-member': { input: member },
   'group.list-members': group,
+  'user.locate': { input: async (make) => ({ path: await make.user() }) },
   'api-key.create': { input: async (make) => ({ user: await make.user(), label: 'x' }) },
   'api-key.list': user,
   'api-key.delete': { input: async (make) => ({ user: await make.user(), id: '01981c0e-0000-7000-8000-000000000000' }), ends: 'not_found' },

@@ -4,6 +4,7 @@ import { isSignedIn, viewerOf } from '../identity/principal.ts'
 import { atLeast, highest } from '../kernel/level.ts'
 import { parseReference } from './reference.ts'
 import { pullRequestAt, pullRequestLevel } from './pull-request.ts'
+import { resourceAt } from './row.ts'
 import { holdsSystem } from './system.ts'
 import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'
 import type { PullRequestRow } from '../../ports/store/reviews.ts'
@@ -134,10 +135,9 @@ async function holdThrough(ctx: Ctx, resourceId: string | null, own: Level): Pro
 }
 
 async function holdResource(ctx: Ctx, reference: Reference): Promise<Holding | null> {
-  const { resources } = ctx.db
-  const row = reference.id ? await resources.byId(reference.id) : await resources.byName(reference.kind, reference.name ?? '')
-  if (!row || row.deleted_at !== null || row.kind !== reference.kind) return null
-  const access = await resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(row.kind).ownerIsAdmin })
+  const row = await resourceAt(ctx.db, reference)
+  if (!row) return null
+  const access = await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(row.kind).ownerIsAdmin })
   return { row, level: access.level, extras: access.extras, name: row.name }
 }
 

@@ -1,6 +1,7 @@
 import { fault } from '../kernel/fault.ts'
 import { everyoneId } from '../kernel/builtin.ts'
 import { parseReference } from './reference.ts'
+import { resourceAt } from './row.ts'
 import type { SubjectKind, UserRow } from '../../ports/store/rows.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Tables } from '../../ports/store/tables.ts'
@@ -17,10 +18,9 @@ const kinds = ['user', 'group'] as const
 async function grantSubject(ctx: Ctx, reference: string, member: string): Promise<GrantSubject> {
   if (reference === 'everyone') return { kind: 'user', id: everyoneId, reference }
   const parsed = parseReference(reference, kinds)
-  const { resources } = ctx.db
   if (parsed.kind === 'user') return ofUser(await userNamed(ctx, reference, member))
-  const row = parsed.id ? await resources.byId(parsed.id) : await resources.byName('group', parsed.name ?? '')
-  if (row?.kind !== 'group' || row.deleted_at !== null) throw missing('group', reference, member)
+  const row = await resourceAt(ctx.db, parsed)
+  if (!row) throw missing('group', reference, member)
   return { kind: 'group', id: row.id, reference: `group:${row.name}` }
 }
 

@@ -1,0 +1,6 @@
+import type { AnyMethod } from '../method.ts'
+
+/** Contract §9. */
+const gistMethods: readonly AnyMethod[] = []
+
+export { gistMethods }
