@@ -11,12 +11,14 @@ import type {
   CodeStorage,
   RefUpdate,
 } from './code-storage.ts'
+import type { MirrorStorage } from './mirror.ts'
 
-/** Git storage: what every code storage does, and git's smart protocol. No hook, filter or submodule of a repository is ever run. */
-type Git = CodeStorage & {
-  /** One request of the smart protocol. Bounded in number: `GitBusy` when the queue is full. */
-  serve(request: GitServeRequest): Promise<GitServeAnswer>
-}
+/** Git storage: what every code storage does, mirrors, and git's smart protocol. No hook, filter or submodule of a repository is ever run. */
+type Git = CodeStorage &
+  MirrorStorage & {
+    /** One request of the smart protocol. Bounded in number: `GitBusy` when the queue is full. */
+    serve(request: GitServeRequest): Promise<GitServeAnswer>
+  }
 
 type GitChange = CodeChange
 type GitFile = CodeFile

@@ -13,6 +13,7 @@ import { forkRepository } from './fork.ts'
 import { createGate } from './gate.ts'
 import { mergeBase, mergeInto, tryMerge } from './merge.ts'
 import { isOid, isRefName } from './names.ts'
+import { copyRemote, probeRemote, pullInto } from './pull.ts'
 import { cachedObjects, createObjectCache } from './object-cache.ts'
 import { described, findEntry, readCommit, readTree } from './objects.ts'
 import { runGit, unavailable } from './process.ts'
@@ -54,6 +55,8 @@ export type GitOptions = {
 /** Bytes of objects that are remembered. */
 const rememberedBytes = 16 * 1024 * 1024
 const forkMs = 60 * 60 * 1000
+// Pulls take long and wait for others: few at once, so that they leave the places of exchanges alone.
+const pulling = { places: 4, queue: 64, waitMs: 10 * 60_000 }
 const longestLog = 10_000
 
 /** Git storage below `root`, by the `git` binary. */
@@ -75,6 +78,7 @@ export function createGit(options: GitOptions): Git {
   const refWriter = createRefWriter(host, refs, writers)
   const pool = createCatFilePool(host, { largest: options.maxReaders ?? 16, idleMs: options.idleMs ?? 30_000 })
   const gate = createGate(host.clock, { places: options.maxServing ?? 32, queue: options.queue ?? 128, waitMs: 60_000 })
+  const pulls = createGate(host.clock, pulling)
   const read = <T>(id: string, work: (reader: CatFile) => Promise<T>) => pool.use(at(id), work)
   const objects = (id: string) => {
     if (closed) throw new GitUnavailable('git storage is closed')
@@ -170,6 +174,10 @@ export function createGit(options: GitOptions): Git {
     mergeBase: (id, ours, theirs, { source = id } = {}) => mergeBase(host, at(id), { ours, theirs, source: at(source) }),
     tryMerge: (id, ours, theirs, { source, signal }) => tryMerge({ host, gate }, at(id), { ours, theirs, source: at(source) }, signal),
     merge: (id, merge, options) => mergeInto({ host, gate, refs, refWriter, writers }, at(id), { ...merge, source: at(merge.source) }, options),
+
+    probe: (remote, { signal }) => probeRemote({ host, gate: pulls }, remote, signal),
+    copy: (id, remote, { signal }) => copyRemote({ host, gate: pulls }, id, remote, signal),
+    pull: (id, source, options) => pullInto({ host, gate: pulls, refWriter, writers }, at(id), source, options),
 
     serve: (request) => serving.serve(request),
     async close() {

@@ -76,8 +76,18 @@ const protectedConfig: readonly (readonly [string, string])[] = [
   ['uploadpack.allowAnySHA1InWant', 'true'],
 ]
 
-/** The whole environment of a git process: nothing is inherited from ours. `directory` is the repository it works in. */
-function gitEnvironment(host: GitHost, directory: string, extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+type GitConfig = readonly (readonly [string, string])[]
+
+/**
+ * The whole environment of a git process: nothing is inherited from ours. `directory` is the repository it works in. What must not be seen among the
+ * arguments of processes goes in as `further` configuration.
+ */
+function gitEnvironment(
+  host: GitHost,
+  directory: string,
+  extra: Readonly<Record<string, string>> = {},
+  further: GitConfig = [],
+): Record<string, string> {
   const environment: Record<string, string> = {
     PATH: host.searchPath,
     HOME: `${host.root}/.home`,
@@ -99,7 +109,7 @@ function gitEnvironment(host: GitHost, directory: string, extra: Readonly<Record
     GIT_NO_REPLACE_OBJECTS: '1',
     ...extra,
   }
-  const config = [...protectedConfig, ['safe.directory', directory] as const]
+  const config = [...protectedConfig, ['safe.directory', directory] as const, ...further]
   environment.GIT_CONFIG_COUNT = String(config.length)
   for (const [index, [key, value]] of config.entries()) {
     environment[`GIT_CONFIG_KEY_${index}`] = key
@@ -115,5 +125,5 @@ function protocolVariable(header: string | null): Record<string, string> {
     : {}
 }
 
-export type { GitLog, GitHost }
-export { defaultSearchPath, marker, gitEnvironment, protocolVariable }
+export type { GitLog, GitHost, GitConfig }
+export { protectedConfig, defaultSearchPath, marker, gitEnvironment, protocolVariable }

@@ -137,6 +137,7 @@ async function inScratch<T>({ host, gate }: TryParts, signal: AbortSignal, work:
 }
 
 /** Lets one process read objects of other repositories. Quoted, because a path may hold the separator. */
+/** Lets a git read the objects of further repositories. */
 function lending(directories: readonly string[]): Record<string, string> {
   const folders = directories.map((directory) => `"${`${directory}/objects`.replace(/["\\]/g, '\\$&')}"`)
   return { GIT_ALTERNATE_OBJECT_DIRECTORIES: folders.join(':') }
@@ -146,4 +147,4 @@ function checkPair({ ours, theirs }: Pick<Pair, 'ours' | 'theirs'>): void {
   if (!isOid(ours) || !isOid(theirs)) throw new GitUnavailable('a merge names what is no commit')
 }
 
-export { mergeBase, tryMerge, mergeInto }
+export { lending, mergeBase, tryMerge, mergeInto }

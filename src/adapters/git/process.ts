@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import type { Readable, Writable } from 'node:stream'
 import { sleep } from '../../core/kernel/clock.ts'
 import { gitEnvironment } from './environment.ts'
-import type { GitHost } from './environment.ts'
+import type { GitConfig, GitHost } from './environment.ts'
 import { GitTimeout, GitUnavailable } from '../../ports/git.ts'
 
 /** How a git process ended. `stderr` is cut to a bound and is for the log only. */
@@ -19,7 +19,7 @@ type GitProcess = {
   end(): Promise<GitExit>
 }
 
-type StartOptions = { readonly directory: string; readonly extra?: Readonly<Record<string, string>> }
+type StartOptions = { readonly directory: string; readonly extra?: Readonly<Record<string, string>>; readonly config?: GitConfig }
 
 const stderrLimit = 8192
 const graceMs = 2000
@@ -28,7 +28,7 @@ const graceMs = 2000
 function startGit(host: GitHost, args: readonly string[], options: StartOptions): GitProcess {
   const child = spawn(host.program, args, {
     cwd: options.directory,
-    env: gitEnvironment(host, options.directory, options.extra),
+    env: gitEnvironment(host, options.directory, options.extra, options.config),
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   })
