@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../../core/kernel/clock.ts'
 import { GitUnavailable } from '../../ports/git.ts'
 import { isOid, isRefName } from './names.ts'
@@ -93,22 +94,19 @@ function createRefReader(clock: Clock): RefReader {
   }
 }
 
-/** Shares reads of one ref: whoever asks while one is under way gets the next, so that nobody is told what was read before the question. */
+/** Shares reads of one ref among all who ask before it begins: nobody is told what was read before the question. */
 function shared<T>(read: (directory: string, ref: string) => Promise<T>): (directory: string, ref: string) => Promise<T> {
-  const running = new Map<string, { readonly now: Promise<T>; next: Promise<T> | null }>()
-  return function ask(directory: string, ref: string): Promise<T> {
+  const soon = new Map<string, Promise<T>>()
+  return (directory, ref) => {
     const path = `${directory}/${ref}`
-    const under = running.get(path)
-    if (under) {
-      const again = (): Promise<T> => ask(directory, ref)
-      under.next ??= under.now.then(again, again)
-      return under.next
-    }
-    const now = read(directory, ref)
-    running.set(path, { now, next: null })
-    const over = () => void running.delete(path)
-    now.then(over, over)
-    return now
+    const known = soon.get(path)
+    if (known) return known
+    const next = turn().then(() => {
+      soon.delete(path)
+      return read(directory, ref)
+    })
+    soon.set(path, next)
+    return next
   }
 }
 
