@@ -1,6 +1,7 @@
 import { afterAll, test } from 'vitest'
 import { startPostgres } from '../support/postgres.ts'
 import { crashSuite } from './crash.suite.ts'
+import { deployCrashSuite } from './deploy.suite.ts'
 
 const postgres = await startPostgres()
 
@@ -10,4 +11,5 @@ if ('missing' in postgres) {
   afterAll(() => postgres.stop())
   // Work of a killed server is taken over when its lease has ended, so each kill costs seconds here.
   crashSuite('PostgreSQL', async () => ({ CAPSTAN_DATABASE_URL: await postgres.database() }), { kills: 6, pipelineKills: 1, sweepsAtStart: false })
+  deployCrashSuite('PostgreSQL', async () => ({ CAPSTAN_DATABASE_URL: await postgres.database() }), { together: true })
 }

@@ -1,6 +1,7 @@
 import { isFault } from '../kernel/fault.ts'
 import { system } from '../identity/principal.ts'
 import { readingContext } from '../operation/invoke.ts'
+import { dropDeadInstances } from './dead-instances.ts'
 import { planReplicas } from './replica-plan.ts'
 import { nextLife, replicaDraft, replicaKind, replicaOf } from './replica.ts'
 import { Probes } from './probes.ts'
@@ -52,6 +53,7 @@ class Reconciler {
   #unsubscribe: (() => void)[] = []
   #election: Timer | null = null
   #leads = false
+  #dead: ReadonlySet<string> = new Set()
 
   constructor({ services, loopback, traffic, server }: ReconcilerOptions) {
     this.#services = services
@@ -69,6 +71,7 @@ class Reconciler {
         if (event.kind === 'run' && event.data?.kind === replicaKind) void this.#lookAtOwner(event.id)
       }),
     ]
+    this.#dead = await dropDeadInstances(this.#services)
     await this.#elect(0)
   }
 
@@ -186,7 +189,7 @@ class Reconciler {
     const known = new Set(spec.status.ready.map((ready) => ready.run))
     return runs.map((run) => {
       const step = steps.get(run.id) ?? null
-      const up = run.active && step?.state === 'running'
+      const up = run.active && step?.state === 'running' && !this.#dead.has(run.id) // its row may not say so yet
       if (!run.active) this.#probes.forget(run.id)
       return { run, step, leaving: this.#leaving.has(run.id), ready: up && (known.has(run.id) || this.#probes.isReady(run)) }
     })
