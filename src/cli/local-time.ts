@@ -1,19 +1,16 @@
-/** A time of the server as whoever reads it counts: their zone, and how far away it is. Anything else is left as it is. */
-function localTime(text: string, now: number): string {
+/** A time of the server as whoever reads it counts: in their zone (that of the machine), and how far away it is. Anything else is left as it is. */
+function localTime(text: string, now: number, zone?: string): string {
   const at = new Date(text)
   if (Number.isNaN(at.getTime())) return text
-  const two = (number: number) => String(number).padStart(2, '0')
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
-  return `${day} ${two(at.getHours())}:${two(at.getMinutes())} ${zoneOf(at)} (${awayText(at.getTime() - now)})`
-}
-
-// The offset in force at that time: it may change before a schedule's next one.
-function zoneOf(at: Date): string {
-  const minutes = -at.getTimezoneOffset()
-  if (minutes === 0) return 'UTC'
-  const size = Math.abs(minutes)
-  const rest = size % 60
-  return `UTC${minutes < 0 ? '-' : '+'}${Math.floor(size / 60)}${rest === 0 ? '' : `:${String(rest).padStart(2, '0')}`}`
+  const parts = new Intl.DateTimeFormat('en', {
+    ...{ year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+    // The offset in force at that time: it may change before a schedule's next one.
+    timeZoneName: 'shortOffset',
+    timeZone: zone,
+  }).formatToParts(at)
+  const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((one) => one.type === type)?.value ?? ''
+  const offset = part('timeZoneName').replace('GMT', 'UTC').replace(/[+-]0$/, '')
+  return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')} ${offset} (${awayText(at.getTime() - now)})`
 }
 
 const units = [
