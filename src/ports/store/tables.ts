@@ -14,6 +14,7 @@ type Tables = RunTables &
     readonly signingKeys: SigningKeyTable
     readonly resources: ResourceTable
     readonly members: MemberTable
+    readonly followers: FollowerTable
     readonly grants: GrantTable
     readonly audit: AuditTable
     readonly secrets: SecretTable
@@ -93,6 +94,12 @@ type ResourceTable = {
   remove(id: string): Promise<void>
   /** What the viewer holds on one resource, with no row read twice: design §9 "what a subject may do is one query". */
   access(resource: ResourceRow, viewer: Viewer, options: { ownerIsAdmin: boolean }): Promise<{ level: Level; extras: string[] }>
+  /** What a viewer holds on each of several resources that are not deleted, by id: one statement, however many they are. */
+  accessAll(
+    resources: readonly ResourceRow[],
+    viewer: Viewer,
+    options: { ownerIsAdmin: boolean },
+  ): Promise<ReadonlyMap<string, { level: Level; extras: string[] }>>
   /** A page by name of what the viewer may see at `need` or more: one statement with the permission join in it. */
   page(filter: ResourceFilter, viewer: Viewer, options: { need: Level; ownerIsAdmin: boolean }, page: PageRequest): Promise<Page<ResourceRow>>
   /** Which of `ids` the viewer holds `need` on. */
@@ -104,7 +111,17 @@ type MemberTable = {
   add(groupId: string, userId: string, at: number): Promise<boolean>
   remove(groupId: string, userId: string): Promise<boolean>
   ofGroup(groupId: string): Promise<UserRow[]>
+  /** The members of several groups, by the group's id, each by name. */
+  ofGroups(groupIds: readonly string[]): Promise<ReadonlyMap<string, UserRow[]>>
   groupsOf(userId: string): Promise<ResourceRow[]>
+}
+
+/** Who wants to hear of a resource. */
+type FollowerTable = {
+  add(resourceId: string, userId: string, at: number): Promise<boolean>
+  remove(resourceId: string, userId: string): Promise<boolean>
+  /** By name. */
+  ofResource(resourceId: string): Promise<UserRow[]>
 }
 
 type GrantTable = {
@@ -171,6 +188,7 @@ export type {
   ResourceFilter,
   ResourceTable,
   MemberTable,
+  FollowerTable,
   GrantTable,
   AuditFilter,
   AuditTable,

@@ -43,6 +43,15 @@ function grantsOn(resource: { id: string; kind: string; private: boolean }, view
   }
 }
 
+/** As `grantsOn`, for the resources whose ids are in a list: each row says in `of_resource` which one it is about. */
+function grantsOnAll(texts: string, ids: string, viewer: Viewer): Part {
+  return {
+    text: `select r.id as of_resource, g.level, g.extras from resource r join grant_entry g on g.resource_id in (r.id, 'kind:' || r.kind)
+      where r.id in (${texts}) and r.deleted_at is null and ${counts('r.private')}`,
+    values: [ids, ...counted(viewer)],
+  }
+}
+
 // Design §9: owner means admin for repositories and gists. A list of runs crosses all kinds, so it cannot be told by the caller as for a list of one kind.
 const ownedKinds = `r.kind in ('repository', 'gist')`
 
@@ -60,4 +69,4 @@ function isOwner(resource: { owner_id: string | null }, viewer: Viewer): boolean
   return resource.owner_id !== null && resource.owner_id === self(viewer)
 }
 
-export { holds, grantsOn, seesThrough, isOwner }
+export { holds, grantsOn, grantsOnAll, seesThrough, isOwner }

@@ -1,10 +1,11 @@
 import { highest, levelOf } from '../../../core/kernel/level.ts'
+import type { Level } from '../../../core/kernel/level.ts'
 import type { ResourceRow } from '../../../ports/store/rows.ts'
 import type { ResourceFilter, ResourceTable } from '../../../ports/store/tables.ts'
 import { codec, fold } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
-import { grantsOn, holds, isOwner } from './permission.ts'
+import { grantsOn, grantsOnAll, holds, isOwner } from './permission.ts'
 import { nextSerial } from './serial.ts'
 import { equal, textList } from './sql.ts'
 import type { Part, Sql } from './sql.ts'
@@ -82,6 +83,7 @@ function resourceTable(sql: Sql): ResourceTable {
     async remove(id) {
       await sql.run('delete from grant_entry where resource_id = ? or subject_id = ?', [id, id])
       await sql.run('delete from group_member where group_id = ?', [id])
+      await sql.run('delete from follower where resource_id = ?', [id])
       await sql.run('delete from resource where id = ?', [id])
     },
     async access(resource, viewer, { ownerIsAdmin }) {
@@ -92,6 +94,21 @@ function resourceTable(sql: Sql): ResourceTable {
       const extras = raws.flatMap((raw) => JSON.parse(String(raw.extras)) as string[]) // the column holds lists of texts only
       const owned = ownerIsAdmin && isOwner(resource, viewer)
       return { level: owned ? 'admin' : highest(raws.map((raw) => levelOf(Number(raw.level)))), extras: [...new Set(extras)].sort() }
+    },
+    async accessAll(rows, viewer, { ownerIsAdmin }) {
+      const held = new Map<string, { level: Level; extras: string[] }>()
+      const everything = (row: ResourceRow) => viewer.administrator || (ownerIsAdmin && isOwner(row, viewer))
+      for (const row of rows) held.set(row.id, { level: everything(row) ? 'admin' : 'none', extras: [] })
+      if (viewer.administrator || rows.length === 0) return held
+      const { text, values } = grantsOnAll(sql.dialect.texts, textList(rows.map(({ id }) => id)), viewer)
+      for (const raw of await sql.all(text, values)) {
+        const before = held.get(String(raw.of_resource))
+        if (!before) continue
+        const extras = JSON.parse(String(raw.extras)) as string[] // the column holds lists of texts only
+        before.level = highest([before.level, levelOf(Number(raw.level))])
+        if (extras.length > 0) before.extras = [...new Set([...before.extras, ...extras])].sort()
+      }
+      return held
     },
     page: (filter, viewer, { need, ownerIsAdmin }, page) =>
       readPage(sql, {

@@ -2,6 +2,7 @@ import type { Tables } from '../../../ports/store/tables.ts'
 import { apiKeyTable } from './api-key.ts'
 import { auditTable } from './audit.ts'
 import { commentTable } from './comment.ts'
+import { followerTable } from './follower.ts'
 import { grantTable } from './grant.ts'
 import { idempotencyTable } from './idempotency.ts'
 import { loadingTable } from './loading.ts'
@@ -29,6 +30,7 @@ function tablesOver(sql: Sql): Tables {
     signingKeys: signingKeyTable(sql),
     resources: resourceTable(sql),
     members: memberTable(sql),
+    followers: followerTable(sql),
     grants: grantTable(sql),
     audit: auditTable(sql),
     secrets: secretTable(sql),

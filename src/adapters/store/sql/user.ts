@@ -87,6 +87,7 @@ export function userTable(sql: Sql): UserTable {
     // Sessions, keys and memberships go with the row (foreign keys); grants have no foreign key, because their subject may be a group as well.
     async remove(id) {
       await sql.run('delete from grant_entry where subject_id = ?', [id])
+      await sql.run('delete from follower where user_id = ?', [id])
       await sql.run('delete from user_account where id = ?', [id])
     },
     page: (filter, page) =>

@@ -40,9 +40,11 @@ export function permissionSuite(use: UseStore): void {
         const visible = await store.reader.resources.visible([...ids, 'unknown'], viewer, { need, ownerIsAdmin })
         expect(visible).toEqual(new Set(ids.filter((id) => seen.some((resource) => resource.id === id))))
       }
+      const all = await store.reader.resources.accessAll(world.resources, viewer, { ownerIsAdmin: true })
       for (const resource of world.resources.filter(() => random() < 0.05)) {
         const access = await store.reader.resources.access(resource, viewer, { ownerIsAdmin: true })
         expect(access).toEqual(naive(world, resource, viewer, true))
+        expect(all.get(resource.id)).toEqual(access)
       }
     }
     times.sort((a, b) => a - b)

@@ -107,6 +107,24 @@ export function resourceSuite(use: UseStore): void {
     expect(names.filter((name) => name.startsWith('n'))).toHaveLength(30)
   })
 
+  test('followers are listed by name, follow once, and go with the user or the resource', async () => {
+    const { store } = use()
+    const [bob, ann] = [await store.write((t) => t.users.insert(userRow('bob'))), await store.write((t) => t.users.insert(userRow('ann')))]
+    const repository = await store.write((t) => t.resources.insert(resourceRow('repository', 'r')))
+    const followers = async () => (await store.reader.followers.ofResource(repository.id)).map(({ name }) => name)
+    expect(await store.write((t) => t.followers.add(repository.id, bob.id, 1))).toBe(true)
+    expect(await store.write((t) => t.followers.add(repository.id, bob.id, 2))).toBe(false)
+    await store.write((t) => t.followers.add(repository.id, ann.id, 3))
+    expect(await followers()).toEqual(['ann', 'bob'])
+    expect(await store.write((t) => t.followers.remove(repository.id, ann.id))).toBe(true)
+    expect(await store.write((t) => t.followers.remove(repository.id, ann.id))).toBe(false)
+    await store.write((t) => t.users.remove(bob.id))
+    expect(await followers()).toEqual([])
+    await store.write((t) => t.followers.add(repository.id, ann.id, 4))
+    await store.write((t) => t.resources.remove(repository.id))
+    expect(await followers()).toEqual([])
+  })
+
   test('members and grants are set, listed, copied and removed', async () => {
     const { store } = use()
     const [ann, bob] = [await store.write((t) => t.users.insert(userRow('ann'))), await store.write((t) => t.users.insert(userRow('Bob')))]
@@ -120,6 +138,7 @@ export function resourceSuite(use: UseStore): void {
     await store.write((t) => t.members.add(group.id, ann.id, 1))
     expect(await store.reader.members.ofGroup(group.id)).toStrictEqual([ann, bob])
     expect(await store.reader.members.groupsOf(bob.id)).toStrictEqual([group])
+    expect(await store.reader.members.ofGroups([group.id, 'unknown'])).toStrictEqual(new Map([[group.id, [ann, bob]]]))
     expect(await store.write((t) => t.members.remove(group.id, bob.id))).toBe(true)
     expect(await store.write((t) => t.members.remove(group.id, bob.id))).toBe(false)
 
