@@ -60,16 +60,20 @@ export async function openDeployLab(options: LabOptions = {}) {
   const stored = options.database && { databaseUrl: await options.database(folder) }
   const config = { ...(await loadConfig({ folder, environment })), defaultRuntime: 'fake', ...stored, ...options.config }
   const fake = createFakeRuntime({ clock: systemClock, ...(options.knobs && { knobs: options.knobs }) })
-  const started: Work[] = []
-  const stopped: { name: string; graceMs: number }[] = []
+  const seen: { started: Work[]; stopped: { name: string; graceMs: number }[]; unavailable: string | null } = {
+    started: [],
+    stopped: [],
+    unavailable: null,
+  }
   const watched: Runtime = {
     ...fake,
+    unavailable: async () => seen.unavailable,
     start(work) {
-      started.push(work)
+      seen.started.push(work)
       return fake.start(work)
     },
     stop(handle, patience) {
-      stopped.push({ name: handle.name, graceMs: patience.graceMs })
+      seen.stopped.push({ name: handle.name, graceMs: patience.graceMs })
       return fake.stop(handle, patience)
     },
   }
@@ -93,9 +97,8 @@ export async function openDeployLab(options: LabOptions = {}) {
     services,
     http,
     as,
-    /** What the fake runtime was asked to start, and to stop. */
-    started,
-    stopped,
+    /** What the fake runtime was asked to start, and to stop; and why it can do neither, for a test to say. */
+    runtime: seen,
     system: <T = Record<string, unknown>>(operation: string, input: unknown) => as<T>(system, operation, input),
 
     /** A user with an API key. */

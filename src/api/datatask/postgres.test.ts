@@ -2,6 +2,8 @@ import { afterAll, test } from 'vitest'
 import { startPostgres } from '../../../test/support/postgres.ts'
 import { capacitySuite } from './capacity.suite.ts'
 import { cronSuite } from './cron.suite.ts'
+import { contractSuite } from './contract.suite.ts'
+import { errorSuite } from './contract-errors.suite.ts'
 import { onPostgres } from './deploy-lab.suite.ts'
 import { grantedSuite } from './granted.suite.ts'
 import { loadingSuite } from './loading.suite.ts'
@@ -16,5 +18,17 @@ if ('missing' in postgres) test.skip(`the Deploy API over PostgreSQL (not here: 
 else {
   afterAll(() => postgres.stop())
   const labs = onPostgres(postgres)
-  for (const suite of [routesSuite, storySuite, runningSuite, loadingSuite, cronSuite, grantedSuite, capacitySuite, workloadSuite]) suite(labs)
+  for (const suite of [
+    routesSuite,
+    contractSuite,
+    errorSuite,
+    storySuite,
+    runningSuite,
+    loadingSuite,
+    cronSuite,
+    grantedSuite,
+    capacitySuite,
+    workloadSuite,
+  ])
+    suite(labs)
 }
