@@ -12,7 +12,7 @@ import type { CallNode, FlowGraph, RunNode } from '../flow/graph.ts'
 import type { Flow } from '../flow/flow.ts'
 import type { Json } from '../kernel/json.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
-import type { AcceptAct, AdvanceAct, AdvanceResult, StepChange, StepStart } from '../../ports/store/runs.ts'
+import type { AcceptAct, AcceptResult, AdvanceAct, AdvanceResult, StepChange, StepStart } from '../../ports/store/runs.ts'
 import type { CancelOrder } from './engine.ts'
 import type { RunHost } from './host.ts'
 import type { LiveStep } from './live-steps.ts'
@@ -173,7 +173,9 @@ export class ActiveRun {
     extra: { starts?: readonly StepStart[]; children?: readonly AcceptAct[] } = {},
   ): Promise<AdvanceResult | null> {
     const next = this.#translate(effects)
+    const born = await this.#bear(next.create)
     const run = this.#runPatch(next.finish, changes)
+    const given = extra.children ?? []
     const act: AdvanceAct = {
       run_id: this.row.id,
       owner: this.row.owner,
@@ -182,11 +184,14 @@ export class ActiveRun {
       create: next.create,
       starts: [...(extra.starts ?? []), ...next.starts],
       run,
-      children: extra.children ?? [],
+      children: [...given, ...born.map((child) => child.act)],
       audit: [],
     }
     const empty = act.steps.length + act.create.length + act.starts.length + act.children.length === 0 && !run
-    const result = empty ? nothing : await this.#host.persist(act)
+    const recorded = empty ? nothing : this.#host.persist(act)
+    // After its own act and before that is durable: what the parent makes of the end goes through in the same commit, and never in an earlier one.
+    if (next.finish) this.#host.ending({ ...this.row, ...run }, this.#last?.exitCode ?? null)
+    const result = await recorded
     if (result.fenced) {
       this.#letGo(new Error('Another server carries this run out'))
       this.#host.forget(this)
@@ -194,6 +199,7 @@ export class ActiveRun {
     }
     this.#apply(act)
     for (const key of next.stops) await this.#stop(key)
+    for (const [at, child] of born.entries()) await this.#born(child, result.children[given.length + at])
     await this.#afterCommit(result.started)
     if (next.finish) this.#finished()
     else if (next.more) await this.#record([], await this.#flow.more())
@@ -239,6 +245,21 @@ export class ActiveRun {
     } else if (row.state === 'queued') await this.#launch(live)
   }
 
+  /** The child runs of steps that are made just now, for the same commit. One that cannot be made is left to `#startChild`, which tells why. */
+  async #bear(create: readonly StepRow[]): Promise<Born[]> {
+    const born: Born[] = []
+    for (const row of create) {
+      const live = row.state === 'queued' ? this.#live.get(row.key) : undefined
+      if (live?.node.kind !== 'run') continue
+      const child = await childDraft(this.#host, this.row, live.node, row).catch(() => null)
+      if (!child) continue
+      live.launched = true
+      Object.assign(row, { state: 'running', child_id: child.run.row.id, started_at: this.#host.services.clock.now() } satisfies Partial<StepRow>)
+      born.push({ ...child, live })
+    }
+    return born
+  }
+
   async #startChild(live: LiveStep, node: RunNode): Promise<void> {
     const child = await childDraft(this.#host, this.row, node, live.row).catch((error: unknown) => this.#refused(live, error))
     if (!child) return
@@ -246,12 +267,15 @@ export class ActiveRun {
     const { key, attempt } = live.row
     const change = { key, attempt, patch: { state: 'running' as const, child_id: run.row.id, started_at: this.#host.services.clock.now() } }
     const result = await this.#record([change], [], { children: [act] })
-    const accepted = result?.children[0]
-    if (accepted?.outcome === 'accepted') {
+    if (result) await this.#born({ ...child, live }, result.children[0])
+  }
+
+  async #born({ run, live }: Born, result: AcceptResult | undefined): Promise<void> {
+    if (result?.outcome === 'accepted') {
       this.#host.adopt(run)
-      run.opened(accepted.started)
-      await this.#tellStarted(key)
-    } else if (result) {
+      run.opened(result.started)
+      await this.#tellStarted(live.row.key)
+    } else {
       await this.#end(live, { state: 'failed', reason: 'start_failed', message: `The name "${run.row.name}" is in use by another run` })
     }
   }
@@ -348,7 +372,7 @@ export class ActiveRun {
 
   #finished(): void {
     this.#live.clear()
-    this.#host.finished(this, this.#last?.exitCode ?? null)
+    this.#host.finished(this)
   }
 
   #letGo(why: unknown): void {
@@ -369,8 +393,11 @@ export class ActiveRun {
     await this.#host.persist({ run_id: id, owner, fence, steps, create: [], starts: [], run, children: [], audit: [] })
     Object.assign(this.row, run)
     this.#host.changed(this.row)
-    this.#host.finished(this, null)
+    this.#host.ending(this.row, null)
+    this.#host.finished(this)
   }
 }
+
+type Born = { readonly run: ActiveRun; readonly act: AcceptAct; readonly live: LiveStep }
 
 const nothing: AdvanceResult = { fenced: false, started: [], refused: [], children: [] }

@@ -209,10 +209,12 @@ class RunEngine implements Engine, RunHost {
     this.#runs.delete(run.row.id)
   }
 
-  finished(run: ActiveRun, exitCode: number | null): void {
-    this.forget(run)
-    const { row } = run
+  ending(row: RunRow, exitCode: number | null): void {
     if (row.parent_id && row.parent_step) this.#runs.get(row.parent_id)?.childEnded(row.parent_step, row, exitCode)
+  }
+
+  finished(run: ActiveRun): void {
+    this.forget(run)
     this.waiting.freed()
     if (this.#server.shared) this.services.store.bus.publish('run.capacity', '')
   }
@@ -245,7 +247,7 @@ class RunEngine implements Engine, RunHost {
         const row = await runs.byId(id)
         if (row?.active && !row.cancel) await runs.patch(id, { cancel: { cleanup: false, reason } })
       })
-    void this.#recorded(id, order)
+    void order()
       .then(() => this.#order(id))
       .catch((error: unknown) => {
         if (!this.#closing.signal.aborted) this.services.log.error('run.child_not_cancelled', { run: id, error })

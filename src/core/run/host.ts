@@ -26,7 +26,10 @@ export type RunHost = {
   ): Promise<{ run: ActiveRun; act: AcceptAct }>
   adopt(run: ActiveRun): void
   forget(run: ActiveRun): void
-  finished(run: ActiveRun, exitCode: number | null): void
+  /** The run is about to end as this row says: its end was handed to the store, which keeps the order. For its parent. */
+  ending(row: RunRow, exitCode: number | null): void
+  /** The run's end is stored. */
+  finished(run: ActiveRun): void
   /** The run's state has changed and is stored. */
   changed(row: RunRow): void
   /** An attempt's work has ended and was recorded; what it held may be freed. */
