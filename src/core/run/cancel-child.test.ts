@@ -27,6 +27,5 @@ test('an order to end reaches the children of a run though the store cannot be w
   await lab.invoke('run.cancel', { run: id })
   const { run } = await lab.ended(id)
   expect(run.state).toBe('cancelled')
-  console.log(calls, JSON.stringify(await lab.steps(id)).slice(0,600))
   expect(calls).toBe(4)
 })

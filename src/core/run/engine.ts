@@ -247,7 +247,7 @@ class RunEngine implements Engine, RunHost {
         const row = await runs.byId(id)
         if (row?.active && !row.cancel) await runs.patch(id, { cancel: { cleanup: false, reason } })
       })
-    void order()
+    void this.#recorded(id, order)
       .then(() => this.#order(id))
       .catch((error: unknown) => {
         if (!this.#closing.signal.aborted) this.services.log.error('run.child_not_cancelled', { run: id, error })
