@@ -73,7 +73,7 @@ async function printLives(terminal: Terminal, server: Server, task: FoundTask, o
     }
     if (failures.length > 0) throw failures[0]
     if (!options.follow) return
-    if (lives?.length === 0 && going.size === 0 && !(await isThere(server, task, signal))) return
+    if (lives && going.size === 0 && !(await isThere(server, task, signal))) return
     await Promise.race([pause(lookAgainMs, signal), ...going])
   }
 }

@@ -40,6 +40,10 @@ export const advice: Readonly<Record<FaultCode, { readonly user: string; readonl
     user: 'Name a public address, or ask an operator.',
     operator: 'Add the network to `CAPSTAN_EGRESS_ALLOW` if users may reach it from here.',
   },
+  remote_unavailable: {
+    user: 'Look whether the address opens with git or hg from your own machine, and whether its name and password are still good.',
+    operator: 'The log line `remote.failed` has what the program said. Redirects to another host are not followed.',
+  },
   not_found: {
     user: 'Check the spelling. What you may not see is answered just like what does not exist.',
     operator: 'If they should see it, give them `read` on it.',
