@@ -25,7 +25,7 @@ const server = http.createServer((request, response) => {
   let size = 0
   request.on('data', (bytes) => (size += bytes.length)).on('end', () => {
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ says: process.env.SAYS, port: process.env.PORT, url: request.url, method: request.method, headers: request.headers, size }))
+    response.end(JSON.stringify({ says: process.env.SAYS, port: process.env.PORT, url: request.url, method: request.method, headers: request.headers, size, from: request.socket.remotePort }))
   })
 })
 server.on('upgrade', (request, socket) => {
@@ -37,7 +37,7 @@ server.on('upgrade', (request, socket) => {
 server.listen(Number(process.env.PORT), '127.0.0.1')
 process.on('SIGTERM', () => process.exit(0))
 `
-type Echo = { says: string; port: string; url: string; method: string; headers: Record<string, string>; size: number }
+type Echo = { says: string; port: string; url: string; method: string; headers: Record<string, string>; size: number; from: number }
 
 beforeAll(async () => {
   port = await freePort()
@@ -110,6 +110,22 @@ test('the prefix is replaced as the service asked, queries and bodies pass', asy
   expect((await get('/open')).headers.get('location')).toBe('/open/')
   expect((await get('/nowhere/')).status).toBe(404)
   expect((await get('/none/')).status).toBe(503)
+})
+
+test('a read goes over a kept connection to its instance, also when it says that its body has no bytes; what changes something never does', async () => {
+  const from = async (method: string, length: string) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Echo>()
+    const outgoing = httpRequest(`${gateway}/open/`, { method, headers: { 'content-length': length } }, (answer) => {
+      const chunks: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => resolve(JSON.parse(String(Buffer.concat(chunks))) as Echo))
+    })
+    outgoing.on('error', reject).end()
+    return (await promise).from
+  }
+  const kept = await from('GET', '0')
+  expect(await from('GET', '0')).toBe(kept)
+  expect(await from('POST', '0')).not.toBe(kept)
+  expect(await from('GET', '0')).toBe(kept)
 })
 
 test('a service is told who its visitor is, whatever the visitor claims, and never gets what proves it', async () => {

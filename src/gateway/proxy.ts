@@ -46,7 +46,7 @@ type Attempt = { readonly target: Target; readonly others: Target[]; readonly le
 function attempt(passing: Passing, { target, others, leave }: Attempt): void {
   const { host, agent, request, response, route, visit } = passing
   const headers = requestHeaders(request, visit)
-  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+  const hasBody = bringsBody(request)
   // What has a body cannot be sent twice, so it never goes by a connection that may just be ending.
   const outgoing = send({
     agent: hasBody ? false : agent,
@@ -96,7 +96,7 @@ function attempt(passing: Passing, { target, others, leave }: Attempt): void {
       return void response.destroy()
     }
     const untouched = error.code === 'ECONNREFUSED' || (!hasBody && outgoing.reusedSocket)
-    const harmless = !hasBody && (request.method === 'GET' || request.method === 'HEAD')
+    const harmless = !hasBody && isReading(request)
     const again = untouched && state === 'connecting' ? true : !hasBody && (untouched || harmless)
     over()
     if (!again) return refuse(response, 502, { connection: 'close' })
@@ -125,6 +125,16 @@ function sendBack({ request, response, route, host }: Passing, target: Target, a
 
 function stickyCookie({ prefix }: Route, { mark }: Target, { gatewayUrl }: GatewayHost): string {
   return `${ownCookies.sticky}=${mark}; Path=${prefix}; HttpOnly; SameSite=Lax${gatewayUrl.startsWith('https:') ? '; Secure' : ''}`
+}
+
+// Many clients say with each read that its body has no bytes.
+function bringsBody(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+  return encoding !== undefined || (length !== undefined && !(isReading(request) && Number(length) === 0))
+}
+
+function isReading({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 // Nothing of the body is taken before somebody is there to get it: then another instance can still get all of it.
