@@ -1,5 +1,5 @@
 import { pageRequest } from '../kernel/page.ts'
-import { Closed, listMembers, PageOf, Type } from '../kernel/schema.ts'
+import { Closed, listMembers, Nullable, PageOf, Type } from '../kernel/schema.ts'
 import { fault } from '../kernel/fault.ts'
 import { userNamed } from '../access/subject.ts'
 import { kinds } from '../resource/kind.ts'
@@ -17,7 +17,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 const GroupReference = Type.String({ minLength: 1, maxLength: 700, description: 'Name, id, or `group:…`.' })
 const target = { group: GroupReference }
 const fields = {
-  description: Type.Optional(Type.String({ maxLength: 1000 })),
+  description: Type.Optional(Nullable(Type.String({ maxLength: 1000 }))),
   active: Type.Optional(Type.Boolean({ description: 'An inactive group grants nothing.' })),
   owner: Type.Optional(UserReference),
 }
@@ -51,7 +51,7 @@ const create = defineOperation({
       private: false,
       active: input.active ?? true,
       state: '',
-      spec: { description: input.description ?? '' },
+      spec: { description: input.description === undefined ? '' : input.description },
       created_at: now,
       updated_at: now,
     })

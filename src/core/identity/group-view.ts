@@ -10,7 +10,7 @@ const groupMembers = {
   id: Type.String(),
   serial: Type.Integer(),
   name: Type.String(),
-  description: Type.String(),
+  description: Nullable(Type.String()),
   active: Type.Boolean(),
   built_in: Type.Boolean({ description: 'Kept by the server itself: the users of an organisation.' }),
   owner: Nullable(Type.String()),
@@ -44,6 +44,11 @@ function refuseBuiltinGroup(row: ResourceRow): void {
   })
 }
 
+// One that never had a member for it is empty; null was said.
+function descriptionOf({ spec }: ResourceRow): string | null {
+  return spec.description === null ? null : typeof spec.description === 'string' ? spec.description : ''
+}
+
 function emitGroup(ctx: Ctx, row: Pick<ResourceRow, 'id' | 'name'>, state: 'created' | 'updated' | 'deleted'): void {
   ctx.emit({ kind: 'group', id: row.id, name: row.name, state, resource_id: row.id })
 }
@@ -53,7 +58,7 @@ function viewOf(row: ResourceRow, owner: string | null): GroupView {
     id: row.id,
     serial: row.serial,
     name: row.name,
-    description: typeof row.spec.description === 'string' ? row.spec.description : '',
+    description: descriptionOf(row),
     active: row.active,
     built_in: row.state === builtinGroupState,
     owner,

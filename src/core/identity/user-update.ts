@@ -29,6 +29,7 @@ export const update = defineOperation({
     first_name: Type.Optional(PersonName),
     last_name: Type.Optional(PersonName),
     ...administrativeMembers,
+    active: Type.Optional(Type.Boolean({ description: 'As user.enable and user.disable do it. Not for oneself.' })),
     networks: Type.Optional(
       Type.Array(Type.String({ maxLength: 60 }), { maxItems: 100, description: 'Networks (CIDR) that the user may come from.' }),
     ),
@@ -65,14 +66,16 @@ export const update = defineOperation({
         organisation: input.organisation ?? current.organisation,
         kind,
         networks,
+        active: input.active ?? current.active,
+        pending: input.active ? false : current.pending,
         updated_at: ctx.clock.now(),
       } satisfies Partial<UserRow>
-      if (!patch.administrator) await keepAnAdministrator(inside, current)
+      if (!patch.administrator || !patch.active) await keepAnAdministrator(inside, current)
       await refuseTaken(inside, { id: row.id, name: input.name, email: patch.email })
       await inside.db.users.update(row.id, patch)
       await moveToOrganisation(inside, row.id, current.organisation, patch.organisation)
-      if (input.password !== undefined && row.id !== ctx.principal.id) await inside.db.sessions.endAll(row.id, patch.updated_at)
-      emitUser(ctx, { id: row.id, name }, 'updated')
+      if ((input.password !== undefined && row.id !== ctx.principal.id) || !patch.active) await inside.db.sessions.endAll(row.id, patch.updated_at)
+      emitUser(ctx, { id: row.id, name }, patch.active === current.active ? 'updated' : patch.active ? 'enabled' : 'disabled')
       return userView({ ...current, ...patch })
     })
   },
@@ -116,13 +119,13 @@ export const setPassword = defineOperation({
   },
 })
 
-type Changes = { [M in 'email' | 'name' | 'password' | 'administrator' | 'organisation' | 'networks' | 'service']?: unknown }
+type Changes = { [M in 'email' | 'name' | 'password' | 'administrator' | 'organisation' | 'networks' | 'service' | 'active']?: unknown }
 
 // What decides who somebody is to others, or from where, is not for the user alone: e-mail addresses identify callers that a trusted peer names.
 async function mayChange(ctx: Ctx, row: UserRow, input: Changes): Promise<void> {
   onlyAdministrators(ctx, 'user.update', givenOf(input, ['administrator', 'organisation']))
   const own = row.id === ctx.principal.id
-  const identifying = [...givenOf(input, ['email', 'networks', 'service']), ...(String(input.name ?? '').includes('@') ? ['name'] : [])]
+  const identifying = [...givenOf(input, ['email', 'networks', 'service', 'active']), ...(String(input.name ?? '').includes('@') ? ['name'] : [])]
   if (own && identifying.length > 0 && !(await holdsSystem(ctx, 'user.manage'))) onlyAdministrators(ctx, 'user.update', identifying)
   if (own && input.password !== undefined) await proveOwn(ctx, row, undefined)
 }

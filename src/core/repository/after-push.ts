@@ -24,6 +24,13 @@ async function specAfter(services: Services, row: ResourceRow, changes: readonly
   }
 }
 
+/** The same, read anew and without a push: what cannot be read throws. */
+async function factsOf({ git }: Pick<Services, 'git'>, id: string): Promise<{ head: string; last_commit: LastCommit | null; size: number }> {
+  const tips = [...(await git.refs(id)).values()]
+  const [head, last_commit, size] = await Promise.all([git.head(id), newestOf(git, id, tips), git.size(id)])
+  return { head, last_commit, size }
+}
+
 // Git's adapter does this before it reports a push; after a crash it may not have come so far. Doing it twice changes nothing.
 async function followFirstBranch(git: Git, id: string, changes: readonly RefUpdate[]): Promise<string> {
   const head = await git.head(id)
@@ -73,4 +80,4 @@ function safeTime(at: number): number {
   return Math.abs(at) <= 8.64e15 ? at : 0
 }
 
-export { specAfter }
+export { specAfter, factsOf }

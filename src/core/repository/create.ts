@@ -1,4 +1,5 @@
 import { fault } from '../kernel/fault.ts'
+import { levels } from '../kernel/level.ts'
 import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { branchRef } from './branch-name.ts'
@@ -14,6 +15,9 @@ import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { RepositorySpec } from './spec.ts'
 import type { RepositoryView } from './view.ts'
+import type { Level } from '../kernel/level.ts'
+
+const EveryoneMember = OneOf(levels, { description: 'What everyone is granted, where the grants of the group are not copied.' })
 
 const createRepository = defineOperation({
   name: 'repository.create',
@@ -24,6 +28,7 @@ const createRepository = defineOperation({
     kind: Type.Optional(OneOf(['git', 'hg'])),
     ...repositoryMembers,
     copy_permissions: Type.Optional(CopyMember),
+    everyone: Type.Optional(EveryoneMember),
   }),
   output: Repository,
   access: 'signed-in',
@@ -66,6 +71,7 @@ const forkRepository = defineOperation({
     owner: repositoryMembers.owner,
     landing_revision: repositoryMembers.landing_revision,
     copy_permissions: Type.Optional(CopyMember),
+    everyone: Type.Optional(EveryoneMember),
   }),
   output: Repository,
   access: { system: 'repository.fork' },
@@ -104,9 +110,20 @@ function displayOf(input: Display): Partial<RepositorySpec> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
-type Place = { readonly path: string; readonly parent: ResourceRow | undefined; readonly ownerId: string; readonly copy: boolean }
+type Place = {
+  readonly path: string
+  readonly parent: ResourceRow | undefined
+  readonly ownerId: string
+  readonly copy: boolean
+  readonly everyone: Level | undefined
+}
 
-type PlaceInput = { readonly path: string; readonly owner?: string | undefined; readonly copy_permissions?: boolean | undefined }
+type PlaceInput = {
+  readonly path: string
+  readonly owner?: string | undefined
+  readonly copy_permissions?: boolean | undefined
+  readonly everyone?: Level | undefined
+}
 
 // The order of these checks is the order of the errors of the Kallithea contract §7; the group and the right on it came before, as a subject.
 async function preparePlace(ctx: Ctx, operation: string, input: PlaceInput, parent: ResourceRow | undefined): Promise<Place> {
@@ -115,7 +132,7 @@ async function preparePlace(ctx: Ctx, operation: string, input: PlaceInput, pare
   const ownerId = await ownerOf(ctx, operation, input.owner)
   await refuseTaken(ctx.db, path)
   checkPath(path, 'repository', ctx.services.settings)
-  return { path, parent, ownerId, copy: input.copy_permissions ?? true }
+  return { path, parent, ownerId, copy: input.copy_permissions ?? true, everyone: input.everyone }
 }
 
 type Draft = {
@@ -149,7 +166,8 @@ async function make(ctx: Ctx, place: Place, draft: Draft): Promise<RepositoryVie
         created_at: now,
         updated_at: now,
       })
-      await grantAtCreation(inside, row, parent, { copy: place.copy })
+      await grantAtCreation(inside, row, parent, { copy: place.copy, everyone: place.everyone })
+      await inside.db.followers.add(id, place.ownerId, now)
       return viewOneRepository(inside, row)
     })
     ctx.emit({ kind: 'repository', id, name: view.path, state: 'created', resource_id: id })

@@ -6,11 +6,17 @@ import type { GrantRow, ResourceRow } from '../../ports/store/rows.ts'
 import type { Level } from '../kernel/level.ts'
 
 /**
- * Writes the grants that a new repository or group begins with: those of the group it is in when `copy` says so, else everyone's default of the kind.
+ * Writes the grants that a new repository or group begins with: those of the group it is in when `copy` says so, else one for everyone: `everyone`, or
+ * the default of the kind.
  * The members of an organisation get *read* on what is made directly in its group (design §12, "Git organisation").
  */
-async function grantAtCreation(ctx: WriteCtx, made: ResourceRow, parent: ResourceRow | null, options: { copy: boolean }): Promise<void> {
-  const { everyone } = kindOf(made.kind)
+async function grantAtCreation(
+  ctx: WriteCtx,
+  made: ResourceRow,
+  parent: ResourceRow | null,
+  options: { copy: boolean; everyone?: Level | undefined },
+): Promise<void> {
+  const everyone = options.everyone ?? kindOf(made.kind).everyone
   if (parent && options.copy) await ctx.db.grants.copy(parent.id, made.id, ctx.clock.now())
   else if (everyone) await grant(ctx, made.id, { id: everyoneId, kind: 'user' }, everyone)
   if (parent && made.kind === 'repository') await grantMembers(ctx, made, parent)

@@ -3,11 +3,14 @@ import { commitFilesToRepository } from './commit-files.ts'
 import { listCommits } from './commits.ts'
 import { createRepository, forkRepository } from './create.ts'
 import { deleteRepository } from './delete.ts'
+import { followOperations } from './follow.ts'
 import { getFile, listFiles } from './files.ts'
 import { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './group.ts'
 import { locateGroup, locateRepository } from './locate.ts'
+import { listMembersOfRepository } from './members.ts'
 import { listPushes, pushRepository } from './push.ts'
 import { getRepository, listRepositories } from './read.ts'
+import { refreshRepository } from './refresh.ts'
 import { listBranches, listTags } from './refs.ts'
 import { advertiseRefs, uploadPack } from './transfer.ts'
 import { updateRepository } from './update.ts'
@@ -22,6 +25,9 @@ const repositoryOperations: readonly AnyOperation[] = [
   deleteRepository,
   forkRepository,
   locateRepository,
+  refreshRepository,
+  listMembersOfRepository,
+  ...followOperations,
   listBranches,
   listTags,
   listCommits,

@@ -3,6 +3,7 @@ import { parseReference } from '../access/reference.ts'
 import { fault } from '../kernel/fault.ts'
 import { kindOf } from '../resource/kind.ts'
 import { parentPath } from './names.ts'
+import { specOf } from './spec.ts'
 import type { Level } from '../kernel/level.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { SubjectRule } from '../operation/operation.ts'
@@ -47,7 +48,9 @@ async function namedOwner(ctx: Ctx, operation: string, owner: string): Promise<U
 async function refuseTaken(db: Tables, path: string): Promise<void> {
   for (const kind of ['repository', 'repository-group'] as const) {
     const taken = await db.resources.byName(kind, path)
-    if (taken) throw fault('name_taken', { kind: kindOf(kind).title, name: path }, { private: { kind, reference: path, member: 'path', path } })
+    if (!taken) continue
+    const note = kind === 'repository' && specOf(taken).fork_of !== null ? { note: 'fork' } : {}
+    throw fault('name_taken', { kind: kindOf(kind).title, name: path }, { private: { kind, reference: path, member: 'path', path, ...note } })
   }
 }
 

@@ -1,9 +1,12 @@
 import { find } from '../access/find.ts'
 import { fault } from '../kernel/fault.ts'
-import { Closed, Type } from '../kernel/schema.ts'
+import { everyoneId } from '../kernel/builtin.ts'
+import { levels } from '../kernel/level.ts'
+import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { branchRef } from './branch-name.ts'
 import { displayOf } from './create.ts'
+import { grant } from './grants.ts'
 import { PathMember, RepositoryMember, repositoryMembers } from './inputs.ts'
 import { checkPath, parentPath } from './names.ts'
 import { mayUseTopLevel, namedOwner, refuseTaken, sameParent, stillThere } from './place.ts'
@@ -13,12 +16,14 @@ import { Repository, viewOneRepository } from './view.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 
+const EveryoneMember = OneOf(levels, { description: 'What everyone is granted from now on.' })
+
 const updateRepository = defineOperation({
   name: 'repository.update',
   summary: 'Changes a repository and gives it as it is then.',
   description:
     'Another path renames or moves it: clones go on under the new path, and `_<serial>` stays the same. Moving into a group needs write on that group, to the top level the system permission repository.create.',
-  input: Closed({ repository: RepositoryMember, path: Type.Optional(PathMember), ...repositoryMembers }),
+  input: Closed({ repository: RepositoryMember, path: Type.Optional(PathMember), ...repositoryMembers, everyone: Type.Optional(EveryoneMember) }),
   output: Repository,
   access: 'signed-in',
   subjects: { repository: subject('repository', 'admin', 'repository') },
@@ -59,6 +64,7 @@ const updateRepository = defineOperation({
           }),
           updated_at: inside.clock.now(),
         })
+        if (input.everyone !== undefined) await grant(inside, row.id, { id: everyoneId, kind: 'user' }, input.everyone)
         return viewOneRepository(inside, await stillThere(inside.db, row, 'repository'))
       })
       ctx.emit({ kind: 'repository', id: row.id, name: view.path, state: 'updated', resource_id: row.id })
