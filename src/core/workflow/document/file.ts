@@ -1,0 +1,78 @@
+import { readIconVersion, writeIconVersion } from './icon.ts'
+import { readKomWorkflow, writeKomWorkflow } from './kom.ts'
+import { isJsonObject, memberOf, objectMember, objectsMember, textMember, unreadable, withMembers } from './members.ts'
+import { converted } from './convert.ts'
+import { timestamp } from '../../kernel/clock.ts'
+import type { Json, JsonObject } from '../../kernel/json.ts'
+import type { WorkflowDocument } from './model.ts'
+
+type Format = WorkflowDocument['format']
+
+/** Who exports, and when (milliseconds). */
+type ExportedBy = { readonly at: number; readonly user_name: string; readonly first_name: string; readonly last_name: string; readonly email: string }
+
+/** The workflows of an export file, `.kom` 0.4 or `.icon` 2.0.0. Throws the fault `malformed_request` where it is neither. */
+function readWorkflowFile(file: Json): WorkflowDocument[] {
+  if (!isJsonObject(file)) throw unreadable('the file is not a JSON object')
+  const icon = memberOf(file, 'kom')
+  if (isJsonObject(icon)) return readIcon(icon)
+  if (memberOf(file, 'workflows') === undefined) throw unreadable('the file has neither "workflows" (.kom) nor "kom" (.icon)')
+  const triggers = objectsMember(file, 'triggers', 'the file')
+  return objectsMember(file, 'workflows', 'the file').map((workflow) => {
+    const used = new Set(triggerIds(objectsMember(workflow, 'steps', 'a workflow').map((step) => objectMember(step, 'parameters'))))
+    return readKomWorkflow(
+      workflow,
+      triggers.filter((trigger) => used.has(textMember(trigger, 'id'))),
+      file,
+    )
+  })
+}
+
+function readIcon(icon: JsonObject): WorkflowDocument[] {
+  const version = textMember(icon, 'komFileVersion')
+  if (version !== '' && !version.startsWith('2.')) throw unreadable(`version ${version} of the file's format is not known; 2.0.0 is`)
+  const triggers = objectsMember(icon, 'triggers', 'the file')
+  return objectsMember(icon, 'workflowVersions', 'the file').map((workflow) => {
+    const steps = Object.values(objectMember(workflow, 'steps')).filter(isJsonObject)
+    const used = new Set(steps.map((step) => textMember(step, 'triggerId')))
+    return readIconVersion(
+      workflow,
+      triggers.filter((trigger) => used.has(textMember(trigger, 'id'))),
+      icon,
+    )
+  })
+}
+
+/** The export file of a workflow. What the other format cannot say is in `warnings`. Values of secrets are never in it: a document holds none. */
+function writeWorkflowFile(document: WorkflowDocument, format: Format, by: ExportedBy): { file: JsonObject; warnings: string[] } {
+  const { document: own, warnings } = converted(document, format)
+  const kept = document.format === format ? objectMember(document.kept, 'file') : {}
+  const triggers = own.triggers.length === 0 ? {} : { triggers: own.triggers.map((trigger) => ({ ...trigger })) }
+  if (format === 'icon') {
+    const kom = withMembers(kept, {
+      komandVersion: textMember(kept, 'komandVersion') || '0.4000',
+      komFileVersion: '2.0.0',
+      exportedAt: textMember(kept, 'exportedAt') || timestamp(by.at),
+    })
+    return { file: { kom: { ...kom, workflowVersions: [writeIconVersion(own)], ...triggers } }, warnings }
+  }
+  const file = withMembers(kept, {
+    komand_version: textMember(kept, 'komand_version') || '0.4.0',
+    export_date: textMember(kept, 'export_date') || timestamp(by.at),
+    export_by: memberOf(kept, 'export_by') ?? { user_name: by.user_name, first_name: by.first_name, last_name: by.last_name, email: by.email },
+  })
+  return { file: { ...file, workflows: [writeKomWorkflow(own)], ...triggers }, warnings }
+}
+
+/** The steps and paths of a version in the members of §9.1, whichever format it came in: what the API shows as `version`. */
+function versionBody(document: WorkflowDocument): JsonObject {
+  const shown = document.format === 'kom' ? document : converted(document, 'kom').document
+  return { ...writeKomWorkflow(shown), triggers: shown.triggers.map((trigger) => ({ ...trigger })) }
+}
+
+function triggerIds(parameters: readonly JsonObject[]): string[] {
+  return parameters.map((members) => textMember(members, 'trigger_config_id')).filter((id) => id !== '')
+}
+
+export type { Format, ExportedBy }
+export { readWorkflowFile, writeWorkflowFile, versionBody }
