@@ -163,6 +163,10 @@ const keys = {
     path: 'limits.queued_per_namespace',
     description: 'How many jobs of one namespace may wait; more are refused.',
   }),
+  maxCronJobsPerNamespace: set(whole(1, 1_000_000), 10_000, {
+    path: 'limits.cron_jobs_per_namespace',
+    description: 'How many cron jobs one namespace may have; more are refused.',
+  }),
   maxRunningPerTarget: set(whole(1, 100_000), 64, { path: 'limits.running_per_target', description: 'How many jobs run at once on one target.' }),
   cpuCapacity: unset(whole(1, 100_000), {
     path: 'limits.cpu',

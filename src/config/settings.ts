@@ -17,6 +17,7 @@ function settingsOf(config: Config, reservedSegments: ReadonlySet<string>): Sett
     maxParallelTasksPerPipeline: config.maxParallelTasksPerPipeline,
     maxRunningPerNamespace: config.maxRunningPerNamespace,
     maxQueuedPerNamespace: config.maxQueuedPerNamespace,
+    maxCronJobsPerNamespace: config.maxCronJobsPerNamespace,
     maxRunningPerTarget: config.maxRunningPerTarget,
     capacity: { cpu: config.cpuCapacity, memoryBytes: config.memoryCapacityBytes },
     outputLimitBytes: config.outputLimitBytes,

@@ -3,7 +3,7 @@ import { timestamp } from '../kernel/clock.ts'
 import { fault } from '../kernel/fault.ts'
 import { isUuid } from '../kernel/id.ts'
 import { pageRequest } from '../kernel/page.ts'
-import { scheduleChanged } from '../run/schedule.ts'
+import { scheduleChanged, scheduleEvent } from '../run/schedule.ts'
 import { openViewer } from './namespace.ts'
 import type { JsonObject } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -112,7 +112,7 @@ async function listCronJobs(ctx: Ctx, { viewer, namespace }: ListScope, input: {
 
 /** Deletes a cron job: no occurrence starts after the answer, and its jobs that run are stopped and named. The caller was found to hold write. */
 async function deleteCronJob(ctx: Ctx, namespace: string, name: string) {
-  const { id } = await ctx.write(async ({ db, clock }) => {
+  const row = await ctx.write(async ({ db, clock }) => {
     const row = await db.schedules.byName(cronKind, namespace, name)
     if (!row) {
       const context = { absence: 'missing', kind: 'cronjob', reference: name, member: 'name' } as const
@@ -120,12 +120,14 @@ async function deleteCronJob(ctx: Ctx, namespace: string, name: string) {
     }
     const now = clock.now()
     await db.schedules.update(row.id, { deleted_at: now, updated_at: now, next_at: null })
-    return { id: row.id }
+    return row
   })
+  const { id } = row
   // From here on the store refuses every occurrence of it: whatever runs now is all there is to stop.
   const running = await ctx.services.store.reader.schedules.activeRuns([id])
   for (const run of running) await ctx.services.engine.cancel(ctx, run.id, { cleanup: false, reason: 'deleted_by_user', delete: true })
   scheduleChanged(ctx.services.store)
+  ctx.emit(scheduleEvent(row, 'deleted'))
   return { id, namespace, name, deleted_jobs: namesOf(running) }
 }
 

@@ -1,6 +1,7 @@
 import { DuplicateKey } from '../../ports/store/store.ts'
+import { fault } from '../kernel/fault.ts'
 import { parseCron } from '../run/cron.ts'
-import { scheduleChanged } from '../run/schedule.ts'
+import { scheduleChanged, scheduleEvent } from '../run/schedule.ts'
 import { cronKind, cronSpec, cronView, specRecord } from './cron-job.ts'
 import { keepAnswer } from './idempotency.ts'
 import type { Static } from '../kernel/schema.ts'
@@ -35,6 +36,7 @@ async function deployCronJob(ctx: Ctx, draft: CronDraft, idempotency: Idempotenc
         const locked = found && (await inside.db.schedules.lock(found.id))
         // It may have been deleted between the two.
         const existing = locked?.deleted_at === null ? locked : null
+        if (!existing) await checkQuota(inside, draft)
         const row = existing ? await updated(inside, existing, draft) : await made(inside, draft)
         return { ...cronView(row, []), replaced: existing !== null }
       }),
@@ -45,7 +47,15 @@ async function deployCronJob(ctx: Ctx, draft: CronDraft, idempotency: Idempotenc
     throw error
   })
   scheduleChanged(ctx.services.store)
+  ctx.emit(scheduleEvent({ ...draft, id: answer.id, resource_id: draft.resourceId }, answer.replaced ? 'updated' : 'created'))
   return answer
+}
+
+// Counted where it is made, so that many at once come to no more.
+async function checkQuota({ db, services }: WriteCtx, { namespace }: CronDraft): Promise<void> {
+  const limit = services.settings.maxCronJobsPerNamespace
+  if ((await db.schedules.count(cronKind, namespace)) < limit) return
+  throw fault('quota_exceeded', { scope: `The namespace "${namespace}"`, limit: `${limit} cron jobs` })
 }
 
 function made({ db, ids, clock, principal }: WriteCtx, draft: CronDraft): Promise<ScheduleRow> {

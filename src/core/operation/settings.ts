@@ -16,6 +16,7 @@ export type Settings = {
   readonly maxParallelTasksPerPipeline: number
   readonly maxRunningPerNamespace: number
   readonly maxQueuedPerNamespace: number
+  readonly maxCronJobsPerNamespace: number
   readonly maxRunningPerTarget: number
   /** What the requests of running tasks may come to together. `cpu` in cores. */
   readonly capacity: { readonly cpu: number; readonly memoryBytes: number }

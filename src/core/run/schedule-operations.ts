@@ -4,7 +4,7 @@ import { pageRequest } from '../kernel/page.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { parseCron } from './cron.ts'
-import { scheduleChanged } from './schedule.ts'
+import { scheduleChanged, scheduleEvent } from './schedule.ts'
 import type { Static } from '../kernel/schema.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
@@ -104,6 +104,7 @@ async function change(ctx: Ctx, { id }: ScheduleRow, patchOf: (row: ScheduleRow,
     return { ...row, ...patchOf(row, now), updated_at: now }
   })
   scheduleChanged(ctx.services.store)
+  ctx.emit(scheduleEvent(changed, changed.suspended ? 'suspended' : 'resumed'))
   return view(ctx, changed)
 }
 

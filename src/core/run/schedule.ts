@@ -3,6 +3,7 @@ import { parseCron } from './cron.ts'
 import { StoreUnavailable } from '../../ports/store/store.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
+import type { ChangeEvent } from '../operation/context.ts'
 import type { Services } from '../operation/services.ts'
 import type { ScheduleRow } from '../../ports/store/rows.ts'
 import type { Store } from '../../ports/store/store.ts'
@@ -32,6 +33,13 @@ const topic = 'schedule.changed'
 function scheduleChanged(store: Store): void {
   store.bus.publish(topic, '')
 }
+
+/** What followers hear of a schedule that was made or changed: those who may read what it belongs to. */
+function scheduleEvent(row: Pick<ScheduleRow, 'id' | 'name' | 'namespace' | 'resource_id'>, state: ScheduleChange): ChangeEvent {
+  return { kind: 'schedule', id: row.id, name: row.name, state, resource_id: row.resource_id, data: { namespace: row.namespace } }
+}
+
+type ScheduleChange = 'created' | 'updated' | 'suspended' | 'resumed' | 'deleted'
 
 /**
  * Fires schedules by one timer for the next one due: no polling. Of the occurrences that were missed (downtime, a clock that jumped) only the latest is
@@ -157,4 +165,4 @@ async function pruneSchedules({ store, clock, settings, stopping }: Services): P
 }
 
 export type { ScheduleSource }
-export { Scheduler, scheduleChanged, pruneSchedules }
+export { Scheduler, scheduleChanged, scheduleEvent, pruneSchedules }

@@ -139,6 +139,8 @@ type ScheduleTable = {
   insert(row: Omit<ScheduleRow, 'version'>): Promise<ScheduleRow>
   byId(id: string): Promise<ScheduleRow | null>
   byName(kind: string, namespace: string, name: string): Promise<ScheduleRow | null>
+  /** How many a namespace has that are not deleted. */
+  count(kind: string, namespace: string): Promise<number>
   /** The schedule as it is now, for a write that changes a part of it: nobody else changes it before that write has ended. */
   lock(id: string): Promise<ScheduleRow | null>
   update(id: string, patch: Partial<Omit<ScheduleRow, 'id' | 'kind' | 'version'>>): Promise<void>

@@ -60,6 +60,10 @@ function scheduleTable(sql: Sql): ScheduleTable {
     },
     byId: (id) => one('id = ?', [id]),
     byName: (kind, namespace, name) => one('kind = ? and namespace = ? and name = ? and deleted_at is null', [kind, namespace, name]),
+    async count(kind, namespace) {
+      const raw = await sql.one('select count(*) as count from schedule where kind = ? and namespace = ? and deleted_at is null', [kind, namespace])
+      return Number(raw?.count)
+    },
     lock: async (id) => {
       const raw = await sql.one(`select ${schedules.list} from schedule where id = ?${sql.dialect.forUpdate}`, [id])
       return raw === null ? null : schedules.decode(raw)
