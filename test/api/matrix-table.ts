@@ -56,6 +56,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'group.add-member': { input: member },
   'group.remove-member': { input: member },
   'group.list-members': group,
+  'group.list-with-members': nothing,
   'user.locate': { input: async (make) => ({ path: await make.user() }) },
   'api-key.create': { input: async (make) => ({ user: await make.user(), label: 'x' }) },
   'api-key.list': user,

@@ -4,11 +4,12 @@ import { Closed, OneOf, Time, Type } from '../kernel/schema.ts'
 import { defineOperation } from '../operation/operation.ts'
 import { unknownExtras } from './extras.ts'
 import { levels } from '../kernel/level.ts'
+import { rowsBelow } from '../repository/walk.ts'
 import { grantObject, grantObjectAhead } from './object.ts'
 import { grantSubject, subjectReferences } from './subject.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 import type { Ctx } from '../operation/context.ts'
-import type { GrantRow } from '../../ports/store/rows.ts'
+import type { GrantRow, ResourceRow } from '../../ports/store/rows.ts'
 import type { GrantObject } from './object.ts'
 
 const Grant = Closed({
@@ -23,6 +24,10 @@ const Grant = Closed({
 
 const To = Type.String({ minLength: 1, maxLength: 500, description: '`user:…`, `group:…` or `everyone` (signed in or not).' })
 const On = Type.String({ minLength: 1, maxLength: 1100, description: 'For example `repository:lab/weather`; `kind:repository` for all of a kind.' })
+
+const Below = OneOf(['repositories', 'groups', 'both'], {
+  description: 'On a group of repositories: on everything of this kind below it as well, in the same commit.',
+})
 
 const audit = {
   subject: (input: { on?: string }, output: { on: string } | undefined) => output?.on ?? input.on ?? '',
@@ -40,13 +45,22 @@ const set = defineOperation({
     extras: Type.Optional(
       Type.Array(Type.String({ maxLength: 60 }), { maxItems: 50, description: 'Named rights besides the level: logs, terminal, …' }),
     ),
+    below: Type.Optional(Below),
   }),
   output: Grant,
   access: 'signed-in',
   subjects: {},
   example: { to: 'user:ann', on: 'repository:lab/weather', level: 'write' },
   effect: 'write',
-  audit: { ...audit, detail: ({ to, level, extras }, output) => ({ to: output?.to ?? to, level, ...(extras ? { extras } : {}) }) },
+  audit: {
+    ...audit,
+    detail: ({ to, level, extras, below }, output) => ({
+      to: output?.to ?? to,
+      level,
+      ...(extras ? { extras } : {}),
+      ...(below ? { below } : {}),
+    }),
+  },
   async run(ctx, input) {
     const object = await grantObjectAhead(ctx, input.on, 'admin', 'grant.set')
     const subject = await grantSubject(ctx, input.to, 'to')
@@ -62,6 +76,7 @@ const set = defineOperation({
       created_at: before?.created_at ?? ctx.clock.now(),
     }
     await ctx.db.grants.set(row)
+    for await (const child of grantedBelow(ctx, object, 'grant.set', input.below)) await ctx.db.grants.set({ ...row, resource_id: child.id })
     emitGrant(ctx, object)
     return view(row, subject.reference, object.reference)
   },
@@ -70,17 +85,18 @@ const set = defineOperation({
 const remove = defineOperation({
   name: 'grant.delete',
   summary: 'Takes a grant back.',
-  input: Closed({ to: To, on: On }),
+  input: Closed({ to: To, on: On, below: Type.Optional(Below) }),
   output: Closed({ deleted: Type.Boolean({ description: 'False when there was none.' }), on: Type.String(), on_id: Type.String() }),
   access: 'signed-in',
   subjects: {},
   example: { to: 'user:ann', on: 'repository:lab/weather' },
   effect: 'write',
-  audit: { ...audit, detail: ({ to }) => ({ to }) },
+  audit: { ...audit, detail: ({ to, below }) => ({ to, ...(below ? { below } : {}) }) },
   async run(ctx, input) {
     const object = await grantObject(ctx, input.on, 'admin', 'grant.delete')
     const subject = await grantSubject(ctx, input.to, 'to')
     const deleted = await ctx.db.grants.remove(object.id, subject.id)
+    for await (const child of grantedBelow(ctx, object, 'grant.delete', input.below)) await ctx.db.grants.remove(child.id, subject.id)
     emitGrant(ctx, object)
     return { deleted, on: object.reference, on_id: object.id }
   },
@@ -129,6 +145,21 @@ async function grantSubjectOf(ctx: Ctx, reference: string, administersObject: bo
     throw fault('forbidden', { operation: 'grant.list', need: 'an administrator', subject: reference }, { private: { reference, member: 'to' } })
   }
   return grantSubject(ctx, `user:${id}`, 'to')
+}
+
+// Whoever administers a group of repositories may apply its grants to what is below, as repository-group.apply-permissions does.
+async function* grantedBelow(
+  ctx: Ctx,
+  object: GrantObject,
+  operation: string,
+  below: 'repositories' | 'groups' | 'both' | undefined,
+): AsyncGenerator<ResourceRow> {
+  if (below === undefined) return
+  if (object.kind !== 'repository-group') {
+    throw problemsFault('invalid_input', operation, [{ path: '/below', code: 'below', message: 'is for groups of repositories only' }])
+  }
+  if (below !== 'repositories') yield* rowsBelow(ctx.db, 'repository-group', object.name)
+  if (below !== 'groups') yield* rowsBelow(ctx.db, 'repository', object.name)
 }
 
 async function objectReferences(ctx: Ctx, rows: readonly GrantRow[]): Promise<(id: string) => string | null> {

@@ -1,8 +1,11 @@
-import { Closed, Type } from '../kernel/schema.ts'
+import { pageRequest } from '../kernel/page.ts'
+import { Closed, listMembers, PageOf, Type } from '../kernel/schema.ts'
 import { fault } from '../kernel/fault.ts'
 import { userNamed } from '../access/subject.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
-import { emitGroup, groupMembers, groupView, refuseBuiltinGroup } from './group-view.ts'
+import { kinds } from '../resource/kind.ts'
+import { emitGroup, groupMembers, groupView, groupViews, refuseBuiltinGroup } from './group-view.ts'
+import { viewerOf } from './principal.ts'
 import { UserSummary, userSummary } from './view.ts'
 import { UserReference } from './user-fields.ts'
 import type { AnyOperation } from '../operation/operation.ts'
@@ -69,6 +72,25 @@ const list = defineOperation({
   },
 })
 
-const memberOperations: AnyOperation[] = [add, remove, list]
+const listWithMembers = defineOperation({
+  name: 'group.list-with-members',
+  summary: 'The groups that the caller may read with the users of each, by name.',
+  input: Closed(listMembers),
+  output: PageOf(Closed({ ...groupMembers, members: Type.Array(UserSummary) })),
+  access: 'signed-in',
+  subjects: {},
+  example: {},
+  effect: 'read',
+  audit: 'none',
+  async run(ctx, given) {
+    const rights = { need: 'read', ownerIsAdmin: kinds.group.ownerIsAdmin } as const
+    const page = await ctx.db.resources.page({ kind: 'group' }, viewerOf(ctx.principal), rights, pageRequest(given))
+    const members = await ctx.db.members.ofGroups(page.items.map(({ id }) => id))
+    const views = await groupViews(ctx, page.items)
+    return { items: views.map((view) => ({ ...view, members: (members.get(view.id) ?? []).map(userSummary) })), next: page.next }
+  },
+})
+
+const memberOperations: AnyOperation[] = [add, remove, list, listWithMembers]
 
 export { memberOperations }
