@@ -2,6 +2,8 @@ import { mkdirSync, realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createEgress } from './adapters/egress/egress.ts'
+import { createOutbound } from './adapters/egress/outbound.ts'
+import { createEgressProxy } from './adapters/egress/proxy.ts'
 import { createFileRunLog } from './adapters/run-log/files.ts'
 import { createGit } from './adapters/git/cli.ts'
 import { sweep } from './adapters/git/sweep.ts'
@@ -26,6 +28,7 @@ import { identify } from './core/identity/identify.ts'
 import { ProofCache } from './core/identity/proof-cache.ts'
 import { SignInGuard } from './core/identity/sign-in-guard.ts'
 import { watchHistory } from './core/deploy/cron-history.ts'
+import { mirrorSource } from './core/mirror/schedule.ts'
 import { cronSource } from './core/deploy/cron-occurrence.ts'
 import { Loadings, pruneLoadings } from './core/deploy/loading.ts'
 import { Reconciler } from './core/deploy/reconcile.ts'
@@ -108,6 +111,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
     if (process.isolation.reason)
       log.warn('runtime.isolation', { runtime: process.name, mechanism: process.isolation.mechanism, why: process.isolation.reason })
 
+    const egress = createEgress({ allow: config.egressAllow })
     const services: Services = {
       settings: settingsOf(config, new Set(apis.flatMap((api) => api.segments))),
       registry: createRegistry([...operations, ...(options.operations ?? [])]),
@@ -124,7 +128,9 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       secretBox: createSecretBox({ folder: folder.keys }),
       passwords: createPasswordHasher(),
       tokens: createTokens({ folder: folder.keys, clock }),
-      egress: createEgress({ allow: config.egressAllow }),
+      egress,
+      egressProxy: own(createEgressProxy({ egress, log }), (it) => it.close()),
+      outbound: createOutbound({ egress }),
       events: new EventHub(ids.hex(4)),
       refusals: own(new RefusalLog({ store, clock, ids, log }), (it) => it.flush()),
       signInGuard: new SignInGuard({ clock }),
@@ -146,7 +152,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
 
     const loadings: Loadings = own(new Loadings({ services: () => services, shared }), (it) => it.close())
     own(watchHistory(services), (it) => it.close())
-    const scheduler = own(new Scheduler({ store, clock, log, sources: [cronSource(services)] }), (it) => it.close())
+    const scheduler = own(new Scheduler({ store, clock, log, sources: [cronSource(services), mirrorSource(services)] }), (it) => it.close())
 
     const traffic = new Traffic({ clock })
     const reconciler = own(new Reconciler({ services, loopback: createLoopback(), traffic, server }), (it) => it.close())

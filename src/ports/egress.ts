@@ -1,8 +1,8 @@
 /** What a call is for decides which addresses it may reach: private ranges are for clusters only, unless the operator allows them. */
-export type EgressPurpose = 'git' | 'webhook' | 'plugin' | 'cluster' | 'mail'
+type EgressPurpose = 'git' | 'webhook' | 'plugin' | 'cluster' | 'mail'
 
 /** The one guard of every outgoing address that a user can name. */
-export type Egress = {
+type Egress = {
   /** The addresses of a host, all of them allowed for the purpose. Throws the fault `egress_refused`, also when the name resolves to nothing. */
   resolve(host: string, purpose: EgressPurpose): Promise<string[]>
   /** Whether an address may be called. */
@@ -10,7 +10,7 @@ export type Egress = {
 }
 
 /** Where a child program may go: one host, and nowhere else, whatever it is told there. */
-export type EgressDestination = {
+type EgressDestination = {
   readonly scheme: 'http' | 'https'
   readonly host: string
   readonly port: number
@@ -18,7 +18,7 @@ export type EgressDestination = {
 }
 
 /** How a child program reaches its destination: an HTTP proxy on loopback, and the secret that opens it for this child only. */
-export type EgressPass = {
+type EgressPass = {
   readonly host: string
   readonly port: number
   readonly user: string
@@ -33,14 +33,14 @@ export type EgressPass = {
  * The door through which child programs (git, hg) reach out. They resolve names themselves and follow redirects, so the address is judged here, at the
  * moment of each connection, and the connection goes to the address that was judged.
  */
-export type EgressProxy = {
+type EgressProxy = {
   /** A pass for one child. `limitBytes` is what may come in through it altogether. */
   open(destination: EgressDestination, options: { limitBytes: number }): Promise<EgressPass>
   close(): Promise<void>
 }
 
 /** One request of ours to an address that a user named. */
-export type OutboundRequest = {
+type OutboundRequest = {
   readonly url: string
   readonly purpose: EgressPurpose
   readonly headers: Readonly<Record<string, string>>
@@ -52,15 +52,18 @@ export type OutboundRequest = {
   readonly signal: AbortSignal
 }
 
-export type OutboundAnswer = { readonly status: number; readonly excerpt: string }
+type OutboundAnswer = { readonly status: number; readonly excerpt: string }
 
 /** It could not be delivered. The message is for whoever named the address, and says nothing about what else is reachable. */
-export class OutboundFailed extends Error {
+class OutboundFailed extends Error {
   override readonly name = 'OutboundFailed'
 }
 
 /** Posts to addresses that users name, through the guard. Redirects are not followed: a 3xx is an answer like any other. */
-export type Outbound = {
+type Outbound = {
   /** Errors: `OutboundFailed`, and the fault `egress_refused`. */
   post(request: OutboundRequest): Promise<OutboundAnswer>
 }
+
+export type { EgressPurpose, Egress, EgressDestination, EgressPass, EgressProxy, OutboundRequest, OutboundAnswer, Outbound }
+export { OutboundFailed }

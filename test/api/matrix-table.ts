@@ -93,6 +93,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'repository.advertise-refs': { input: async (make) => ({ repository: await make.repository(), service: 'receive-pack' }), ends: transfer },
   'repository.upload-pack': { ...repository, ends: transfer },
   'repository.push': { ...repository, ends: transfer },
+  'repository.pull': { ...repository, ends: 'state_conflict' },
   'repository.commit-files': { input: async (make) => ({ repository: await make.repository(), message: 'x', files: [{ path: 'x', text: 'x' }] }) },
   'repository-group.create': { input: async (make) => ({ path: `${await make.repositoryGroup()}/new` }) },
   'repository-group.get': repositoryGroup,

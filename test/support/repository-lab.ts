@@ -2,6 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGit } from '../../src/adapters/git/cli.ts'
+import { createEgress } from '../../src/adapters/egress/egress.ts'
+import { createOutbound } from '../../src/adapters/egress/outbound.ts'
+import { createEgressProxy } from '../../src/adapters/egress/proxy.ts'
+import { createSecretBox } from '../../src/adapters/secret-box/secret-box.ts'
 import { createPasswordHasher } from '../../src/adapters/password/password.ts'
 import { openSqliteStore } from '../../src/adapters/store/sqlite/store.ts'
 import { createGitHttp } from '../../src/api/git-http/index.ts'
@@ -49,6 +53,9 @@ export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
   const git = createGit({ root: join(folder, 'repositories'), log, clock })
   const stopping = new AbortController()
   const refusals = new RefusalLog({ store, clock, ids, log })
+  // Of this machine 127.0.0.1 may be called and nothing else; `inner.test` is on it and may not, every other name is 127.0.0.1.
+  const egress = createEgress({ allow: ['127.0.0.1/32'], lookup: async (name) => [{ address: name === 'inner.test' ? '127.0.0.2' : '127.0.0.1' }] })
+  const egressProxy = createEgressProxy({ egress, log })
   const services = {
     settings: {
       publicUrl: 'http://capstan.test',
@@ -63,6 +70,10 @@ export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
     store,
     git,
     passwords: createPasswordHasher(),
+    secretBox: createSecretBox({ folder: join(folder, 'keys') }),
+    egress,
+    egressProxy,
+    outbound: createOutbound({ egress }),
     tokens: { sign: () => '', verify: () => null },
     events: new EventHub('lab'),
     refusals,
@@ -175,6 +186,7 @@ export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
     stop: () => stopping.abort(new Error('The server stops')),
     async close(): Promise<void> {
       await http?.close()
+      await egressProxy.close()
       await git.close()
       await refusals.flush()
       await store.close()

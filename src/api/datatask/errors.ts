@@ -121,6 +121,7 @@ const codes = {
   cross_site: 'cross_site_request',
   registration_closed: 'forbidden',
   egress_refused: 'forbidden',
+  remote_unavailable: 'internal_error',
   not_found: ({ context }) => notFound[context.kind ?? ''] ?? 'route_not_found',
   operation_not_found: 'internal_error',
   route_not_found: 'route_not_found',

@@ -61,6 +61,7 @@ const codes = {
   cross_site: 'internal',
   registration_closed: 'internal',
   egress_refused: 'failed',
+  remote_unavailable: 'failed',
   not_found: 'failed',
   operation_not_found: 'failed',
   route_not_found: 'internal',

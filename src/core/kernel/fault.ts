@@ -33,6 +33,11 @@ const faults = {
     retry: false,
     message: 'The address {address} may not be called from here. An operator can allow it with CAPSTAN_EGRESS_ALLOW.',
   },
+  remote_unavailable: {
+    status: 502,
+    retry: true,
+    message: 'The remote repository {remote} cannot be copied from: {why}. Correct its address or password, or try again later.',
+  },
   not_found: {
     status: 404,
     retry: false,

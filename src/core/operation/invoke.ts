@@ -176,7 +176,7 @@ function signalOf(state: Invocation, startedAt: number): AbortSignal {
   const { call, services, operation } = state
   const signals = [services.stopping]
   if (call.signal) signals.push(call.signal)
-  const deadlineMs = call.deadlineMs ?? (operation.effect === 'act' ? defaultDeadlineMs : null)
+  const deadlineMs = call.deadlineMs ?? operation.deadlineMs ?? (operation.effect === 'act' ? defaultDeadlineMs : null)
   if (deadlineMs !== null) signals.push(AbortSignal.timeout(Math.max(0, startedAt + deadlineMs - services.clock.now())))
   return signals.length === 1 ? services.stopping : AbortSignal.any(signals)
 }
@@ -202,7 +202,8 @@ function settle(state: Invocation, error: unknown): unknown {
     return fault('store_unavailable', { seconds: 5 }, { cause: error, retryAfterMs: 5000 })
   }
   if (error instanceof Error && error.name === 'TimeoutError') {
-    return fault('deadline_exceeded', { operation: operation.name, seconds: (call.deadlineMs ?? defaultDeadlineMs) / 1000 }, { cause: error })
+    const seconds = (call.deadlineMs ?? operation.deadlineMs ?? defaultDeadlineMs) / 1000
+    return fault('deadline_exceeded', { operation: operation.name, seconds }, { cause: error })
   }
   services.log.error('operation.failed', {
     operation: operation.name,

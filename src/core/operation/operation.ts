@@ -65,6 +65,8 @@ type Common<I extends TSchema, O extends TSchema, S> = {
   readonly secretMembers?: readonly string[]
   /** Whether the CLI shows it (default true). */
   readonly hidden?: boolean
+  /** How long it may take, where that is longer than usual: it waits for others. */
+  readonly deadlineMs?: number
 }
 
 type ReadOperation<I extends TSchema, O extends TSchema, S> = Common<I, O, S> & {
@@ -109,6 +111,7 @@ type AnyOperation = {
   readonly example: JsonObject
   readonly secretMembers?: readonly string[]
   readonly hidden?: boolean
+  readonly deadlineMs?: number
   readonly run: (ctx: Ctx, input: unknown, found: Readonly<Record<string, Found>>) => Promise<unknown>
 }
 

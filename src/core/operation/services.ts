@@ -7,7 +7,7 @@ import type { ProofCache } from '../identity/proof-cache.ts'
 import type { RefusalLog } from '../audit/refusal-log.ts'
 import type { Loadings } from '../deploy/loading.ts'
 import type { Engine } from '../run/engine.ts'
-import type { Egress } from '../../ports/egress.ts'
+import type { Egress, EgressProxy, Outbound } from '../../ports/egress.ts'
 import type { Git } from '../../ports/git.ts'
 import type { ImageBuilds } from '../../ports/image-builds.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
@@ -36,6 +36,8 @@ export type Services = {
   readonly passwords: PasswordHasher
   readonly tokens: Tokens
   readonly egress: Egress
+  readonly egressProxy: EgressProxy
+  readonly outbound: Outbound
   readonly engine: Engine
   readonly loadings: Loadings
   readonly templates: TemplateStore

@@ -5,6 +5,9 @@ import type { Git, RefUpdate } from '../../ports/git.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { LastCommit, RepositorySpec } from './spec.ts'
 
+/** A repository as far as it is needed here: one that is being made has no row yet. */
+type Stored = Pick<ResourceRow, 'id' | 'spec'>
+
 const mostTips = 200
 const longestMessage = 4000
 
@@ -12,7 +15,7 @@ const longestMessage = 4000
  * What a repository's row should say after a push: where HEAD is (it follows the first branch pushed), the newest commit, the size. Only for show, so
  * what cannot be read now stays as it was, and a push is never refused for it.
  */
-async function specAfter(services: Services, row: ResourceRow, changes: readonly RefUpdate[]): Promise<Partial<RepositorySpec>> {
+async function specAfter(services: Services, row: Stored, changes: readonly RefUpdate[]): Promise<Partial<RepositorySpec>> {
   const { git } = services
   try {
     const head = await followFirstBranch(git, row.id, changes)
@@ -44,7 +47,7 @@ async function followFirstBranch(git: Git, id: string, changes: readonly RefUpda
 }
 
 // The newest was a tip, so it stays the newest unless what was pushed is newer, or its own ref has moved on.
-async function newestCommit(git: Git, row: ResourceRow, changes: readonly RefUpdate[]): Promise<LastCommit | null> {
+async function newestCommit(git: Git, row: Stored, changes: readonly RefUpdate[]): Promise<LastCommit | null> {
   const { last_commit } = specOf(row)
   const moved = last_commit !== null && changes.some(({ from }) => from === last_commit.id)
   const known = moved ? null : last_commit

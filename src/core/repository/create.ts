@@ -2,8 +2,13 @@ import { fault } from '../kernel/fault.ts'
 import { levels } from '../kernel/level.ts'
 import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
-import { branchRef } from './branch-name.ts'
+import { specAfter } from './after-push.ts'
+import { branchName, branchRef } from './branch-name.ts'
 import { grantAtCreation } from './grants.ts'
+import { keptRemote, mirrorStorageOf, transferMs, withRemote } from '../mirror/remote.ts'
+import { parseRemote } from '../mirror/address.ts'
+import { setPullSchedule } from '../mirror/schedule-row.ts'
+import { scheduleChanged } from '../run/schedule.ts'
 import { CopyMember, PathMember, RepositoryMember, repositoryMembers } from './inputs.ts'
 import { checkPath } from './names.ts'
 import { mayUseTopLevel, ownerOf, parentSubject, refuseTaken, sameParent, stillThere } from './place.ts'
@@ -16,13 +21,15 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { RepositorySpec } from './spec.ts'
 import type { RepositoryView } from './view.ts'
 import type { Level } from '../kernel/level.ts'
+import type { RemoteAddress } from '../mirror/address.ts'
 
 const EveryoneMember = OneOf(levels, { description: 'What everyone is granted, where the grants of the group are not copied.' })
 
 const createRepository = defineOperation({
   name: 'repository.create',
-  summary: 'Makes an empty repository and gives it.',
-  description: 'In a group this needs write on the group, at the top level the system permission repository.create. The caller owns it.',
+  summary: 'Makes a repository, empty or as a copy of one elsewhere, and gives it.',
+  description:
+    'In a group this needs write on the group, at the top level the system permission repository.create. The caller owns it. With `clone_uri` the answer comes when the copy is complete.',
   input: Closed({
     path: PathMember,
     kind: Type.Optional(OneOf(['git', 'hg'])),
@@ -34,15 +41,21 @@ const createRepository = defineOperation({
   access: 'signed-in',
   subjects: { parent: parentSubject('write') },
   effect: 'act',
+  deadlineMs: transferMs,
+  secretMembers: ['clone_uri'],
   audit: {
     subject: (input, output) => `repository:${output?.path ?? input.path}`,
-    detail: (input) => ({ kind: input.kind ?? 'git', private: input.private ?? true }),
+    detail: (input, output) => ({
+      kind: input.kind ?? 'git',
+      private: input.private ?? true,
+      ...(output?.clone_uri && { clone_uri: output.clone_uri }),
+    }),
   },
   example: { path: 'lab/weather', description: 'Forecasts' },
   async run(ctx, input, { parent }) {
     const place = await preparePlace(ctx, 'repository.create', input, parent?.row)
     if (input.kind === 'hg') throw fault('unsupported', { what: 'Hosting of hg repositories', why: 'this version hosts git only, hg comes later' })
-    if (input.clone_uri) throw fault('unsupported', { what: 'Copying from clone_uri', why: 'mirrors come later; push to the new repository instead' })
+    const remote = input.clone_uri ? parseRemote(input.clone_uri, 'repository.create') : null
     const head = input.default_branch === undefined ? null : branchRef(input.default_branch)
     return make(ctx, place, {
       private: input.private ?? true,
@@ -51,9 +64,12 @@ const createRepository = defineOperation({
         ...(input.default_branch === undefined ? {} : { default_branch: input.default_branch }),
         ...displayOf(input),
       }),
+      schedule: input.pull_schedule ?? '',
       store: async (id) => {
-        await ctx.services.git.create(id)
+        const copied = remote ? await copyOf(ctx, id, place.path, remote) : null
+        if (!copied) await ctx.services.git.create(id)
         if (head) await ctx.services.git.setHead(id, head)
+        return { ...copied, ...(head && { default_branch: branchName(head) }) }
       },
     })
   },
@@ -97,7 +113,10 @@ const forkRepository = defineOperation({
         ...displayOf(input),
       }),
       source,
-      store: (id) => ctx.services.git.fork(id, source.id),
+      store: async (id) => {
+        await ctx.services.git.fork(id, source.id)
+        return {}
+      },
     })
   },
 })
@@ -135,19 +154,33 @@ async function preparePlace(ctx: Ctx, operation: string, input: PlaceInput, pare
   return { path, parent, ownerId, copy: input.copy_permissions ?? true, everyone: input.everyone }
 }
 
+// The copy is under its own name only when it is complete, and the repository's row comes after it.
+async function copyOf(ctx: Ctx, id: string, path: string, address: RemoteAddress): Promise<Partial<RepositorySpec>> {
+  const { services } = ctx
+  const storage = mirrorStorageOf(services, 'git')
+  await withRemote(ctx, address, (remote) => onStorage(ctx, { id, name: path }, () => storage.copy(id, remote, { signal: ctx.signal })))
+  const refs = await services.git.refs(id)
+  const changes = [...refs].map(([ref, to]) => ({ ref, from: null, to }))
+  const seen = await specAfter(services, { id, spec: {} }, changes)
+  return { ...seen, ...keptRemote(ctx, id, address), pulled_at: ctx.clock.now() }
+}
+
 type Draft = {
   readonly private: boolean
   readonly spec: RepositorySpec
   /** What it is a copy of. */
   readonly source?: ResourceRow
-  readonly store: (id: string) => Promise<void>
+  /** Makes the storage; gives what is known of it then. */
+  readonly store: (id: string) => Promise<Partial<RepositorySpec>>
+  /** When it pulls by itself; '' for never. */
+  readonly schedule?: string
 }
 
 // Storage first, by id, and then the row: until the row is there nobody can reach the storage, and if it never comes the storage is removed.
 async function make(ctx: Ctx, place: Place, draft: Draft): Promise<RepositoryView> {
   const id = ctx.ids.record()
   try {
-    await onStorage(ctx, draft.source ?? { id, name: place.path }, () => draft.store(id))
+    const known = await onStorage(ctx, draft.source ?? { id, name: place.path }, () => draft.store(id))
     const view = await ctx.write(async (inside) => {
       const parent = await sameParent(inside.db, place.parent, place.path)
       await refuseTaken(inside.db, place.path)
@@ -162,14 +195,16 @@ async function make(ctx: Ctx, place: Place, draft: Draft): Promise<RepositoryVie
         private: draft.private,
         active: true,
         state: 'ready',
-        spec: draft.spec,
+        spec: { ...draft.spec, ...known },
         created_at: now,
         updated_at: now,
       })
       await grantAtCreation(inside, row, parent, { copy: place.copy, everyone: place.everyone })
       await inside.db.followers.add(id, place.ownerId, now)
+      if (draft.schedule) await setPullSchedule(inside, row, draft.schedule)
       return viewOneRepository(inside, row)
     })
+    if (draft.schedule) scheduleChanged(ctx.services.store)
     ctx.emit({ kind: 'repository', id, name: view.path, state: 'created', resource_id: id })
     return view
   } catch (error) {

@@ -12,13 +12,21 @@ const RevisionMember = Type.String({
   description: 'A branch, a tag, a full ref name or a full commit id; the default branch when left out.',
 })
 
+const CloneUriMember = Type.String({
+  maxLength: 2000,
+  description: 'An http or https address of another repository, with a name and password in it if it wants them. They are never shown again.',
+})
+
 /** What a repository has besides its name, in inputs that make or change one. */
 const repositoryMembers = {
   private: Type.Optional(Type.Boolean({ description: 'While true, what is granted to everyone does not count. True when left out.' })),
   description: Type.Optional(DescriptionMember),
   owner: Type.Optional(OwnerMember),
   default_branch: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-  clone_uri: Type.Optional(Type.String({ maxLength: 2000, description: 'An address to copy from. Not supported yet.' })),
+  clone_uri: Type.Optional(CloneUriMember),
+  pull_schedule: Type.Optional(
+    Type.String({ maxLength: 128, description: 'When to pull from there by itself: a cron expression of five fields, in UTC. Empty: never.' }),
+  ),
   landing_revision: Type.Optional(Type.String({ maxLength: 300, pattern: '^[a-z]+:.+$' })),
   statistics: Type.Optional(Type.Boolean()),
   downloads: Type.Optional(Type.Boolean()),
@@ -29,4 +37,4 @@ const CopyMember = Type.Boolean({
   description: 'Begin with the grants of the group that it is made in (true when left out), or with what everyone gets by default.',
 })
 
-export { PathMember, RepositoryMember, GroupMember, OwnerMember, DescriptionMember, RevisionMember, repositoryMembers, CopyMember }
+export { PathMember, RepositoryMember, GroupMember, OwnerMember, DescriptionMember, RevisionMember, CloneUriMember, repositoryMembers, CopyMember }

@@ -14,6 +14,7 @@ import { refreshRepository } from './refresh.ts'
 import { listBranches, listTags } from './refs.ts'
 import { advertiseRefs, uploadPack } from './transfer.ts'
 import { updateRepository } from './update.ts'
+import { pullRepository } from '../mirror/pull.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 
 /** Everything that can be done with a repository. */
@@ -37,6 +38,7 @@ const repositoryOperations: readonly AnyOperation[] = [
   advertiseRefs,
   uploadPack,
   pushRepository,
+  pullRepository,
   commitFilesToRepository,
 ]
 

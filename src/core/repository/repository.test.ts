@@ -136,9 +136,8 @@ describe('making repositories', () => {
     await lab.make('lab/broken')
   })
 
-  test('hg and copies from elsewhere are refused as not supported', async () => {
+  test('hg is refused as not supported', async () => {
     expect(await code(lab.root, 'repository.create', { path: 'lab/hg', kind: 'hg' })).toBe('unsupported')
-    expect(await code(lab.root, 'repository.create', { path: 'lab/mirror', clone_uri: 'https://example.com/x.git' })).toBe('unsupported')
   })
 
   test('only administrators name an owner', async () => {

@@ -17,6 +17,14 @@ type RepositorySpec = {
   size: number | null
   last_commit: LastCommit | null
   pushed_at: number | null
+  /** Where it is copied from: as it is shown, and whole, sealed. */
+  clone_uri: string | null
+  clone_sealed: string | null
+  pulled_at: number | null
+  /** Why the last pull from there failed; null when it did not. */
+  pull_error: string | null
+  /** The latest time of its schedule that was taken up. */
+  pull_slot: number | null
 }
 
 /** The newest commit of all branches and tags. */
@@ -37,12 +45,17 @@ function freshSpec(given: Partial<RepositorySpec>): RepositorySpec {
     size: null,
     last_commit: null,
     pushed_at: null,
+    clone_uri: null,
+    clone_sealed: null,
+    pulled_at: null,
+    pull_error: null,
+    pull_slot: null,
     ...given,
   }
 }
 
 /** The spec of a stored repository. */
-function specOf(row: ResourceRow): RepositorySpec {
+function specOf(row: Pick<ResourceRow, 'spec'>): RepositorySpec {
   // Written by this file's `freshSpec` and by patches of its type only.
   return freshSpec(row.spec as Partial<RepositorySpec>)
 }

@@ -6,15 +6,19 @@ import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { branchRef } from './branch-name.ts'
 import { displayOf } from './create.ts'
+import { keptRemote, mirrorStorageOf, namedRemote, transferMs, withRemote } from '../mirror/remote.ts'
+import { setPullSchedule } from '../mirror/schedule-row.ts'
+import { scheduleChanged } from '../run/schedule.ts'
 import { grant } from './grants.ts'
 import { PathMember, RepositoryMember, repositoryMembers } from './inputs.ts'
 import { checkPath, parentPath } from './names.ts'
 import { mayUseTopLevel, namedOwner, refuseTaken, sameParent, stillThere } from './place.ts'
-import { patchedSpec } from './spec.ts'
+import { patchedSpec, specOf } from './spec.ts'
 import { onStorage } from './on-storage.ts'
 import { Repository, viewOneRepository } from './view.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
+import type { RepositorySpec } from './spec.ts'
 
 const EveryoneMember = OneOf(levels, { description: 'What everyone is granted from now on.' })
 
@@ -28,11 +32,14 @@ const updateRepository = defineOperation({
   access: 'signed-in',
   subjects: { repository: subject('repository', 'admin', 'repository') },
   effect: 'act',
+  deadlineMs: transferMs,
+  secretMembers: ['clone_uri'],
   audit: {
     subject: (input, output) => `repository:${output?.path ?? input.repository}`,
-    detail: ({ repository, description, clone_uri, ...given }) => ({
+    detail: ({ repository, description, clone_uri, ...given }, output) => ({
       repository,
       ...dropUndefined(given),
+      ...(clone_uri === undefined ? {} : { clone_uri: output?.clone_uri ?? '' }),
       ...(description === undefined ? {} : { described: true }),
     }),
   },
@@ -42,7 +49,7 @@ const updateRepository = defineOperation({
     const path = input.path ?? row.name
     const parent = path === row.name ? undefined : await destination(ctx, row, path)
     const owner = input.owner === undefined ? undefined : await namedOwner(ctx, 'repository.update', input.owner)
-    if (input.clone_uri) throw fault('unsupported', { what: 'Copying from clone_uri', why: 'mirrors come later; push to the repository instead' })
+    const remote = await remoteFor(ctx, row, input.clone_uri)
     if (path !== row.name) {
       await refuseTaken(ctx.db, path)
       checkPath(path, 'repository', ctx.services.settings)
@@ -61,12 +68,15 @@ const updateRepository = defineOperation({
             ...(input.description === undefined ? {} : { description: input.description }),
             ...(input.default_branch === undefined ? {} : { default_branch: input.default_branch }),
             ...displayOf(input),
+            ...remote,
           }),
           updated_at: inside.clock.now(),
         })
+        if (input.pull_schedule !== undefined) await setPullSchedule(inside, row, input.pull_schedule)
         if (input.everyone !== undefined) await grant(inside, row.id, { id: everyoneId, kind: 'user' }, input.everyone)
         return viewOneRepository(inside, await stillThere(inside.db, row, 'repository'))
       })
+      if (input.pull_schedule !== undefined) scheduleChanged(ctx.services.store)
       ctx.emit({ kind: 'repository', id: row.id, name: view.path, state: 'updated', resource_id: row.id })
       return view
     } catch (error) {
@@ -75,6 +85,17 @@ const updateRepository = defineOperation({
     }
   },
 })
+
+/** What changes about where it is copied from. An address is asked before it is kept; sent back as it is shown, it stays what it was. */
+async function remoteFor(ctx: Ctx, row: ResourceRow, given: string | undefined): Promise<Partial<RepositorySpec>> {
+  const { kind, clone_uri } = specOf(row)
+  if (given === undefined || given === clone_uri) return {}
+  if (given === '') return { clone_uri: null, clone_sealed: null, pull_error: null }
+  const storage = mirrorStorageOf(ctx.services, kind)
+  const address = namedRemote(ctx, row, given, 'repository.update')
+  await withRemote(ctx, address, (remote) => onStorage(ctx, row, () => storage.probe(remote, { signal: ctx.signal })))
+  return { ...keptRemote(ctx, row.id, address), pull_error: null }
+}
 
 // A new name inside the same group needs nothing but admin on the repository; at the top level a new name is like a new repository.
 async function destination(ctx: Ctx, row: ResourceRow, path: string): Promise<ResourceRow | undefined> {

@@ -40,6 +40,9 @@ const Repository = Closed({
   created_at: Time,
   updated_at: Time,
   pushed_at: Nullable(Time),
+  clone_uri: Nullable(Type.String({ description: 'The address that it is a copy of; what could be a secret is `*****`.' })),
+  pulled_at: Nullable(Time),
+  pull_error: Nullable(Type.String({ description: 'Why the last pull from there failed.' })),
 })
 type RepositoryView = Static<typeof Repository>
 
@@ -91,6 +94,9 @@ function viewRepository(ctx: Ctx, row: ResourceRow, { owners, parents }: Names):
     statistics: spec.statistics,
     downloads: spec.downloads,
     pushed_at: timestamp(spec.pushed_at),
+    clone_uri: spec.clone_uri,
+    pulled_at: timestamp(spec.pulled_at),
+    pull_error: spec.pull_error,
   }
 }
 
