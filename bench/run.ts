@@ -4,8 +4,10 @@ import { median } from './support/load.ts'
 import { scratch, remove } from './support/servers.ts'
 import { chainOfProcesses, graphOfNodes } from './graphs.ts'
 import { cloneOverHttp } from './clone.ts'
+import { tenThousandCronJobs } from './cron.ts'
 import { acceptDeploys, idleWithCronJobs, listOfJobs, pipelineOfProcesses } from './deploy.ts'
 import { gatewayBesideProxy } from './gateway.ts'
+import { jobsOnSlots, wideOfProcesses } from './jobs.ts'
 import { readOneRow } from './read.ts'
 import { restartWithRunning } from './restart.ts'
 import { threeStepRuns } from './runs.ts'
@@ -33,7 +35,9 @@ const benches: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   deploy: acceptDeploys,
   pipeline: pipelineOfProcesses,
   list: listOfJobs,
-  cron: idleWithCronJobs,
+  wide: wideOfProcesses,
+  slots: jobsOnSlots,
+  cron: async (options) => [...(await idleWithCronJobs(options)), ...(await tenThousandCronJobs(options))],
   gateway: gatewayBesideProxy,
 }
 

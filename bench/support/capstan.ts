@@ -95,7 +95,7 @@ function wide(steps: number, parallel: number): FlowGraph {
 const config = await loadConfig({ flags: [] })
 const app = await createApp(config, {
   log: silentLog,
-  runtimes: [createFakeRuntime({ clock: systemClock })],
+  runtimes: [createFakeRuntime({ clock: systemClock, knobs: { durationMs: Number(process.env.BENCH_FAKE_MS ?? 0) } })],
   operations: [start, stall],
   sources: [source],
 })
