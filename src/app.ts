@@ -10,6 +10,7 @@ import { sweep } from './adapters/git/sweep.ts'
 import { claimFolder } from './adapters/installation/installation.ts'
 import { createLoopback } from './adapters/loopback/loopback.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
+import { createPrograms } from './adapters/programs/programs.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
 import { noImageBuilds } from './adapters/image-builds/none.ts'
 import { readFolder } from './adapters/sample/read-folder.ts'
@@ -127,6 +128,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       runLog: own(createFileRunLog({ root: folder.logs }), (it) => it.close()),
       secretBox: createSecretBox({ folder: folder.keys }),
       passwords: createPasswordHasher(),
+      programs: createPrograms(),
       tokens: createTokens({ folder: folder.keys, clock }),
       egress,
       egressProxy: own(createEgressProxy({ egress, log }), (it) => it.close()),

@@ -15,6 +15,7 @@ import { batchOperations } from './operation/batch.ts'
 import { deployOperations } from './deploy/operations.ts'
 import { eventStream } from './notify/streams.ts'
 import { pullRequestOperations } from './pull-request/operations.ts'
+import { serverOperations } from './operation/server.ts'
 import { repositoryGroupOperations, repositoryOperations } from './repository/operations.ts'
 import { runOperations } from './run/operations.ts'
 import { scheduleOperations } from './run/schedule-operations.ts'
@@ -46,6 +47,7 @@ export const operations: readonly AnyOperation[] = [
   ...scheduleOperations,
   ...auditOperations,
   ...batchOperations,
+  ...serverOperations,
 ]
 
 /** Everything that can be followed. */

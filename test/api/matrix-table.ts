@@ -28,6 +28,7 @@ const transfer = 'unsupported'
 
 /** A call of every operation. A new operation needs a line here, or the test says that it is missing. */
 export const fixtures: Readonly<Record<string, Fixture>> = {
+  'server.get': nothing,
   'session.create': { input: async (make) => ({ login: await make.user({ password: 'a phrase that is long' }), password: 'a phrase that is long' }) },
   'session.delete': { ...nothing, ends: 'state_conflict' },
   'session.get': nothing,

@@ -83,6 +83,7 @@ export async function testServices(
     runLog: absent('runLog'),
     secretBox: createSecretBox({ folder: join(folder, 'keys') }),
     passwords: createPasswordHasher(),
+    programs: absent('programs'),
     tokens: createTokens({ folder: join(folder, 'keys'), clock }),
     egress: createEgress({ allow: [] }),
     egressProxy: absent('egressProxy'),

@@ -11,6 +11,7 @@ import type { Egress, EgressProxy, Outbound } from '../../ports/egress.ts'
 import type { Git } from '../../ports/git.ts'
 import type { ImageBuilds } from '../../ports/image-builds.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
+import type { Programs } from '../../ports/programs.ts'
 import type { RunLog } from '../../ports/run-log.ts'
 import type { Runtime } from '../../ports/runtime.ts'
 import type { SecretBox } from '../../ports/secret-box.ts'
@@ -34,6 +35,7 @@ export type Services = {
   readonly runLog: RunLog
   readonly secretBox: SecretBox
   readonly passwords: PasswordHasher
+  readonly programs: Programs
   readonly tokens: Tokens
   readonly egress: Egress
   readonly egressProxy: EgressProxy
