@@ -10,6 +10,7 @@ import { reviewSuite } from './testing/review.suite.ts'
 import { runSuite } from './testing/run.suite.ts'
 import { scheduleSuite } from './testing/schedule.suite.ts'
 import { transactionSuite } from './testing/transaction.suite.ts'
+import { webhookSuite } from './testing/webhook.suite.ts'
 
 export type StoreSuite = {
   /** A fresh, empty store for each test. */
@@ -43,6 +44,7 @@ export function storeSuite(engine: string, suite: StoreSuite): void {
     describe('advancing runs', () => advanceSuite(use))
     describe('runs, servers and schedules', () => runSuite(use))
     describe('occurrences and loadings', () => scheduleSuite(use))
+    describe('webhooks', () => webhookSuite(use))
     describe('transactions', () => transactionSuite(use))
   })
 }

@@ -4,10 +4,12 @@ import type { JsonObject } from '../../core/kernel/json.ts'
 import type { ApiKeyRow, AuditRow, GrantRow, PushRow, ResourceRow, SecretRow, SessionRow, SigningKeyRow, SubjectKind, UserRow } from './rows.ts'
 import type { ReviewTables } from './reviews.ts'
 import type { RunTables } from './runs.ts'
+import type { WebhookTables } from './webhooks.ts'
 
 /** Everything that a transaction or a read can reach. One member per aggregate. */
 type Tables = RunTables &
-  ReviewTables & {
+  ReviewTables &
+  WebhookTables & {
     readonly users: UserTable
     readonly sessions: SessionTable
     readonly apiKeys: ApiKeyTable

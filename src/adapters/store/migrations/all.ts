@@ -2,7 +2,8 @@ import { first } from './0001-first.ts'
 import { pullRequests } from './0002-pull-request.ts'
 import { loadings } from './0003-loading.ts'
 import { followers } from './0004-follower.ts'
+import { webhooks } from './0005-webhook.ts'
 import type { Migration } from './migration.ts'
 
 /** All migrations in order. A new one is a new file and a line here. */
-export const migrations: readonly Migration[] = [first, pullRequests, loadings, followers]
+export const migrations: readonly Migration[] = [first, pullRequests, loadings, followers, webhooks]

@@ -20,6 +20,7 @@ import { signingKeyTable } from './signing-key.ts'
 import type { Sql } from './sql.ts'
 import { stepTable } from './step.ts'
 import { userTable } from './user.ts'
+import { deliveryTable, webhookTable } from './webhook.ts'
 
 /** All tables over one executor: a connection, a transaction, or a pool. */
 function tablesOver(sql: Sql): Tables {
@@ -44,6 +45,8 @@ function tablesOver(sql: Sql): Tables {
     servers: serverTable(sql),
     idempotency: idempotencyTable(sql),
     loadings: loadingTable(sql),
+    webhooks: webhookTable(sql),
+    deliveries: deliveryTable(sql),
   }
 }
 

@@ -18,6 +18,8 @@ const members: Readonly<Record<string, string>> = {
   step: 'steps',
   schedule: 'schedules',
   loading: 'loadings',
+  webhook: 'webhooks',
+  webhook_delivery: 'deliveries',
   server: 'servers',
 }
 
