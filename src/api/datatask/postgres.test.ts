@@ -6,6 +6,7 @@ import { contractSuite } from './contract.suite.ts'
 import { errorSuite } from './contract-errors.suite.ts'
 import { onPostgres } from './deploy-lab.suite.ts'
 import { grantedSuite } from './granted.suite.ts'
+import { hostileSuite } from './hostile.suite.ts'
 import { loadingSuite } from './loading.suite.ts'
 import { routesSuite } from './routes.suite.ts'
 import { runningSuite } from './running.suite.ts'
@@ -22,6 +23,7 @@ else {
     routesSuite,
     contractSuite,
     errorSuite,
+    hostileSuite,
     storySuite,
     runningSuite,
     loadingSuite,

@@ -85,6 +85,13 @@ test('broken percent-encoding is invalid_parameter in the form of this API', asy
   expect(text).toContain('"code":"invalid_parameter"')
 })
 
+test.each(['../fetch', '%2e%2e/fetch', 'weather/..', 'weather/%2E', 'weather/fetch%2F..'])('%s leads nowhere, sent as it is', async (path) => {
+  const request = `GET /v1/task/deploy/${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${ann.key}\r\n\r\n`
+  const { text } = await exchange([request])
+  expect(text).toMatch(/^HTTP\/1\.1 400 /)
+  expect(text).toContain('"code":"invalid_parameter"')
+})
+
 test('a HEAD of a deploy deploys nothing', async () => {
   const request = `HEAD /v1/task/deployas/weather/fetch/headed HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${ann.key}\r\n\r\n`
   expect((await exchange([request])).text).toMatch(/^HTTP\/1\.1 405 /)
