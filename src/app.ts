@@ -6,6 +6,8 @@ import { createOutbound } from './adapters/egress/outbound.ts'
 import { createEgressProxy } from './adapters/egress/proxy.ts'
 import { createFileRunLog } from './adapters/run-log/files.ts'
 import { createGit } from './adapters/git/cli.ts'
+import { createHg } from './adapters/hg/adapter.ts'
+import { sweepHg } from './adapters/hg/sweep.ts'
 import { sweep } from './adapters/git/sweep.ts'
 import { claimFolder } from './adapters/installation/installation.ts'
 import { createLoopback } from './adapters/loopback/loopback.ts'
@@ -60,6 +62,7 @@ import type { AnyOperation } from './core/operation/operation.ts'
 import type { RunSource } from './core/run/source.ts'
 import type { Services } from './core/operation/services.ts'
 import type { Runtime } from './ports/runtime.ts'
+import type { Hg } from './ports/hg.ts'
 import type { Store } from './ports/store/store.ts'
 
 /** The whole server, built and not yet listening. */
@@ -104,7 +107,9 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
     const shared = config.databaseUrl !== null
     const store = own(await openStore(config, log), (it) => it.close())
     if (shared) await claimFolder(store, config.data, ids.record())
-    await sweep({ root: realpathSync(folder.repositories), log, clock, storage: shared ? 'shared' : 'alone' })
+    const storage = { root: realpathSync(folder.repositories), log, clock, storage: shared ? ('shared' as const) : ('alone' as const) }
+    await sweep(storage)
+    await sweepHg(storage)
     const process = own(
       await createProcessRuntime({ root: folder.work, unsandboxed: config.unsandboxed === 'allow', hide: [config.data], clock, log }),
       (it) => it.close(),
@@ -123,6 +128,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       git: own(createGit({ root: folder.repositories, log, clock, timeoutMs: config.gitTimeoutMs, storage: shared ? 'shared' : 'alone' }), (it) =>
         it.close(),
       ),
+      hg: own(await openHg(config, folder.repositories, { log, clock }), (it) => it.close()),
       runtimes: new Map([process, ...(options.runtimes ?? [])].map((runtime) => [runtime.name, runtime])),
       imageBuilds: noImageBuilds(),
       runLog: own(createFileRunLog({ root: folder.logs }), (it) => it.close()),
@@ -269,6 +275,14 @@ async function openStore(config: Config, log: Log): Promise<Store> {
   // Loaded only where it is used: it costs memory that an embedded server does not have to spend.
   const { openPostgresStore } = await import('./adapters/store/postgres/store.ts')
   return openPostgresStore({ url: config.databaseUrl, log, clock: systemClock })
+}
+
+async function openHg(config: Config, root: string, given: { log: Log; clock: Clock }): Promise<Hg> {
+  const { hgProgram: program, hgProcesses: maxServing, hgMemoryMb, gitTimeoutMs: timeoutMs } = config
+  const hg = await createHg({ ...given, root, program, maxServing, memoryBytes: hgMemoryMb * 1024 ** 2, timeoutMs })
+  // Nothing is broken: git repositories are all that can be made then.
+  if (hg.missing !== null) given.log.info('hg.off', { why: `${hg.missing}: Mercurial repositories cannot be made or used` })
+  return hg
 }
 
 function makeFolders(data: string) {

@@ -146,6 +146,15 @@ const keys = {
     path: 'deploy_api.git_timeout_ms',
     description: 'How many milliseconds reading a repository may take before the answer is git_timeout.',
   }),
+  hgProgram: set(matching(/^[\w./+-]{1,1000}$/, 'the name of a program or its path'), 'hg', {
+    path: 'hg.program',
+    description: 'The Mercurial program; a bare name is looked for in the folders of the system only.',
+  }),
+  hgProcesses: set(whole(1, 1000), 16, { path: 'hg.processes', description: 'How many requests of Mercurial clients are answered at once; more wait.' }),
+  hgMemoryMb: set(whole(128, 1_048_576), 1024, {
+    path: 'hg.memory_mb',
+    description: 'The most memory of one Mercurial process, in MiB. Mercurial holds whole files: the largest file of a repository needs about three times its size.',
+  }),
   maxParallelTasksPerPipeline: set(whole(1, 1000), 32, {
     path: 'deploy_api.max_parallel_tasks_per_pipeline',
     description: 'How many tasks of one pipeline run at once.',

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGit } from '../../src/adapters/git/cli.ts'
+import { createHg } from '../../src/adapters/hg/adapter.ts'
 import { createEgress } from '../../src/adapters/egress/egress.ts'
 import { createOutbound } from '../../src/adapters/egress/outbound.ts'
 import { createEgressProxy } from '../../src/adapters/egress/proxy.ts'
@@ -51,6 +52,7 @@ export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
   const ids = systemIds
   const store = await openSqliteStore({ folder, log, clock })
   const git = createGit({ root: join(folder, 'repositories'), log, clock })
+  const hg = await createHg({ root: join(folder, 'repositories'), log, clock })
   const stopping = new AbortController()
   const refusals = new RefusalLog({ store, clock, ids, log })
   // Of this machine 127.0.0.1 may be called and nothing else; `inner.test` is on it and may not, every other name is 127.0.0.1.
@@ -69,6 +71,7 @@ export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
     log,
     store,
     git,
+    hg,
     passwords: createPasswordHasher(),
     secretBox: createSecretBox({ folder: join(folder, 'keys') }),
     egress,
@@ -188,6 +191,7 @@ export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
       await http?.close()
       await egressProxy.close()
       await git.close()
+      await hg.close()
       await refusals.flush()
       await store.close()
       rmSync(folder, { recursive: true, force: true })

@@ -78,6 +78,7 @@ export async function testServices(
     log,
     store,
     git: absent('git'),
+    hg: absent('hg'),
     runtimes: new Map(),
     imageBuilds: absent('imageBuilds'),
     runLog: absent('runLog'),

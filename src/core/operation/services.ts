@@ -10,6 +10,7 @@ import type { Engine } from '../run/engine.ts'
 import type { Egress, EgressProxy, Outbound } from '../../ports/egress.ts'
 import type { Git } from '../../ports/git.ts'
 import type { ImageBuilds } from '../../ports/image-builds.ts'
+import type { Hg } from '../../ports/hg.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
 import type { Programs } from '../../ports/programs.ts'
 import type { RunLog } from '../../ports/run-log.ts'
@@ -30,6 +31,7 @@ export type Services = {
   readonly log: Log
   readonly store: Store
   readonly git: Git
+  readonly hg: Hg
   readonly runtimes: ReadonlyMap<string, Runtime>
   readonly imageBuilds: ImageBuilds
   readonly runLog: RunLog

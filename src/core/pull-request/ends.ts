@@ -1,5 +1,6 @@
 import { fault, problemsFault } from '../kernel/fault.ts'
 import { branchName, branchRef } from '../repository/branch-name.ts'
+import { storageOf } from '../repository/code.ts'
 import { onStorage } from '../repository/on-storage.ts'
 import { specOf } from '../repository/spec.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -15,10 +16,8 @@ type Tips = { readonly ours: string; readonly head: string; readonly base: strin
 
 const deepestFork = 50
 
-/** Refuses ends between which there can be no pull request: `unsupported`, `invalid_input`. */
+/** Refuses ends between which there can be no pull request: `invalid_input`. */
 async function checkEnds(ctx: Ctx, { target, targetBranch, source, sourceBranch }: Ends): Promise<void> {
-  if ([target, source].some((row) => specOf(row).kind === 'hg'))
-    throw fault('unsupported', { what: 'A pull request', why: 'one of the repositories is a Mercurial one' })
   if (target.id === source.id && targetBranch === sourceBranch) throw wrong('/source_branch', 'is the target branch itself')
   if (target.id !== source.id && (await origin(ctx.db, target)) !== (await origin(ctx.db, source)))
     throw wrong('/source_repository', 'is no fork of the repository, nor the other way round')
@@ -55,13 +54,13 @@ async function endsOf(ctx: Ctx, row: PullRequestRow): Promise<Ends> {
 
 /** The commits at both ends as they are now. A branch that is not there: `not_found`; nothing in common: `state_conflict`. */
 async function tipsOf(ctx: Ctx, ends: Ends): Promise<Tips & { base: string }> {
-  const { git } = ctx.services
   const { target, source } = ends
-  const ours = await onStorage(ctx, target, () => git.resolve(target.id, ends.targetBranch))
+  const storage = storageOf(ctx.services, target)
+  const ours = await onStorage(ctx, target, () => storage.resolve(target.id, ends.targetBranch))
   if (ours === null) throw noBranch(ends.targetBranch, 'target_branch')
-  const head = await onStorage(ctx, source, () => git.resolve(source.id, ends.sourceBranch))
+  const head = await onStorage(ctx, source, () => storage.resolve(source.id, ends.sourceBranch))
   if (head === null) throw noBranch(ends.sourceBranch, 'source_branch')
-  const base = await onStorage(ctx, target, () => git.mergeBase(target.id, ours, head, { source: source.id }))
+  const base = await onStorage(ctx, target, () => storage.mergeBase(target.id, ours, head, { source: source.id }))
   if (base === null) {
     throw fault('state_conflict', {
       what: `The branch "${branchName(ends.sourceBranch)}"`,

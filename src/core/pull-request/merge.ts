@@ -4,6 +4,7 @@ import { defineOperation } from '../operation/operation.ts'
 import { specAfter } from '../repository/after-push.ts'
 import { branchName } from '../repository/branch-name.ts'
 import { openPush, settle, signatureOf } from '../repository/commit-files.ts'
+import { storageOf } from '../repository/code.ts'
 import { onStorage } from '../repository/on-storage.ts'
 import { pushEvent, recordPush } from '../repository/push-record.ts'
 import { endsOf, tipsOf } from './ends.ts'
@@ -11,7 +12,7 @@ import { PullRequestMember, pullRequestSubject } from './inputs.ts'
 import { auditSubject, stillOpen, tell } from './state.ts'
 import { PullRequest, viewPullRequest } from './view.ts'
 import type { Ctx } from '../operation/context.ts'
-import type { RefUpdate } from '../../ports/git.ts'
+import type { RefUpdate } from '../../ports/code-storage.ts'
 import type { PullRequestRow } from '../../ports/store/reviews.ts'
 import type { PushRow } from '../../ports/store/rows.ts'
 import type { Tables } from '../../ports/store/tables.ts'
@@ -73,7 +74,6 @@ type Plan = { readonly row: PullRequestRow; readonly ends: Ends; readonly tips: 
 async function merge(ctx: Ctx, plan: Plan, message: string): Promise<PullRequestView> {
   const { row, ends, tips, strategy } = plan
   const { target, source, targetBranch } = ends
-  const { git } = ctx.services
   const push: { intent: PushRow | null; recorded: boolean } = { intent: null, recorded: false }
   try {
     const onMade = async (to: string) => {
@@ -83,7 +83,7 @@ async function merge(ctx: Ctx, plan: Plan, message: string): Promise<PullRequest
     }
     const commit = strategy === 'merge' ? { author: signatureOf(ctx), message } : null
     const change = { branch: targetBranch, ours: tips.ours, theirs: tips.head, source: source.id, commit }
-    const made = await onStorage(ctx, target, () => git.merge(target.id, change, { signal: ctx.signal, onMade }))
+    const made = await onStorage(ctx, target, () => storageOf(ctx.services, target).merge(target.id, change, { signal: ctx.signal, onMade }))
     if (made === 'conflict') throw moved('target', targetBranch)
     if ('conflicts' in made) throw inConflict(row, made.conflicts)
     if (!push.intent) throw new Error('A branch moved before its intent was recorded')
@@ -124,13 +124,13 @@ async function again(db: Tables, row: PullRequestRow): Promise<PullRequestRow> {
 
 /** Keeps the head under a name of its own, so that it stays when its branch goes (Kallithea contract §12.3). */
 async function keepHead(ctx: Ctx, { row, ends, tips }: Plan): Promise<void> {
-  const { git } = ctx.services
   const { source } = ends
+  const storage = storageOf(ctx.services, source)
   const ref = `refs/pull/${row.serial}/head`
   await onStorage(ctx, source, async () => {
-    const from = await git.resolve(source.id, ref)
+    const from = await storage.resolve(source.id, ref)
     if (from === tips.head) return
-    if ((await git.updateRefs(source.id, [{ ref, from, to: tips.head }])) === 'conflict') throw moved('source', ends.sourceBranch)
+    if ((await storage.updateRefs(source.id, [{ ref, from, to: tips.head }])) === 'conflict') throw moved('source', ends.sourceBranch)
   })
 }
 

@@ -5,6 +5,7 @@ import { Closed, listMembers, OneOf, PageOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { Commit, viewCommit } from '../repository/commits.ts'
 import { RepositoryMember } from '../repository/inputs.ts'
+import { storageOf } from '../repository/code.ts'
 import { onStorage } from '../repository/on-storage.ts'
 import { endsOf, tipsOf } from './ends.ts'
 import { PullRequestMember, pullRequestSubject } from './inputs.ts'
@@ -12,6 +13,7 @@ import { stillOpen } from './state.ts'
 import { Comment, PullRequest, viewComments, viewPullRequest, viewPullRequests, withHeads } from './view.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { PullRequestRow } from '../../ports/store/reviews.ts'
+import type { ResourceRow } from '../../ports/store/rows.ts'
 
 const getPullRequest = defineOperation({
   name: 'pull-request.get',
@@ -68,9 +70,9 @@ const listPullRequestCommits = defineOperation({
     const { row } = pullRequest
     const { limit, after } = pageRequest(input)
     const [from, to, skip] = position(after) ?? [...(await span(ctx, row)), 0]
-    const place = await storageOf(ctx, row)
+    const place = await placeOf(ctx, row)
     const commits = await onStorage(ctx, place, () =>
-      ctx.services.git.log(place.id, to, { limit: limit + 1, skip, ...(from === '' ? {} : { without: from }) }),
+      storageOf(ctx.services, place).log(place.id, to, { limit: limit + 1, skip, ...(from === '' ? {} : { without: from }) }),
     )
     const page = pageOf(commits, limit, () => [from, to, skip + limit])
     return { items: page.items.map(viewCommit), next: page.next }
@@ -117,7 +119,9 @@ const checkPullRequest = defineOperation({
     if (base === head) return { mergeable: false, fast_forward: false, merged: true, conflicts: [], head }
     if (base === ours) return { mergeable: true, fast_forward: true, merged: false, conflicts: [], head }
     const { target, source } = ends
-    const tried = await onStorage(ctx, target, () => ctx.services.git.tryMerge(target.id, ours, head, { source: source.id, signal: ctx.signal }))
+    const tried = await onStorage(ctx, target, () =>
+      storageOf(ctx.services, target).tryMerge(target.id, ours, head, { source: source.id, signal: ctx.signal }),
+    )
     const conflicts = 'conflicts' in tried ? [...tried.conflicts] : []
     return { mergeable: conflicts.length === 0, fast_forward: false, merged: false, conflicts, head }
   },
@@ -149,10 +153,11 @@ function position(after: readonly (string | number)[] | null): [from: string, to
 }
 
 // Always the repository through which the caller may read the pull request: a cursor could name commits of the other one.
-async function storageOf(ctx: Ctx, row: PullRequestRow): Promise<{ id: string; name: string }> {
+async function placeOf(ctx: Ctx, row: PullRequestRow): Promise<Pick<ResourceRow, 'id' | 'name' | 'spec'>> {
   const source = await ctx.db.resources.byId(row.source_id)
-  if (source?.deleted_at === null || row.state !== 'merged') return { id: row.source_id, name: source?.name ?? '' }
-  return { id: row.target_id, name: (await ctx.db.resources.byId(row.target_id))?.name ?? '' }
+  if (source && (source.deleted_at === null || row.state !== 'merged')) return source
+  const target = await ctx.db.resources.byId(row.target_id)
+  return target ?? { id: row.source_id, name: '', spec: {} }
 }
 
 export { getPullRequest, listPullRequests, listPullRequestCommits, listPullRequestComments, checkPullRequest }

@@ -3,6 +3,7 @@ import { Closed, Nullable, OneOf, Time, Type } from '../kernel/schema.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { kindOf } from '../resource/kind.ts'
 import { branchRef } from '../repository/branch-name.ts'
+import { storageOf } from '../repository/code.ts'
 import type { Static } from '../kernel/schema.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { CommentRow, PullRequestRow } from '../../ports/store/reviews.ts'
@@ -132,13 +133,17 @@ async function viewComments(ctx: Ctx, on: PullRequestRow, rows: readonly Comment
 
 /** The rows with the heads that open ones have now. What cannot be read now stays as it was. */
 async function withHeads(ctx: Ctx, rows: readonly PullRequestRow[]): Promise<PullRequestRow[]> {
+  const sources = new Map((await ctx.db.resources.byIds(rows.map(({ source_id }) => source_id))).map((source) => [source.id, source]))
   return Promise.all(
     rows.map(async (row) => {
-      if (row.state !== 'open') return row
-      const head = await ctx.services.git.resolve(row.source_id, branchRef(row.source_branch)).catch((error: unknown) => {
-        ctx.log.warn('pull_request.head_not_read', { pull_request: row.id, error })
-        return null
-      })
+      const source = sources.get(row.source_id)
+      if (row.state !== 'open' || !source) return row
+      const head = await storageOf(ctx.services, source)
+        .resolve(row.source_id, branchRef(row.source_branch))
+        .catch((error: unknown) => {
+          ctx.log.warn('pull_request.head_not_read', { pull_request: row.id, error })
+          return null
+        })
       return head === null ? row : { ...row, head }
     }),
   )

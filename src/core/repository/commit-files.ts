@@ -3,12 +3,12 @@ import { Closed, Nullable, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { specAfter } from './after-push.ts'
 import { branchName, branchRef } from './branch-name.ts'
+import { storageOf } from './code.ts'
 import { RepositoryMember } from './inputs.ts'
 import { onStorage } from './on-storage.ts'
 import { pushDetail, pushEvent, recordPush, settlePush } from './push-record.ts'
-import { specOf } from './spec.ts'
 import type { Ctx } from '../operation/context.ts'
-import type { GitFile, GitSignature, RefUpdate } from '../../ports/git.ts'
+import type { CodeFile, CodeSignature, RefUpdate } from '../../ports/code-storage.ts'
 import type { PushRow, ResourceRow } from '../../ports/store/rows.ts'
 
 const mostFiles = 1000
@@ -22,7 +22,7 @@ const File = Closed({
 
 const commitFilesToRepository = defineOperation({
   name: 'repository.commit-files',
-  summary: 'Makes a commit on a branch from whole files, without a client of git.',
+  summary: 'Makes a commit on a branch from whole files, without a client of git or Mercurial.',
   description:
     'What is not named stays as it is; a file without content is deleted. It is recorded as the push that it stands for. Without `parent` it goes on top of what is there; with it the branch must not have moved since.',
   input: Closed({
@@ -47,16 +47,15 @@ const commitFilesToRepository = defineOperation({
   example: { repository: 'lab/weather', message: 'Say hello', files: [{ path: 'hello/code/hello.sh', text: 'echo hello\n' }] },
   async run(ctx, input, { repository }) {
     const { row } = repository
-    if (specOf(row).kind === 'hg') throw fault('unsupported', { what: 'Committing files', why: 'it is a Mercurial repository' })
     const files = input.files.map(fileOf)
-    const branch = input.branch === undefined ? await onStorage(ctx, row, () => ctx.services.git.head(row.id)) : branchRef(input.branch)
-    const tip = (await onStorage(ctx, row, () => ctx.services.git.refs(row.id))).get(branch) ?? null
+    const branch = input.branch === undefined ? await onStorage(ctx, row, () => storageOf(ctx.services, row).head(row.id)) : branchRef(input.branch)
+    const tip = (await onStorage(ctx, row, () => storageOf(ctx.services, row).refs(row.id))).get(branch) ?? null
     const parent = input.parent === undefined ? tip : input.parent
     return commitFiles(ctx, row, { branch, parent, files, message: input.message })
   },
 })
 
-function fileOf(file: { path: string; text?: string | undefined; base64?: string | undefined; executable?: boolean | undefined }): GitFile {
+function fileOf(file: { path: string; text?: string | undefined; base64?: string | undefined; executable?: boolean | undefined }): CodeFile {
   const { path, text, base64, executable = false } = file
   const content = text !== undefined ? new TextEncoder().encode(text) : base64 !== undefined ? Buffer.from(base64, 'base64') : null
   return { path, content, executable }
@@ -66,7 +65,7 @@ type CommitRequest = {
   /** Full name of the branch. */
   readonly branch: string
   readonly parent: string | null
-  readonly files: readonly GitFile[]
+  readonly files: readonly CodeFile[]
   readonly message: string
 }
 
@@ -84,7 +83,7 @@ async function commitFiles(ctx: Ctx, row: ResourceRow, request: CommitRequest): 
     const onMade = async (to: string) => {
       push.intent = await openPush(ctx, row, { ref: branch, from: parent, to })
     }
-    const commit = await onStorage(ctx, row, () => ctx.services.git.commit(row.id, { ...request, author }, { onMade }))
+    const commit = await onStorage(ctx, row, () => storageOf(ctx.services, row).commit(row.id, { ...request, author }, { onMade }))
     if (commit === 'conflict' || !push.intent) throw moved(branch)
     const done = await closePush(ctx, row, push.intent, { ref: branch, from: parent, to: commit })
     push.recorded = true
@@ -127,7 +126,7 @@ async function settle(ctx: Ctx, intent: PushRow): Promise<void> {
 }
 
 /** The caller as the author of a commit. */
-function signatureOf({ principal, clock }: Ctx): GitSignature {
+function signatureOf({ principal, clock }: Ctx): CodeSignature {
   return { name: principal.name, email: principal.email ?? '', at: clock.now(), zone: '+0000' }
 }
 

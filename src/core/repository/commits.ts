@@ -3,10 +3,11 @@ import { fault } from '../kernel/fault.ts'
 import { pageOf, pageRequest } from '../kernel/page.ts'
 import { Closed, listMembers, Nullable, Time, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
+import { storageOf } from './code.ts'
 import { RepositoryMember, RevisionMember } from './inputs.ts'
 import { commitOf } from './revision.ts'
 import { onStorage } from './on-storage.ts'
-import type { GitCommit, GitSignature } from '../../ports/git.ts'
+import type { CodeCommit, CodeSignature } from '../../ports/code-storage.ts'
 
 const Signature = Closed({ name: Type.String(), email: Type.String(), at: Time })
 const Commit = Closed({
@@ -35,7 +36,7 @@ const listCommits = defineOperation({
       const start = after ? position(after) : { commit: await commitOf(ctx, row, input.revision), skip: 0 }
       const { commit, skip } = start
       if (commit === null) return { items: [], next: null, revision: null }
-      const commits = await ctx.services.git.log(row.id, commit, { limit: limit + 1, skip })
+      const commits = await storageOf(ctx.services, row).log(row.id, commit, { limit: limit + 1, skip })
       const page = pageOf(commits, limit, () => [commit, skip + limit])
       return { items: page.items.map(viewCommit), next: page.next, revision: commit }
     })
@@ -49,11 +50,11 @@ function position(after: readonly (string | number)[]): { commit: string; skip: 
   throw fault('invalid_input', { operation: 'repository.list-commits', count: 1, first: '/cursor is not a cursor of this list' })
 }
 
-function viewCommit({ id, parents, author, committer, message }: GitCommit) {
+function viewCommit({ id, parents, author, committer, message }: CodeCommit) {
   return { id, parents: [...parents], author: viewSignature(author), committer: viewSignature(committer), message }
 }
 
-function viewSignature({ name, email, at }: GitSignature) {
+function viewSignature({ name, email, at }: CodeSignature) {
   // A date outside of what a moment can be would make the whole list fail.
   return { name, email, at: timestamp(Math.abs(at) <= 8.64e15 ? at : 0) ?? '' }
 }

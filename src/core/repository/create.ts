@@ -4,6 +4,7 @@ import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { specAfter } from './after-push.ts'
 import { branchName, branchRef } from './branch-name.ts'
+import { storageOfKind } from './code.ts'
 import { grantAtCreation } from './grants.ts'
 import { keptRemote, mirrorStorageOf, transferMs, withRemote } from '../mirror/remote.ts'
 import { parseRemote } from '../mirror/address.ts'
@@ -12,7 +13,7 @@ import { scheduleChanged } from '../run/schedule.ts'
 import { CopyMember, PathMember, RepositoryMember, repositoryMembers } from './inputs.ts'
 import { checkPath } from './names.ts'
 import { mayUseTopLevel, ownerOf, parentSubject, refuseTaken, sameParent, stillThere } from './place.ts'
-import { freshSpec, specOf } from './spec.ts'
+import { defaultBranch, freshSpec, specOf } from './spec.ts'
 import { discardStorage } from './storage.ts'
 import { onStorage } from './on-storage.ts'
 import { Repository, viewOneRepository } from './view.ts'
@@ -54,12 +55,16 @@ const createRepository = defineOperation({
   example: { path: 'lab/weather', description: 'Forecasts' },
   async run(ctx, input, { parent }) {
     const place = await preparePlace(ctx, 'repository.create', input, parent?.row)
-    if (input.kind === 'hg') throw fault('unsupported', { what: 'Hosting of hg repositories', why: 'this version hosts git only, hg comes later' })
+    const kind = input.kind ?? 'git'
+    refuseMissing(ctx, kind)
+    const storage = storageOfKind(ctx.services, kind)
     const remote = input.clone_uri ? parseRemote(input.clone_uri, 'repository.create') : null
     const head = input.default_branch === undefined ? null : branchRef(input.default_branch)
     return make(ctx, place, {
       private: input.private ?? true,
       spec: freshSpec({
+        kind,
+        default_branch: firstBranch[kind],
         description: input.description ?? '',
         ...(input.default_branch === undefined ? {} : { default_branch: input.default_branch }),
         ...displayOf(input),
@@ -67,8 +72,8 @@ const createRepository = defineOperation({
       schedule: input.pull_schedule ?? '',
       store: async (id) => {
         const copied = remote ? await copyOf(ctx, id, place.path, remote) : null
-        if (!copied) await ctx.services.git.create(id)
-        if (head) await ctx.services.git.setHead(id, head)
+        if (!copied) await storage.create(id)
+        if (head) await storage.setHead(id, head)
         return { ...copied, ...(head && { default_branch: branchName(head) }) }
       },
     })
@@ -101,10 +106,12 @@ const forkRepository = defineOperation({
   async run(ctx, input, { repository, parent }) {
     const source = repository.row
     const from = specOf(source)
+    refuseMissing(ctx, from.kind)
     const place = await preparePlace(ctx, 'repository.fork', input, parent?.row)
     return make(ctx, place, {
       private: input.private ?? source.private,
       spec: freshSpec({
+        kind: from.kind,
         description: input.description ?? from.description,
         default_branch: from.default_branch,
         fork_of: source.id,
@@ -114,12 +121,20 @@ const forkRepository = defineOperation({
       }),
       source,
       store: async (id) => {
-        await ctx.services.git.fork(id, source.id)
+        await storageOfKind(ctx.services, from.kind).fork(id, source.id)
         return {}
       },
     })
   },
 })
+
+/** The default branch of an empty repository. */
+const firstBranch = { git: defaultBranch, hg: 'default' } as const satisfies Record<RepositorySpec['kind'], string>
+
+function refuseMissing(ctx: Ctx, kind: RepositorySpec['kind']): void {
+  const why = kind === 'hg' ? ctx.services.hg.missing : null
+  if (why !== null) throw fault('unsupported', { what: 'Hosting of Mercurial repositories', why })
+}
 
 type Display = { landing_revision?: string | undefined; statistics?: boolean | undefined; downloads?: boolean | undefined }
 

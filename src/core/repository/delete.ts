@@ -6,6 +6,7 @@ import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { kindOf } from '../resource/kind.ts'
 import { RepositoryMember } from './inputs.ts'
+import { storageOf } from './code.ts'
 import { specOf } from './spec.ts'
 import { everyRow } from './walk.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -59,10 +60,13 @@ const deleteRepository = defineOperation({
       }
       return output
     })
-    for (const { id, name } of gone) {
+    for (const lost of gone) {
+      const { id, name } = lost
       ctx.emit({ kind: 'repository', id, name, state: 'deleted', resource_id: id })
       // The row is deleted, so nobody reaches the storage; if this fails the sweep of the next start does it.
-      await ctx.services.git.setAside(id).catch((error: unknown) => ctx.log.warn('repository.not_set_aside', { repository: id, error }))
+      await storageOf(ctx.services, lost)
+        .setAside(id)
+        .catch((error: unknown) => ctx.log.warn('repository.not_set_aside', { repository: id, error }))
     }
     return output
   },

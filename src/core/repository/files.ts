@@ -2,17 +2,18 @@ import { fault } from '../kernel/fault.ts'
 import { pageOf, pageRequest } from '../kernel/page.ts'
 import { Closed, listMembers, Nullable, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
+import { storageOf } from './code.ts'
 import { RepositoryMember, RevisionMember } from './inputs.ts'
 import { commitOf } from './revision.ts'
 import { onStorage } from './on-storage.ts'
 import type { Ctx } from '../operation/context.ts'
-import type { GitEntry } from '../../ports/git.ts'
+import type { CodeEntry } from '../../ports/code-storage.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 
 const largestFile = 5 * 1024 * 1024
 const mostEntries = 100_000
 
-const words = { blob: 'file', tree: 'folder', link: 'link', commit: 'submodule' } as const satisfies Record<GitEntry['type'], string>
+const words = { blob: 'file', tree: 'folder', link: 'link', commit: 'submodule' } as const satisfies Record<CodeEntry['type'], string>
 const EntryType = OneOf(['file', 'folder', 'link', 'submodule'])
 const FilePath = Type.String({ maxLength: 4096, description: 'Inside the repository, with `/` between its parts.' })
 
@@ -41,9 +42,9 @@ export const getFile = defineOperation({
     const path = trimmed(input.path)
     return onStorage(ctx, row, async () => {
       const revision = await commitOf(ctx, row, input.revision)
-      const entry = revision === null ? null : await ctx.services.git.entry(row.id, revision, path)
+      const entry = revision === null ? null : await storageOf(ctx.services, row).entry(row.id, revision, path)
       if (revision === null || entry === null || (entry.type !== 'blob' && entry.type !== 'link')) throw noSuch('file', input.path)
-      const bytes = await ctx.services.git.blob(row.id, entry.oid, { limit: largestFile })
+      const bytes = await storageOf(ctx.services, row).blob(row.id, entry.oid, { limit: largestFile })
       if (bytes === null) {
         const first = `it has more than ${largestFile} bytes; clone the repository to read it`
         throw fault('content_invalid', { what: `The file "${path}"`, count: 1, first })
@@ -92,7 +93,7 @@ export const listFiles = defineOperation({
         if (path !== '') throw noSuch('folder', path)
         return { items: [], next: null, revision: null }
       }
-      const top = await ctx.services.git.entry(row.id, revision, path)
+      const top = await storageOf(ctx.services, row).entry(row.id, revision, path)
       if (top?.type !== 'tree') throw noSuch('folder', path)
       const behind = String(after?.[1] ?? '')
       const all = await entriesBelow(ctx, row, top.oid, path, input.recursive ?? false)
@@ -103,13 +104,13 @@ export const listFiles = defineOperation({
   },
 })
 
-type Item = { path: string; type: (typeof words)[GitEntry['type']]; mode: string; size: number | null; object: string }
+type Item = { path: string; type: (typeof words)[CodeEntry['type']]; mode: string; size: number | null; object: string }
 
 async function entriesBelow(ctx: Ctx, row: ResourceRow, tree: string, folder: string, deep: boolean): Promise<Item[]> {
   const items: Item[] = []
   const waiting = [{ tree, folder }]
   for (let next = waiting.pop(); next; next = waiting.pop()) {
-    for (const { name, type, mode, size, oid } of await ctx.services.git.tree(row.id, next.tree)) {
+    for (const { name, type, mode, size, oid } of await storageOf(ctx.services, row).tree(row.id, next.tree)) {
       const path = next.folder ? `${next.folder}/${name}` : name
       items.push({ path, type: words[type], mode, size, object: oid })
       if (deep && type === 'tree') waiting.push({ tree: oid, folder: path })

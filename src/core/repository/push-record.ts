@@ -1,10 +1,11 @@
 import { branchName } from './branch-name.ts'
+import { storageOf } from './code.ts'
 import { specAfter } from './after-push.ts'
-import { patchedSpec } from './spec.ts'
+import { patchedSpec, specOf } from './spec.ts'
 import type { JsonObject } from '../kernel/json.ts'
 import type { ChangeEvent } from '../operation/context.ts'
 import type { Services } from '../operation/services.ts'
-import type { RefUpdate } from '../../ports/git.ts'
+import type { RefUpdate } from '../../ports/code-storage.ts'
 import type { AuditRow, PushRow, ResourceRow } from '../../ports/store/rows.ts'
 import type { Tables } from '../../ports/store/tables.ts'
 import type { RepositorySpec } from './spec.ts'
@@ -38,24 +39,24 @@ async function recordPush(
   return row
 }
 
-/** Closes a push that changed nothing. It leaves no audit line: git has told its client, and nothing happened. */
+/** Closes a push that changed nothing. It leaves no audit line: the client has been told, and nothing happened. */
 async function recordNothing(services: Services, push: PushRow): Promise<void> {
   await services.store.write((tables) => tables.pushes.close(push.id, 'failed', []))
 }
 
 /**
- * Closes a push whose outcome nobody reported (the server was killed, or git ended without a word) by what is true of its refs now. Gives what it
+ * Closes a push whose outcome nobody reported (the server was killed, or the child program ended without a word) by what is true of its refs now. Gives what it
  * really changed.
  */
 async function settlePush(services: Services, push: PushRow): Promise<RefUpdate[]> {
   const row = await services.store.reader.resources.byId(push.repository_id)
-  const changes = row && row.deleted_at === null ? await madeTrue(services, push) : []
+  const changes = row && row.deleted_at === null ? await madeTrue(services, row, push) : []
   if (!row || changes.length === 0) {
     await recordNothing(services, push)
     return []
   }
   // A crash between the refs and HEAD leaves a first push without its default branch.
-  await services.git.adoptHead(row.id, changes)
+  await storageOf(services, row).adoptHead(row.id, changes)
   const fresh = await specAfter(services, row, changes)
   const recorded = await services.store.write(async (tables) => {
     // Two may look at once: the push itself as it ends, and a recovery.
@@ -68,12 +69,12 @@ async function settlePush(services: Services, push: PushRow): Promise<RefUpdate[
   return changes
 }
 
-async function madeTrue(services: Services, push: PushRow): Promise<RefUpdate[]> {
-  const { git } = services
-  const id = push.repository_id
-  const refs = await git.refs(id)
-  // Only branches and tags are listed; the rest (notes and the like) is looked up one by one.
-  const now = async (ref: string) => (/^refs\/(heads|tags)\//.test(ref) ? (refs.get(ref) ?? null) : git.resolve(id, ref))
+async function madeTrue(services: Services, row: ResourceRow, push: PushRow): Promise<RefUpdate[]> {
+  const storage = storageOf(services, row)
+  const { id } = row
+  const refs = await storage.refs(id)
+  // Only branches, tags and bookmarks are listed; the rest (notes and the like) is looked up one by one.
+  const now = async (ref: string) => (/^refs\/(heads|tags|bookmarks)\//.test(ref) ? (refs.get(ref) ?? null) : storage.resolve(id, ref))
   const made: RefUpdate[] = []
   for (const command of push.commands) if (command.from !== command.to && (await now(command.ref)) === command.to) made.push(command)
   return made
@@ -89,7 +90,7 @@ function settledLine(services: Services, push: PushRow, row: ResourceRow, change
     subject: `repository:${row.name}`,
     subject_id: row.id,
     outcome: 'succeeded',
-    via: 'git-http',
+    via: specOf(row).kind === 'hg' ? 'hg-http' : 'git-http',
     peer: '',
     credential: 'system',
     request_id: '',

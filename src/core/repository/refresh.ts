@@ -19,7 +19,7 @@ const refreshRepository = defineOperation({
   audit: { subject: (input, output) => `repository:${output?.path ?? input.repository}` },
   example: { repository: 'lab/weather' },
   async run(ctx, _input, { repository: { row } }) {
-    const { head, ...facts } = await onStorage(ctx, row, () => factsOf(ctx.services, row.id))
+    const { head, ...facts } = await onStorage(ctx, row, () => factsOf(ctx.services, row))
     return ctx.write(async (inside) => {
       const now = await stillThere(inside.db, row, 'repository')
       await inside.db.resources.update(row.id, { spec: patchedSpec(now, { ...facts, default_branch: branchName(head) }) })

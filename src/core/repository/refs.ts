@@ -2,6 +2,7 @@ import { pageOf, pageRequest } from '../kernel/page.ts'
 import { Closed, listMembers, PageOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { branchName } from './branch-name.ts'
+import { storageOf } from './code.ts'
 import { RepositoryMember } from './inputs.ts'
 import { onStorage } from './on-storage.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -26,7 +27,7 @@ export const listBranches = defineOperation({
   async run(ctx, input, { repository }) {
     const { row } = repository
     const page = await refsPage(ctx, row, 'refs/heads/', input)
-    const head = await onStorage(ctx, row, () => ctx.services.git.head(row.id))
+    const head = await onStorage(ctx, row, () => storageOf(ctx.services, row).head(row.id))
     return { items: page.items.map(([name, commit]) => ({ name, commit, default: name === branchName(head) })), next: page.next }
   },
 })
@@ -44,8 +45,9 @@ export const listTags = defineOperation({
   async run(ctx, input, { repository }) {
     const { row } = repository
     const page = await refsPage(ctx, row, 'refs/tags/', input)
+    const storage = storageOf(ctx.services, row)
     const items = await onStorage(ctx, row, () =>
-      Promise.all(page.items.map(async ([name, object]) => ({ name, commit: (await ctx.services.git.resolve(row.id, object)) ?? object }))),
+      Promise.all(page.items.map(async ([name, object]) => ({ name, commit: (await storage.resolve(row.id, object)) ?? object }))),
     )
     return { items, next: page.next }
   },
@@ -54,7 +56,7 @@ export const listTags = defineOperation({
 async function refsPage(ctx: Ctx, row: ResourceRow, prefix: string, input: { limit?: number | undefined; cursor?: string | undefined }) {
   const { limit, after } = pageRequest(input)
   const behind = String(after?.[0] ?? '')
-  const refs = await onStorage(ctx, row, () => ctx.services.git.refs(row.id))
+  const refs = await onStorage(ctx, row, () => storageOf(ctx.services, row).refs(row.id))
   const named = [...refs]
     .filter(([ref]) => ref.startsWith(prefix))
     .map(([ref, commit]) => [ref.slice(prefix.length), commit] as const)

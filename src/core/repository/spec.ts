@@ -28,7 +28,7 @@ type RepositorySpec = {
 }
 
 /** The newest commit of all branches and tags. */
-type LastCommit = { id: string; message: string; author_name: string; author_email: string; at: number }
+type LastCommit = { id: string; message: string; author_name: string; author_email: string; at: number; revision?: number }
 
 const defaultBranch = 'master'
 

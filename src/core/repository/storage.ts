@@ -1,5 +1,7 @@
+import { everyStorage, storageOf } from './code.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Services } from '../operation/services.ts'
+import type { CodeStorage } from '../../ports/code-storage.ts'
 
 const batch = 200
 
@@ -8,10 +10,21 @@ const batch = 200
  * deleted repositories is set aside. With several servers over one storage give an age: another one may be in the middle of a creation.
  */
 async function sweepRepositories(services: Services, options: { olderThanMs?: number } = {}): Promise<{ removed: number; setAside: number }> {
-  const { git, store, log } = services
   const count = { removed: 0, setAside: 0 }
+  for (const storage of everyStorage(services)) await sweepStorage(services, storage, options, count)
+  if (count.removed + count.setAside > 0) services.log.info('repository.swept', count)
+  return count
+}
+
+async function sweepStorage(
+  services: Services,
+  storage: CodeStorage,
+  options: { olderThanMs?: number },
+  count: { removed: number; setAside: number },
+): Promise<void> {
+  const { store, log } = services
   const newest = services.clock.now() - (options.olderThanMs ?? 0)
-  const ids = await git.list()
+  const ids = await storage.list()
   for (let at = 0; at < ids.length; at += batch) {
     const some = ids.slice(at, at + batch)
     const rows = new Map((await store.reader.resources.byIds(some)).map((row) => [row.id, row]))
@@ -19,7 +32,7 @@ async function sweepRepositories(services: Services, options: { olderThanMs?: nu
       const row = rows.get(id)
       if (row?.deleted_at === null) continue
       if (row) {
-        await git.setAside(id)
+        await storage.setAside(id)
         count.setAside++
       } else if (madeAt(id) <= newest) {
         await discardStorage({ services, log }, id)
@@ -27,21 +40,19 @@ async function sweepRepositories(services: Services, options: { olderThanMs?: nu
       }
     }
   }
-  if (count.removed + count.setAside > 0) log.info('repository.swept', count)
-  return count
 }
 
 /** Erases for good what was deleted before a moment: the storage that was kept aside, and then the row. Gives how many; to be called now and then. */
 async function purgeKeptAside(services: Services, before: number): Promise<number> {
-  const { git, store } = services
+  const { store } = services
   let purged = 0
   for (;;) {
     const rows = await store.reader.resources.deletedBefore('repository', before, batch)
     let left = 0
     for (const row of rows) {
       try {
-        await git.setAside(row.id)
-        await git.purge(row.id)
+        await storageOf(services, row).setAside(row.id)
+        await storageOf(services, row).purge(row.id)
         await store.write((tables) => tables.resources.remove(row.id))
         purged++
       } catch (error) {
@@ -60,10 +71,11 @@ function madeAt(id: string): number {
 
 /** Removes storage that no row stands for. What cannot be removed now is found by the sweep of the next start. */
 async function discardStorage(ctx: Pick<Ctx, 'services' | 'log'>, id: string): Promise<void> {
-  const { git } = ctx.services
   try {
-    await git.setAside(id)
-    await git.purge(id)
+    for (const storage of everyStorage(ctx.services)) {
+      await storage.setAside(id)
+      await storage.purge(id)
+    }
   } catch (error) {
     ctx.log.warn('repository.storage_left', { repository: id, error })
   }

@@ -5,6 +5,7 @@ import { levels } from '../kernel/level.ts'
 import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { branchRef } from './branch-name.ts'
+import { storageOf } from './code.ts'
 import { displayOf } from './create.ts'
 import { keptRemote, mirrorStorageOf, namedRemote, transferMs, withRemote } from '../mirror/remote.ts'
 import { setPullSchedule } from '../mirror/schedule-row.ts'
@@ -110,10 +111,10 @@ async function destination(ctx: Ctx, row: ResourceRow, path: string): Promise<Re
 
 /** Points HEAD at a branch that is there (any, while there are none), and gives what puts it back. */
 async function pointHead(ctx: Ctx, row: ResourceRow, branch: string): Promise<() => Promise<void>> {
-  const { git } = ctx.services
+  const storage = storageOf(ctx.services, row)
   const ref = branchRef(branch)
   return onStorage(ctx, row, async () => {
-    const refs = await git.refs(row.id)
+    const refs = await storage.refs(row.id)
     const branches = [...refs.keys()].filter((name) => name.startsWith('refs/heads/'))
     if (branches.length > 0 && !branches.includes(ref)) {
       throw fault(
@@ -122,9 +123,9 @@ async function pointHead(ctx: Ctx, row: ResourceRow, branch: string): Promise<()
         { private: { absence: 'missing', kind: 'branch', reference: branch, member: 'default_branch' } },
       )
     }
-    const before = await git.head(row.id)
-    await git.setHead(row.id, ref)
-    return () => git.setHead(row.id, before).catch((error: unknown) => ctx.log.warn('repository.head_left', { repository: row.id, error }))
+    const before = await storage.head(row.id)
+    await storage.setHead(row.id, ref)
+    return () => storage.setHead(row.id, before).catch((error: unknown) => ctx.log.warn('repository.head_left', { repository: row.id, error }))
   })
 }
 

@@ -14,6 +14,7 @@ const CommitSummary = Closed({
   author_name: Type.String(),
   author_email: Type.String(),
   at: Time,
+  revision: Type.Optional(Type.Integer({ description: 'The number of it in a Mercurial repository.' })),
 })
 
 /** A repository as callers see it. */
