@@ -19,6 +19,7 @@ import { openPushes } from './pushes.ts'
 import { createReader } from './read.ts'
 import { serveHg } from './serve.ts'
 import {
+  beside,
   listRepositories,
   makeUnfinished,
   place,
@@ -61,8 +62,7 @@ async function createHg(options: HgOptions): Promise<Hg> {
   const program = findProgram(options.program ?? 'hg')
   const host: HgHost = {
     root: realpathSync(options.root),
-    // Not below the root: names of sockets must be short.
-    scratch: mkdtempSync(join(tmpdir(), 'capstan-hg-')),
+    scratch: makeScratch(realpathSync(options.root)),
     log: options.log,
     clock: options.clock,
     timeoutMs: options.timeoutMs ?? 15_000,
@@ -199,6 +199,11 @@ async function createHg(options: HgOptions): Promise<Hg> {
     },
   }
   return hg
+}
+
+// Beside the repositories, where the next start finds it after a kill, unless that makes the names of sockets too long.
+function makeScratch(root: string): string {
+  return mkdtempSync(root.length < 70 ? `${root}/${beside.running}` : join(tmpdir(), 'capstan-hg-'))
 }
 
 function updateOwn(refs: Map<string, string>, updates: readonly RefUpdate[]): 'done' | 'conflict' {

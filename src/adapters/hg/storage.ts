@@ -5,7 +5,7 @@ import { isRepositoryId } from './names.ts'
 import type { HgHost } from './environment.ts'
 
 /** Prefixes of what is beside the repositories. A repository's name begins with a letter or digit, so the two never meet. */
-const beside = { unfinished: '.new-hg-', aside: '.aside-' } as const
+const beside = { unfinished: '.new-hg-', aside: '.aside-', running: '.run-hg-' } as const
 
 type Place = Pick<HgHost, 'root'>
 

@@ -24,7 +24,8 @@ async function sweepHg({ root, log, clock, storage }: SweepOptions): Promise<voi
   if (storage === 'alone') await endOrphans({ root, log, clock })
   const olderThan = storage === 'alone' ? Number.POSITIVE_INFINITY : clock.now() - sharedAgeMs
   for (const name of await readdir(root).catch(() => [])) {
-    if (!name.startsWith(beside.unfinished)) continue
+    // The folder of a server that runs is as old as its start.
+    if (!name.startsWith(beside.unfinished) && !(storage === 'alone' && name.startsWith(beside.running))) continue
     const path = `${root}/${name}`
     try {
       if ((await stat(path)).mtimeMs >= olderThan) continue
