@@ -79,7 +79,7 @@ export async function startServer({ environment = {}, parent = tmpdir(), record,
     // 'exit', not 'close': work that outlives the server may hold its pipes.
     ended = new Promise((resolve) => child.once('exit', resolve))
     await until('the server is ready', async () => {
-      if (child.exitCode !== null) throw new Error(`The server ended: ${said.out}${said.log}`)
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The server ended: ${said.out}${said.log}`)
       return fetch(`${url}/readyz`).then(
         (response) => response.ok,
         () => false,
