@@ -88,21 +88,19 @@ type Page = { readonly items: readonly unknown[]; readonly next: string | null }
 async function sendList(reply: FastifyReply, host: ApiHost, call: Call, lists: readonly Listing[], values: Values): Promise<FastifyReply> {
   const page = ({ operation, input }: Listing, cursor?: string) =>
     host.invoke<Page>(call, operation, { ...input(values), limit: largestPage, ...(cursor !== undefined && { cursor }) })
-  const encoded = ({ encode }: Listing, { items }: Page) => items.map((item) => encode(item as never))
   // All first pages before the first byte: what can be refused is refused by then.
   const firsts: [Listing, Page][] = []
   for (const list of lists) firsts.push([list, await page(list)])
   if (firsts.every(([, first]) => first.next === null)) {
-    return sendJson(reply, Object.fromEntries(firsts.map(([list, first]) => [list.member, encoded(list, first)])))
+    return sendJson(reply, Object.fromEntries(firsts.map(([list, { items }]) => [list.member, items.map((item) => list.encode(item as never))])))
   }
   async function* pieces(): AsyncGenerator<string> {
     for (const [at, [list, first]] of firsts.entries()) {
       yield `${at === 0 ? '{' : ','}${JSON.stringify(list.member)}:[`
       let separator = ''
       for (let next: Page | null = first; next !== null; next = next.next === null ? null : await page(list, next.next)) {
-        const text = encoded(list, next).map((item) => JSON.stringify(item))
-        if (text.length > 0) yield separator + text.join(',')
-        if (text.length > 0) separator = ','
+        if (next.items.length > 0) yield separator + next.items.map((item) => textOf(list, item)).join(',')
+        if (next.items.length > 0) separator = ','
         // A long list must not keep everybody else waiting until its end.
         await turn()
       }
@@ -111,6 +109,17 @@ async function sendList(reply: FastifyReply, host: ApiHost, call: Call, lists: r
     yield '}'
   }
   return sendPieces(reply, pieces())
+}
+
+const texts = new WeakMap<object, { readonly encode: Listing['encode']; readonly text: string }>()
+
+/** An item as the answer says it. What is frozen will be asked for again, and says the same. */
+function textOf({ encode }: Listing, item: unknown): string {
+  const known = Object.isFrozen(item) ? texts.get(item as object) : undefined // what has a text is an object
+  if (known?.encode === encode) return known.text
+  const text = JSON.stringify(encode(item as never))
+  if (typeof item === 'object' && item !== null && Object.isFrozen(item)) texts.set(item, { encode, text })
+  return text
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

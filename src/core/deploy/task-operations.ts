@@ -6,6 +6,7 @@ import { Closed, OneOf, PageOf, Type, listMembers } from '../kernel/schema.ts'
 import { defineOperation } from '../operation/operation.ts'
 import { deleteCronJob, listCronJobs, openCronJob } from './cron-job.ts'
 import { deployTask } from './deploy-task.ts'
+import { EndedTasks } from './ended-tasks.ts'
 import { checkedName, givenName } from './names.ts'
 import { openViewer, readableNamespace, usedNamespace } from './namespace.ts'
 import { pagePods } from './pods.ts'
@@ -14,7 +15,8 @@ import { DeployedTask, Pod, Task, taskView, workloadTypes } from './task-view.ts
 import { deleteWorkload, listWorkloads, openWorkload } from './workload-rows.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
-import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+import type { RunRow } from '../../ports/store/rows.ts'
+import type { Store } from '../../ports/store/store.ts'
 import type { Viewer } from '../../ports/store/tables.ts'
 
 const NamespaceMember = Type.String({ minLength: 1, maxLength: 300, description: 'Its namespace; `_`, `.` and space count as `-`.' })
@@ -91,8 +93,7 @@ const list = defineOperation({
     const { type, ...rest } = input
     if (type === 'cronjob') return listCronJobs(ctx, await listScope(ctx, input), input)
     if (type === 'deployment' || type === 'service') return listWorkloads(ctx, await listScope(ctx, input), { ...rest, type })
-    const { rows, next } = await pageOfTasks(ctx, input)
-    return { items: rows.map(({ run, step }) => taskView(run, step)), next }
+    return pageOfTasks(ctx, input)
   },
 })
 
@@ -176,10 +177,17 @@ async function pageOfTasks(ctx: Ctx, input: { namespace?: string; limit?: number
   const { viewer, namespace } = await listScope(ctx, input)
   const filter = { kinds: ['task'], listed: true, ...(namespace !== null && { namespace }) }
   return ctx.services.store.read(async (tables) => {
-    const page = await tables.runs.page(filter, viewer, 'name', pageRequest(input))
-    const steps = new Map<string, StepRow>((await tables.steps.ofRuns(page.items.map((run) => run.id))).map((step) => [step.run_id, step]))
-    return { rows: page.items.map((run) => ({ run, step: steps.get(run.id) ?? null })), next: page.next }
+    const { items, next } = await tables.runs.keys(filter, viewer, pageRequest(input))
+    return { items: await endedTasksOf(ctx).views(tables, items), next }
   })
+}
+
+const endedTasks = new WeakMap<Store, EndedTasks>()
+
+function endedTasksOf({ services: { store } }: Ctx): EndedTasks {
+  const known = endedTasks.get(store) ?? new EndedTasks({ largest: 24 * 1024 * 1024 })
+  endedTasks.set(store, known)
+  return known
 }
 
 function missing(kind: string, reference: string, member: string, cause?: unknown) {

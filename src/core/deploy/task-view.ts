@@ -4,6 +4,7 @@ import { isEnd, runStates } from '../kernel/run-state.ts'
 import type { Static } from '../kernel/schema.ts'
 import type { RunState } from '../kernel/run-state.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+import type { RunSummary, StepSummary } from '../../ports/store/runs.ts'
 import type { TaskSpec } from './task.ts'
 
 /** What a deployed task became. */
@@ -94,7 +95,7 @@ const Pod = Closed({
 type PodView = Static<typeof Pod>
 
 /** A task as callers see it, from its run and the run's one step (none while nothing was made of it yet). */
-function taskView(run: RunRow, step: StepRow | null): TaskView {
+function taskView(run: RunSummary, step: StepSummary | null): TaskView {
   const { state, reason, message } = currentState(run, step)
   return {
     ...aboutTask(run),
@@ -113,7 +114,7 @@ function acceptedTask(run: RunRow): TaskView {
   return { ...aboutTask(run), ...fresh, deleted: false, started_at: null, finished_at: null }
 }
 
-function aboutTask(run: RunRow) {
+function aboutTask(run: RunSummary) {
   const spec = run.spec as unknown as TaskSpec // written by `taskDraft` only
   return {
     id: run.id,
@@ -147,7 +148,7 @@ const unreplicated = { replicas: null, ready_replicas: null, address: null }
 const unscheduled = { suspended: null, active_jobs: null, next_schedule_time: null, last_schedule_time: null }
 
 /** Where a task stands: while its run goes on the step knows better (which attempt, what it waits for); once it has ended the run does. */
-function currentState(run: RunRow, step: StepRow | null): { state: RunState; reason: string | null; message: string | null } {
+function currentState(run: RunSummary, step: StepSummary | null): { state: RunState; reason: string | null; message: string | null } {
   if (!step || isEnd(run.state)) return { state: run.state, reason: run.reason, message: run.message }
   if (isEnd(step.state)) return { state: 'running', reason: null, message: run.message }
   // Queued without a word: others of its namespace were there first.
@@ -155,7 +156,7 @@ function currentState(run: RunRow, step: StepRow | null): { state: RunState; rea
   return { state: step.state, reason, message: step.message ?? run.message }
 }
 
-function attemptOf(step: StepRow | null): number {
+function attemptOf(step: StepSummary | null): number {
   if (!step) return 0
   return step.state === 'queued' && step.attempt === 1 ? 0 : step.attempt
 }

@@ -118,6 +118,25 @@ function projector(schema: object): Project {
   return project
 }
 
+// What was copied by a schema for good, with that schema.
+const sealed = new WeakMap<object, object>()
+
+/**
+ * The copy of a value by a schema's allow-list, frozen: further projections by the same schema give it as it is. For what is kept and given often. All
+ * inside of it is frozen as well.
+ */
+function seal<T extends object>(schema: object, value: T): T {
+  const copy = freeze(projector(schema)(value)) as T // the allow-list is that of the value's type
+  sealed.set(copy, schema)
+  return copy
+}
+
+function freeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const inside of Object.values(value)) freeze(inside)
+  return Object.freeze(value)
+}
+
 type SchemaNode = {
   type?: string
   properties?: Record<string, SchemaNode>
@@ -142,6 +161,7 @@ function makeProjector(schema: SchemaNode): Project {
   const members = Object.entries(schema.properties).map(([name, member]) => [name, makeProjector(member)] as const)
   return (value) => {
     const source = value as Record<string, unknown>
+    if (sealed.get(source) === schema) return source
     const copy: Record<string, unknown> = {}
     for (const [name, project] of members) if (source[name] !== undefined) copy[name] = project(source[name])
     return copy
@@ -149,4 +169,4 @@ function makeProjector(schema: SchemaNode): Project {
 }
 
 export type { Validate, Project }
-export { Nullable, OneOf, Closed, Time, listMembers, PageOf, validator, projector }
+export { Nullable, OneOf, Closed, Time, listMembers, PageOf, validator, projector, seal }

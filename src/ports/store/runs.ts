@@ -110,6 +110,13 @@ type RunFilter = {
   readonly active?: boolean
 }
 
+/** What is needed to know whether a run is as it was when it was seen before. */
+type RunKey = Pick<RunRow, 'id' | 'namespace' | 'name' | 'active' | 'version'>
+
+/** What lists show of a run and of a step: without their documents, which may be large. */
+type RunSummary = Omit<RunRow, 'graph' | 'input' | 'output' | 'cancel'>
+type StepSummary = Pick<StepRow, 'run_id' | 'key' | 'position' | 'state' | 'reason' | 'message' | 'attempt' | 'max_attempts' | 'exit_code'>
+
 type RunTable = {
   byId(id: string): Promise<RunRow | null>
   byIds(ids: readonly string[]): Promise<RunRow[]>
@@ -119,6 +126,10 @@ type RunTable = {
   childrenOf(id: string): Promise<RunRow[]>
   /** Without the viewer nothing is left out. `newest`: by creation, latest first; `name`: by namespace, then name. */
   page(filter: RunFilter, viewer: Viewer | null, order: 'newest' | 'name', page: PageRequest): Promise<Page<RunRow>>
+  /** As `page` by name, but only which runs they are. */
+  keys(filter: RunFilter, viewer: Viewer | null, page: PageRequest): Promise<Page<RunKey>>
+  /** In no order. */
+  summaries(ids: readonly string[]): Promise<RunSummary[]>
   /** All active runs of a server, for recovery. */
   activeOf(owner: string): Promise<RunRow[]>
   counts(): Promise<{ kind: string; state: RunState; count: number }[]>
@@ -132,6 +143,8 @@ type StepTable = {
   /** In order of position. */
   ofRun(runId: string): Promise<StepRow[]>
   ofRuns(runIds: readonly string[]): Promise<StepRow[]>
+  /** As `ofRuns`, of each what lists show. */
+  summaries(runIds: readonly string[]): Promise<StepSummary[]>
   countActive(states: readonly StepState[]): Promise<number>
 }
 
@@ -196,6 +209,9 @@ export type {
   AdvanceResult,
   RunTables,
   RunFilter,
+  RunKey,
+  RunSummary,
+  StepSummary,
   RunTable,
   StepTable,
   ScheduleTable,

@@ -1,6 +1,6 @@
 import type { RunState } from '../../../core/kernel/run-state.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
-import type { RunFilter, RunTable } from '../../../ports/store/runs.ts'
+import type { RunFilter, RunKey, RunSummary, RunTable } from '../../../ports/store/runs.ts'
 import { codec } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
@@ -37,6 +37,11 @@ export const runs = codec<RunRow>('run', {
   finished_at: 'time',
   deleted_at: 'time',
 })
+
+const keys = codec<RunKey>('run', { id: 'text', namespace: 'text', name: 'text', active: 'bool', version: 'int' })
+
+const { graph: _graph, input: _input, output: _output, cancel: _cancel, ...summarised } = runs.kinds
+const summaries = codec<RunSummary>('run', summarised)
 
 const orders: Record<'newest' | 'name', { order: Order; position: (row: RunRow) => (string | number)[] }> = {
   newest: {
@@ -89,6 +94,18 @@ export function runTable(sql: Sql): RunTable {
         page,
         position: orders[order].position,
       }),
+    keys: (filter, viewer, page) =>
+      readPage(sql, {
+        codec: keys,
+        alias: 'n',
+        conditions: [...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by')],
+        order: orders.name.order,
+        page,
+        position: (row) => [row.namespace, row.name, row.id],
+      }),
+    async summaries(ids) {
+      return (await sql.all(`select ${summaries.list} from run where id in (${sql.dialect.texts})`, [textList(ids)])).map(summaries.decode)
+    },
     async activeOf(owner) {
       return (await sql.all(`select ${runs.list} from run where owner = ? and active = 1 order by created_at, id`, [owner])).map(runs.decode)
     },

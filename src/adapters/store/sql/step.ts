@@ -1,5 +1,5 @@
 import type { StepRow } from '../../../ports/store/rows.ts'
-import type { StepTable } from '../../../ports/store/runs.ts'
+import type { StepSummary, StepTable } from '../../../ports/store/runs.ts'
 import { codec } from './codec.ts'
 import { textList } from './sql.ts'
 import type { Sql } from './sql.ts'
@@ -29,6 +29,18 @@ export const steps = codec<StepRow>('step', {
   finished_at: 'time',
 })
 
+const summaries = codec<StepSummary>('step', {
+  run_id: 'text',
+  key: 'text',
+  position: 'int',
+  state: 'text',
+  reason: 'text',
+  message: 'text',
+  attempt: 'int',
+  max_attempts: 'int',
+  exit_code: 'int',
+})
+
 /** The condition of the partial index on steps that have not ended: a statement must repeat it for SQLite to use the index. */
 export const live = `state in ('queued', 'starting', 'running', 'waiting')`
 
@@ -44,6 +56,10 @@ export function stepTable(sql: Sql): StepTable {
     async ofRuns(runIds) {
       const text = `select ${steps.list} from step where run_id in (${sql.dialect.texts}) order by run_id, position, key`
       return (await sql.all(text, [textList(runIds)])).map(steps.decode)
+    },
+    async summaries(runIds) {
+      const text = `select ${summaries.list} from step where run_id in (${sql.dialect.texts}) order by run_id, position, key`
+      return (await sql.all(text, [textList(runIds)])).map(summaries.decode)
     },
     async countActive(states) {
       const text = `select count(*) as count from step where ${live} and state in (${sql.dialect.texts})`

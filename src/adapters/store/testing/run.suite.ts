@@ -34,6 +34,11 @@ export function runSuite(use: UseStore): void {
     const byName = [...made].sort((a, b) => compare([a.namespace, a.name, a.id], [b.namespace, b.name, b.id]))
     expect(await allPages(5, (page) => store.reader.runs.page({}, null, 'newest', page))).toStrictEqual(newest)
     expect(await allPages(5, (page) => store.reader.runs.page({}, null, 'name', page))).toStrictEqual(byName)
+    const key = ({ id, namespace, name, active, version }: RunRow) => ({ id, namespace, name, active, version })
+    expect(await allPages(5, (page) => store.reader.runs.keys({}, null, page))).toStrictEqual(byName.map(key))
+    expect(await allPages(5, (page) => store.reader.runs.keys({ kinds: ['k0'], listed: true }, null, page))).toStrictEqual(
+      byName.filter((run) => run.kind === 'k0' && run.listed).map(key),
+    )
     const checks: [Parameters<typeof store.reader.runs.page>[0], (run: RunRow) => boolean][] = [
       [{ kinds: ['k0', 'k2'] }, (run) => run.kind !== 'k1'],
       [{ namespace: 's1', name: 'n3' }, (run) => run.namespace === 's1' && run.name === 'n3'],
@@ -65,6 +70,13 @@ export function runSuite(use: UseStore): void {
       await store.engine.accept(acceptAct({ run, steps: [2, 0, 1].map((position) => stepRow(run.id, `s${position}`, { position })), starts: [] }))
     expect((await store.reader.steps.ofRun('a')).map(({ key }) => key)).toEqual(['s0', 's1', 's2'])
     expect((await store.reader.steps.ofRuns(['b', 'a'])).map(({ run_id, key }) => run_id + key)).toEqual(['as0', 'as1', 'as2', 'bs0', 'bs1', 'bs2'])
+    const [run] = await store.reader.runs.byIds(['a'])
+    const { graph: _, input: __, output: ___, cancel: ____, ...shown } = run ?? runRow()
+    expect(await store.reader.runs.summaries(['a'])).toStrictEqual([shown])
+    const summaries = await store.reader.steps.summaries(['b', 'a'])
+    expect(summaries.map(({ run_id, key }) => run_id + key)).toEqual(['as0', 'as1', 'as2', 'bs0', 'bs1', 'bs2'])
+    const [step] = await store.reader.steps.ofRun('a')
+    for (const [member, value] of Object.entries(summaries[0] ?? {})) expect(value, member).toEqual(step?.[member as keyof typeof step])
     expect(await store.reader.steps.countActive(['queued'])).toBe(6)
     expect(await store.reader.steps.countActive(['running'])).toBe(0)
   })
