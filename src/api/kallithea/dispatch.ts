@@ -48,7 +48,7 @@ function textOf(host: ApiHost, call: MethodCall, method: AnyMethod, error: unkno
     return failed
   }
   const rule = method.errors.find(({ fits }) => fits(error))
-  if (rule) return call.say(rule.text)
+  if (rule) return typeof rule.text === 'string' ? call.say(rule.text) : rule.text(error)
   return codes[error.code] === 'failed' ? failed : internalError
 }
 

@@ -8,8 +8,8 @@ class Refused extends Error {
   override readonly name = 'Refused'
 }
 
-/** One of a method's errors: for which faults it stands, and its text. */
-type ErrorRule = { readonly fits: (fault: Fault) => boolean; readonly text: string }
+/** One of a method's errors: for which faults it stands, and its text, or what makes it of the fault's details. */
+type ErrorRule = { readonly fits: (fault: Fault) => boolean; readonly text: string | ((fault: Fault) => string) }
 
 type About = { readonly kind: string; readonly member?: string }
 

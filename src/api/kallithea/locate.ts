@@ -1,4 +1,4 @@
-import { fault } from '../../core/kernel/fault.ts'
+import { fault, isFault } from '../../core/kernel/fault.ts'
 import type { Json } from '../../core/kernel/json.ts'
 import type { MethodCall } from './method.ts'
 
@@ -20,6 +20,16 @@ function referenceOf(kind: Kind, given: Json): string {
   return `${kind}:${kind === 'repository-group' ? identifier.replace(/(?<=[^/])\/$/, '') : identifier}`
 }
 
+/** What a read operation gives; where the thing is missing, hidden or out of reach, the call ends with this text. */
+async function found<Output>(call: MethodCall, text: string, read: () => Promise<Output>): Promise<Output> {
+  try {
+    return await read()
+  } catch (error) {
+    if (isFault(error) && ['not_found', 'forbidden', 'unauthenticated'].includes(error.code)) call.refuse(text)
+    throw error
+  }
+}
+
 /** A user by identifier, whoever asks. E-mail addresses name nobody here. */
 async function locateUser(call: MethodCall, given: Json): Promise<LocatedUser> {
   const identifier = identifierOf(given)
@@ -34,4 +44,4 @@ function absent(kind: string): Error {
 }
 
 export type { LocatedUser }
-export { identifierOf, referenceOf, locateUser }
+export { identifierOf, referenceOf, found, locateUser }

@@ -1,0 +1,134 @@
+import { isFault } from '../../../core/kernel/fault.ts'
+import { asIs, flag, optional, required, text } from '../argument.ts'
+import { internalError, absent, denied, missing, taken } from '../errors.ts'
+import { found, locateUser, referenceOf } from '../locate.ts'
+import { defineMethod } from '../method.ts'
+import { lastSegment, parentOf } from '../repository-view.ts'
+import type { Json } from '../../../core/kernel/json.ts'
+import type { RepositoryView } from '../../../core/repository/view.ts'
+import type { ErrorRule } from '../errors.ts'
+import type { MethodCall } from '../method.ts'
+
+// Where the new repository goes, and whose it shall be: the same for both ways of making one. The order is that of core's checks.
+const placeErrors: readonly ErrorRule[] = [
+  missing('repository-group', 'repo group `{parent}` not found', 'path'),
+  denied('repository-group', 'no permission to create repo in {parent}', 'path'),
+  denied('system', 'no permission to create top level repo', 'path'),
+  denied('user', 'Only Kallithea admin can specify `owner` param', 'owner'),
+  missing('user', 'user `{owner}` does not exist', 'owner'),
+]
+
+const createRepo = defineMethod({
+  name: 'create_repo',
+  args: {
+    repo_name: required(text),
+    owner: optional(asIs, null),
+    repo_type: optional(text, null),
+    description: optional(text, ''),
+    private: optional(flag, false),
+    clone_uri: optional(text, ''),
+    landing_rev: optional(text, 'rev:tip'),
+    enable_statistics: optional(flag, false),
+    enable_downloads: optional(flag, false),
+    copy_permissions: optional(flag, false),
+  },
+  caller: 'anybody',
+  operations: ['user.locate', 'repository.create'],
+  errors: [...placeErrors, taken('repository', 'repo `{repo_name}` already exist')],
+  failed: 'failed to create repository `{repo_name}`',
+  async run(call, args) {
+    const { repo_name: path, clone_uri, repo_type } = args
+    call.know({ parent: parentOf(path) })
+    await call.invoke('repository.create', {
+      path,
+      kind: repo_type ?? defaultKind,
+      ...(clone_uri === '' ? {} : { clone_uri }),
+      statistics: args.enable_statistics,
+      downloads: args.enable_downloads,
+      ...(await placeOf(call, path, args)),
+    })
+    return { msg: call.say('Created new repository `{repo_name}`'), success: true }
+  },
+})
+
+const forkRepo = defineMethod({
+  name: 'fork_repo',
+  args: {
+    repoid: required(asIs),
+    fork_name: required(text),
+    owner: optional(asIs, null),
+    description: optional(text, ''),
+    copy_permissions: optional(flag, false),
+    private: optional(flag, false),
+    landing_rev: optional(text, 'rev:tip'),
+  },
+  caller: 'anybody',
+  operations: ['session.get', 'repository.get', 'user.locate', 'repository.fork'],
+  errors: [
+    {
+      fits: ({ code, context }) => code === 'name_taken' && context.note === 'fork',
+      text: 'fork `{fork_name}` already exist',
+    },
+    taken('repository', 'repo `{fork_name}` already exist'),
+    ...placeErrors,
+    absent('repository', 'repository `{repoid}` does not exist'),
+  ],
+  failed: 'failed to fork repository `{repo_name}` as `{fork_name}`',
+  async run(call, args) {
+    const { system_permissions } = await call.invoke<{ system_permissions: string[] }>('session.get', {})
+    if (!system_permissions.includes('repository.fork')) call.refuse(internalError)
+    const read = () => call.invoke<RepositoryView>('repository.get', { repository: referenceOf('repository', args.repoid) })
+    const source = await found(call, 'repository `{repoid}` does not exist', read)
+    const { fork_name: path } = args
+    call.know({ repo_name: source.path, parent: parentOf(path) })
+    await refuseTaken(call, path)
+    await call.invoke('repository.fork', { repository: source.id, path, ...(await placeOf(call, path, args)) })
+    return { msg: call.say('Created fork of `{repo_name}` as `{fork_name}`'), success: true }
+  },
+})
+
+// A name that is taken comes before every question of place here. One that is hidden from the caller core finds later.
+async function refuseTaken(call: MethodCall, path: string): Promise<void> {
+  try {
+    const other = await call.invoke<RepositoryView>('repository.get', { repository: `repository:${path}` })
+    call.refuse(other.fork_of === null ? 'repo `{fork_name}` already exist' : 'fork `{fork_name}` already exist')
+  } catch (error) {
+    if (!isFault(error)) throw error
+  }
+}
+
+// Where nothing else is said.
+const defaultKind = 'git'
+
+type PlaceArguments = {
+  readonly owner: Json
+  readonly description: string
+  readonly private: boolean
+  readonly landing_rev: string
+  readonly copy_permissions: boolean
+}
+
+async function placeOf(call: MethodCall, path: string, args: PlaceArguments) {
+  return {
+    description: args.description === '' ? lastSegment(path) : args.description,
+    private: args.private,
+    // A private one begins without a grant for everyone (contract §7).
+    ...(args.private ? { everyone: 'none' } : {}),
+    landing_revision: args.landing_rev,
+    copy_permissions: args.copy_permissions,
+    ...(args.owner === null ? {} : { owner: await ownerReference(call, args.owner) }),
+  }
+}
+
+// Whether the caller may name an owner, and that there is such a user, is for core to say in its turn: what names nobody must get there.
+async function ownerReference(call: MethodCall, given: Json): Promise<string> {
+  if (!call.administrator) return 'user:_'
+  try {
+    return `user:${(await locateUser(call, given)).id}`
+  } catch (error) {
+    if (isFault(error, 'not_found')) return 'user:_'
+    throw error
+  }
+}
+
+export { createRepo, forkRepo }
