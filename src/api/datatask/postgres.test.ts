@@ -5,6 +5,7 @@ import { cronSuite } from './cron.suite.ts'
 import { contractSuite } from './contract.suite.ts'
 import { errorSuite } from './contract-errors.suite.ts'
 import { onPostgres } from './deploy-lab.suite.ts'
+import { fairSuite } from './fair.suite.ts'
 import { grantedSuite } from './granted.suite.ts'
 import { hostileSuite } from './hostile.suite.ts'
 import { loadingSuite } from './loading.suite.ts'
@@ -29,6 +30,7 @@ else {
     loadingSuite,
     cronSuite,
     grantedSuite,
+    fairSuite,
     capacitySuite,
     workloadSuite,
   ])
