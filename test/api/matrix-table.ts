@@ -80,6 +80,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'repository.delete': repository,
   'repository.fork': { input: async (make) => ({ repository: await make.repository(), path: `${await make.repositoryGroup()}/fork` }) },
   'repository.refresh': repository,
+  'repository.list-kinds': nothing,
   'repository.list-members': repository,
   'repository.follow': repository,
   'repository.unfollow': repository,

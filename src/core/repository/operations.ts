@@ -6,6 +6,7 @@ import { deleteRepository } from './delete.ts'
 import { followOperations } from './follow.ts'
 import { getFile, listFiles } from './files.ts'
 import { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './group.ts'
+import { listKinds } from './kinds.ts'
 import { locateGroup, locateRepository } from './locate.ts'
 import { listMembersOfRepository } from './members.ts'
 import { listPushes, pushRepository } from './push.ts'
@@ -27,6 +28,7 @@ const repositoryOperations: readonly AnyOperation[] = [
   forkRepository,
   locateRepository,
   refreshRepository,
+  listKinds,
   listMembersOfRepository,
   ...followOperations,
   listBranches,
