@@ -53,6 +53,7 @@ import { RunEngine } from './core/run/engine.ts'
 import { Scheduler, pruneSchedules } from './core/run/schedule.ts'
 import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
+import { pruneDeliveries, WebhookDispatch } from './core/webhook/dispatch.ts'
 import type { Config } from './config/load.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import type { Clock } from './core/kernel/clock.ts'
@@ -160,6 +161,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
 
     const loadings: Loadings = own(new Loadings({ services: () => services, shared }), (it) => it.close())
     own(watchHistory(services), (it) => it.close())
+    const webhooks = own(new WebhookDispatch({ services: () => services, server }), (it) => it.close())
     const scheduler = own(new Scheduler({ store, clock, log, sources: [cronSource(services), mirrorSource(services)] }), (it) => it.close())
 
     const traffic = new Traffic({ clock })
@@ -195,7 +197,8 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         if (gateway) own(gateway, (it) => it.close())
         await scheduler.start()
         await loadings.start()
-        own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules]), (it) => it.close())
+        await webhooks.start()
+        own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules, pruneDeliveries]), (it) => it.close())
         const address = config.port === 0 ? config.publicUrl.replace(/:0$/, `:${port}`) : config.publicUrl
         const sample = config.sample ? await makeSample(services, { files: () => readFolder(sampleFolder), address }) : null
         started = true

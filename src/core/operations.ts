@@ -21,6 +21,7 @@ import { runOperations } from './run/operations.ts'
 import { scheduleOperations } from './run/schedule-operations.ts'
 import { runLogStream } from './run/streams.ts'
 import { secretOperations } from './secret/operations.ts'
+import { webhookOperations } from './webhook/operations.ts'
 import type { AnyOperation } from './operation/operation.ts'
 import type { AnyStream } from './operation/stream.ts'
 
@@ -45,6 +46,7 @@ export const operations: readonly AnyOperation[] = [
   ...deployOperations,
   ...runOperations,
   ...scheduleOperations,
+  ...webhookOperations,
   ...auditOperations,
   ...batchOperations,
   ...serverOperations,

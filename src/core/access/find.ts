@@ -8,6 +8,7 @@ import { resourceAt } from './row.ts'
 import { holdsSystem } from './system.ts'
 import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'
 import type { PullRequestRow } from '../../ports/store/reviews.ts'
+import type { WebhookRow } from '../../ports/store/webhooks.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Found, RowOf } from '../operation/operation.ts'
 import type { Level } from '../kernel/level.ts'
@@ -16,7 +17,7 @@ import type { Reference } from './reference.ts'
 type Need = { readonly kind: string; readonly need: Level; readonly extra?: string; readonly member?: string }
 
 type Holding = {
-  readonly row: UserRow | RunRow | ScheduleRow | PullRequestRow | ResourceRow
+  readonly row: UserRow | RunRow | ScheduleRow | PullRequestRow | WebhookRow | ResourceRow
   readonly level: Level
   readonly extras: readonly string[]
   readonly name: string
@@ -87,6 +88,7 @@ async function hold(ctx: Ctx, reference: Reference): Promise<Holding | null> {
   if (reference.kind === 'run') return holdRun(ctx, reference)
   if (reference.kind === 'schedule') return holdSchedule(ctx, reference)
   if (reference.kind === 'pull-request') return holdPullRequest(ctx, reference)
+  if (reference.kind === 'webhook') return holdWebhook(ctx, reference)
   return holdResource(ctx, reference)
 }
 
@@ -124,6 +126,13 @@ async function holdPullRequest(ctx: Ctx, reference: Reference): Promise<Holding 
   const row = await pullRequestAt(ctx, reference)
   if (!row) return null
   return { row, level: await pullRequestLevel(ctx, row), extras: [], name: String(row.serial) }
+}
+
+// Who administers a repository administers its webhooks; those of everything are for administrators.
+async function holdWebhook(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  const row = reference.id ? await ctx.db.webhooks.byId(reference.id) : null
+  if (!row) return null
+  return { row, ...(await holdThrough(ctx, row.resource_id, 'none')), name: row.id }
 }
 
 async function holdThrough(ctx: Ctx, resourceId: string | null, own: Level): Promise<{ level: Level; extras: readonly string[] }> {

@@ -1,5 +1,6 @@
 import { find, missingKind } from '../access/find.ts'
 import { auditRow } from '../audit/audit.ts'
+import { queueOperation } from '../webhook/from-operation.ts'
 import { deeperThan } from '../kernel/json.ts'
 import { fault, isFault, problemsFault } from '../kernel/fault.ts'
 import { projector, validator } from '../kernel/schema.ts'
@@ -59,13 +60,13 @@ async function perform(ctx: Ctx, state: Invocation): Promise<unknown> {
     return services.store.write(async (tables) => {
       const inside = insideOf(ctx, tables)
       const output = await operation.run(inside, input, await findAll(inside, operation, input))
-      await inside.db.audit.append([lineOf(ctx, state, output)])
+      await record(inside.db, lineOf(ctx, state, output), output)
       return output
     })
   }
   const output = await operation.run(ctx, input, await findAll(ctx, operation, input))
   // A read that reveals something, or an act that found nothing to commit, still leaves its line.
-  if (operation.audit !== 'none' && !state.audited) await services.store.write((tables) => tables.audit.append([lineOf(ctx, state, output)]))
+  if (operation.audit !== 'none' && !state.audited) await services.store.write((tables) => record(tables, lineOf(ctx, state, output), output))
   return output
 }
 
@@ -91,7 +92,7 @@ function contextOf(state: Invocation, db: Tables): Ctx {
       services.store.write(async (tables) => {
         const result = await work(insideOf(ctx, tables))
         if (state.operation.audit !== 'none' && !state.audited) {
-          await tables.audit.append([lineOf(ctx, state, result)])
+          await record(tables, lineOf(ctx, state, result), result)
           state.audited = true
         }
         return result
@@ -179,6 +180,12 @@ function signalOf(state: Invocation, startedAt: number): AbortSignal {
   const deadlineMs = call.deadlineMs ?? operation.deadlineMs ?? (operation.effect === 'act' ? defaultDeadlineMs : null)
   if (deadlineMs !== null) signals.push(AbortSignal.timeout(Math.max(0, startedAt + deadlineMs - services.clock.now())))
   return signals.length === 1 ? services.stopping : AbortSignal.any(signals)
+}
+
+// What was done, and that it is to be told, in the commit of doing it.
+async function record(tables: Tables, line: AuditRow, output: unknown): Promise<void> {
+  await tables.audit.append([line])
+  await queueOperation(tables, line, output)
 }
 
 // What leaves here is a fault of the table, whatever was thrown; refusals are noted for the audit trail, never waited for.

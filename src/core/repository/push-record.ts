@@ -1,5 +1,6 @@
 import { branchName } from './branch-name.ts'
 import { storageOf } from './code.ts'
+import { pushFact, queueFact } from '../webhook/fact.ts'
 import { specAfter } from './after-push.ts'
 import { patchedSpec, specOf } from './spec.ts'
 import type { JsonObject } from '../kernel/json.ts'
@@ -36,6 +37,7 @@ async function recordPush(
   const row = await db.resources.byId(push.repository_id)
   if (!row || row.deleted_at !== null) return row
   await db.resources.update(row.id, { spec: patchedSpec(row, { ...fresh, pushed_at: at }), updated_at: at })
+  await queueFact(db, pushFact(row, push, changes, at))
   return row
 }
 
