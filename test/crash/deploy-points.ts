@@ -70,6 +70,26 @@ export const deployPoints: readonly CrashPoint[] = [
     },
   },
   {
+    name: 'a deployment was made smaller and its surplus has not ended',
+    async to(lab) {
+      const script = `trap '' TERM\n${lab.counter.hit('smaller')}\nwhile :; do sleep 1; done`
+      const manifest = { type: 'deployment', name: 'smaller', cmd: ['/bin/sh', '-c', script], 'termination-grace-seconds': 1 }
+      const { id } = await lab.deploy({ ...manifest, replicas: 3 })
+      await runs(lab, id, 1)
+      return {
+        last: () => lab.deploy({ ...manifest, replicas: 1 }),
+        async after() {
+          await until('one of the new generation is left', async () => {
+            const { replicas, ready_replicas: ready, generation, state } = await lab.get(`/v1/task/state/${id}`)
+            const active = await lab.instances(id)
+            return generation === 2 && state === 'running' && replicas === 1 && ready === 1 && active.length === 1
+          })
+          expect(lab.counter.visits('smaller')).toBe(4)
+        },
+      }
+    },
+  },
+  {
     name: 'a service was deleted and its instances have not ended',
     async to(lab) {
       const { id } = await lab.deploy(speaker('deleted', 'one', { deaf: true }))
@@ -187,8 +207,8 @@ const runs = (lab: DeployCrashLab, id: string, generation: number) =>
 const addressOf = async (lab: DeployCrashLab, name: string): Promise<string> =>
   (await lab.get('/v1/list/tasks/crash')).services.find((item: { name: string }) => item.name === name).internal_url
 
-// Just as many processes as were asked for, each with its own record, and nobody else answers.
-async function isOnly(lab: DeployCrashLab, id: string, prefix: string, generation: string, replicas = 2): Promise<void> {
+/** Just as many processes as were asked for, each with its own record, and nobody else answers. */
+export async function isOnly(lab: DeployCrashLab, id: string, prefix: string, generation: string, replicas = 2): Promise<void> {
   await until('nothing else is left', async () => lab.processes(id).length === replicas && (await lab.instances(id)).length === replicas, 30_000)
   expect(new Set((await lab.instances(id)).map(({ name }) => name)).size).toBe(replicas)
   expect(await lab.says(prefix)).toEqual([generation])
