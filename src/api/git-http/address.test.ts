@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseAddress, serviceOf } from './address.ts'
-import { credentialOf } from './authenticate.ts'
+import { credentialOf } from '../hosting/credential.ts'
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
 

@@ -1,3 +1,5 @@
+import { repositoryPath } from '../hosting/path.ts'
+
 /** The three addresses of git's smart protocol below a repository. */
 const suffixes = ['info/refs', 'git-upload-pack', 'git-receive-pack'] as const
 type Suffix = (typeof suffixes)[number]
@@ -5,8 +7,6 @@ type Service = 'upload-pack' | 'receive-pack'
 
 /** An address of git: which of the three, and the repository's path as text; null when it cannot be the path of any. */
 type Address = { readonly suffix: Suffix; readonly path: string | null; readonly query: string }
-
-const longestPath = 2000
 
 /** What a request's target means to git, or null when it is not an address of git at all. Percent signs are decoded once, here. */
 function parseAddress(target: string): Address | null {
@@ -16,23 +16,6 @@ function parseAddress(target: string): Address | null {
   const suffix = suffixes.find((candidate) => path.endsWith(`/${candidate}`))
   if (!suffix) return null
   return { suffix, path: repositoryPath(path.slice(0, -suffix.length - 1)), query }
-}
-
-// Slashes in front are tolerated (Kallithea contract §12.1); everything else that only looks like a path is nobody's.
-function repositoryPath(text: string): string | null {
-  const segments = text.replace(/^\/+/, '').split('/').map(decoded)
-  const path = segments.join('/')
-  return segments.includes(null) || path.length > longestPath ? null : path
-}
-
-function decoded(segment: string): string | null {
-  try {
-    const text = decodeURIComponent(segment)
-    const strange = text === '' || text === '.' || text === '..' || /[/\\\p{Cc}]/u.test(text)
-    return strange ? null : text
-  } catch {
-    return null
-  }
 }
 
 /** The service that `GET info/refs` asks for: `service` must be the first parameter, and nothing but the name of one of the two. */
