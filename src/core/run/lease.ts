@@ -12,7 +12,8 @@ type ServerIdentity = {
   readonly shared: boolean
 }
 
-const leaseMs = 8000
+// Others look once in `renewMs`: what a killed server had is in other hands after both together, which is to be less than 10 s.
+const leaseMs = 7000
 const renewMs = 2000
 
 /**
