@@ -111,7 +111,7 @@ type RunFilter = {
 }
 
 /** What is needed to know whether a run is as it was when it was seen before. */
-type RunKey = Pick<RunRow, 'id' | 'namespace' | 'name' | 'active' | 'version'>
+type RunKey = Pick<RunRow, 'id' | 'active' | 'version'>
 
 /** What lists show of a run and of a step: without their documents, which may be large. */
 type RunSummary = Omit<RunRow, 'graph' | 'input' | 'output' | 'cancel'>
@@ -126,7 +126,7 @@ type RunTable = {
   childrenOf(id: string): Promise<RunRow[]>
   /** Without the viewer nothing is left out. `newest`: by creation, latest first; `name`: by namespace, then name. */
   page(filter: RunFilter, viewer: Viewer | null, order: 'newest' | 'name', page: PageRequest): Promise<Page<RunRow>>
-  /** As `page` by name, but only which runs they are. */
+  /** Which runs there are, by namespace, name and creation. */
   keys(filter: RunFilter, viewer: Viewer | null, page: PageRequest): Promise<Page<RunKey>>
   /** In no order. */
   summaries(ids: readonly string[]): Promise<RunSummary[]>

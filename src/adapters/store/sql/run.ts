@@ -1,11 +1,12 @@
 import type { RunState } from '../../../core/kernel/run-state.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
 import type { RunFilter, RunKey, RunSummary, RunTable } from '../../../ports/store/runs.ts'
+import { pageOf } from '../../../core/kernel/page.ts'
 import { codec } from './codec.ts'
-import { readPage } from './page.ts'
+import { keyset, readPage } from './page.ts'
 import type { Order } from './page.ts'
 import { seesThrough } from './permission.ts'
-import { among, equal, textList } from './sql.ts'
+import { among, equal, textList, where } from './sql.ts'
 import type { Part, Sql } from './sql.ts'
 
 export const runs = codec<RunRow>('run', {
@@ -38,10 +39,19 @@ export const runs = codec<RunRow>('run', {
   deleted_at: 'time',
 })
 
-const keys = codec<RunKey>('run', { id: 'text', namespace: 'text', name: 'text', active: 'bool', version: 'int' })
-
 const { graph: _graph, input: _input, output: _output, cancel: _cancel, ...summarised } = runs.kinds
 const summaries = codec<RunSummary>('run', summarised)
+
+// That of the index on names, so that nothing has to be sorted.
+const keyOrder: Order = {
+  by: [
+    { column: 'n.namespace', kind: 'text' },
+    { column: 'n.name', kind: 'text' },
+    { column: 'n.created_at', kind: 'number' },
+    { column: 'n.id', kind: 'text' },
+  ],
+  direction: 'asc',
+}
 
 const orders: Record<'newest' | 'name', { order: Order; position: (row: RunRow) => (string | number)[] }> = {
   newest: {
@@ -94,15 +104,16 @@ export function runTable(sql: Sql): RunTable {
         page,
         position: orders[order].position,
       }),
-    keys: (filter, viewer, page) =>
-      readPage(sql, {
-        codec: keys,
-        alias: 'n',
-        conditions: [...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by')],
-        order: orders.name.order,
-        page,
-        position: (row) => [row.namespace, row.name, row.id],
-      }),
+    async keys(filter, viewer, page) {
+      const found = where([...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by'), keyset(keyOrder, page)])
+      const text = `select n.id, n.active, n.version from run n${found.text} order by n.namespace, n.name, n.created_at, n.id limit ?`
+      const raws = await sql.all(text, [...found.values, page.limit + 1])
+      const rows = raws.map((raw): RunKey => ({ id: String(raw.id), active: raw.active === 1, version: Number(raw.version) }))
+      // The place of one row is read by itself: a thousand rows are read faster without.
+      const last = rows.length > page.limit ? rows[page.limit - 1] : undefined
+      const place = last && (await sql.one('select namespace, name, created_at, id from run where id = ?', [last.id]))
+      return pageOf(rows, page.limit, () => Object.values(place ?? {}) as (string | number)[]) // the four columns of the order
+    },
     async summaries(ids) {
       return (await sql.all(`select ${summaries.list} from run where id in (${sql.dialect.texts})`, [textList(ids)])).map(summaries.decode)
     },

@@ -34,10 +34,12 @@ export function runSuite(use: UseStore): void {
     const byName = [...made].sort((a, b) => compare([a.namespace, a.name, a.id], [b.namespace, b.name, b.id]))
     expect(await allPages(5, (page) => store.reader.runs.page({}, null, 'newest', page))).toStrictEqual(newest)
     expect(await allPages(5, (page) => store.reader.runs.page({}, null, 'name', page))).toStrictEqual(byName)
-    const key = ({ id, namespace, name, active, version }: RunRow) => ({ id, namespace, name, active, version })
-    expect(await allPages(5, (page) => store.reader.runs.keys({}, null, page))).toStrictEqual(byName.map(key))
+    const key = ({ id, active, version }: RunRow) => ({ id, active, version })
+    const oldestFirst = [...made].sort((a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1))
+    const byKey = oldestFirst.sort((a, b) => compare([a.namespace, a.name], [b.namespace, b.name]))
+    expect(await allPages(5, (page) => store.reader.runs.keys({}, null, page))).toStrictEqual(byKey.map(key))
     expect(await allPages(5, (page) => store.reader.runs.keys({ kinds: ['k0'], listed: true }, null, page))).toStrictEqual(
-      byName.filter((run) => run.kind === 'k0' && run.listed).map(key),
+      byKey.filter((run) => run.kind === 'k0' && run.listed).map(key),
     )
     const checks: [Parameters<typeof store.reader.runs.page>[0], (run: RunRow) => boolean][] = [
       [{ kinds: ['k0', 'k2'] }, (run) => run.kind !== 'k1'],
