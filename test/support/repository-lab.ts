@@ -10,6 +10,7 @@ import { createSecretBox } from '../../src/adapters/secret-box/secret-box.ts'
 import { createPasswordHasher } from '../../src/adapters/password/password.ts'
 import { openSqliteStore } from '../../src/adapters/store/sqlite/store.ts'
 import { createGitHttp } from '../../src/api/git-http/index.ts'
+import { createHgHttp } from '../../src/api/hg-http/index.ts'
 import { createHttp, listenHttp } from '../../src/api/http.ts'
 import { RefusalLog } from '../../src/core/audit/refusal-log.ts'
 import { defaultSystemPermissions } from '../../src/core/access/system.ts'
@@ -158,6 +159,7 @@ export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
     services,
     store,
     git,
+    hg,
     logged,
     root,
     anonymous,
@@ -179,7 +181,7 @@ export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
       http = await createHttp({
         config: { trustedProxies: [], bodyLimitBytes: 1024 * 1024 },
         services,
-        apis: [createGitHttp(options)],
+        apis: [createGitHttp(options), createHgHttp(options)],
         health: { ready: async () => ({ ready: true, checks: {} }) } as never,
         identify: (credential, from) => identify(services, credential, from),
         stream: () => Promise.reject(new Error('No streams here')),

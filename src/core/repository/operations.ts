@@ -12,6 +12,7 @@ import { listMembersOfRepository } from './members.ts'
 import { listPushes, pushRepository } from './push.ts'
 import { getRepository, listRepositories } from './read.ts'
 import { refreshRepository } from './refresh.ts'
+import { readHg } from './hg-transfer.ts'
 import { listBranches, listTags } from './refs.ts'
 import { advertiseRefs, uploadPack } from './transfer.ts'
 import { updateRepository } from './update.ts'
@@ -39,6 +40,7 @@ const repositoryOperations: readonly AnyOperation[] = [
   listPushes,
   advertiseRefs,
   uploadPack,
+  readHg,
   pushRepository,
   pullRepository,
   commitFilesToRepository,

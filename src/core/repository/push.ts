@@ -6,10 +6,11 @@ import { defineOperation, subject } from '../operation/operation.ts'
 import { specAfter } from './after-push.ts'
 import { RepositoryMember } from './inputs.ts'
 import { pushDetail, pushEvent, recordNothing, recordPush, settlePush } from './push-record.ts'
+import { HgTransferMember, serveHg } from './hg-transfer.ts'
 import { ProtocolMember, serve, transferOf, TransferMember } from './transfer.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Services } from '../operation/services.ts'
-import type { RefUpdate } from '../../ports/git.ts'
+import type { RefUpdate } from '../../ports/code-storage.ts'
 import type { PushRow, ResourceRow } from '../../ports/store/rows.ts'
 
 /** What a push did to one ref: `from` is null for what was made, `to` for what was deleted. */
@@ -17,10 +18,10 @@ const RefChange = Closed({ ref: Type.String(), from: Nullable(Type.String()), to
 
 const pushRepository = defineOperation({
   name: 'repository.push',
-  summary: 'Takes what a git client pushes.',
+  summary: 'Takes what a client of git or Mercurial pushes.',
   description:
-    'An intent is durable before git gets anything; what git really changed is committed with the audit line before the client hears of it. A server that is killed in between finishes the record at its next start.',
-  input: Closed({ repository: RepositoryMember, protocol: ProtocolMember, transfer: TransferMember }),
+    'An intent is durable before anything changes (of Mercurial: before it commits its own transaction); what really changed is committed with the audit line before the client hears of it. A server that is killed in between finishes the record at its next start.',
+  input: Closed({ repository: RepositoryMember, protocol: ProtocolMember, transfer: TransferMember, hg_transfer: HgTransferMember }),
   output: Closed({ id: Type.String(), path: Type.String(), changes: Type.Array(RefChange) }),
   access: 'anyone',
   subjects: { repository: subject('repository', 'write', 'repository') },
@@ -33,16 +34,19 @@ const pushRepository = defineOperation({
   example: { repository: 'lab/weather' },
   async run(ctx, input, { repository }) {
     const { row } = repository
-    const transfer = transferOf('repository.push', row, input.transfer)
     const push: Push = { intent: null, changes: null }
+    const hooks = {
+      onCommands: (commands: readonly RefUpdate[]) => openPush(ctx, row, push, commands),
+      onChanged: (changes: readonly RefUpdate[]) => closePush(ctx, row, push, changes),
+    }
+    const hg = input.hg_transfer?.()
     try {
-      await serve(ctx, row, transfer, {
-        service: 'receive-pack',
-        phase: 'exchange',
-        protocol: input.protocol ?? null,
-        onCommands: (commands) => openPush(ctx, row, push, commands),
-        onChanged: (changes) => closePush(ctx, row, push, changes),
-      })
+      if (hg) {
+        await serveHg(ctx, row, hg, 'write', hooks)
+      } else {
+        const transfer = transferOf('repository.push', row, input.transfer)
+        await serve(ctx, row, transfer, { service: 'receive-pack', phase: 'exchange', protocol: input.protocol ?? null, ...hooks })
+      }
     } catch (error) {
       // The client left after its push was recorded: it happened all the same.
       if (!push.changes?.length) throw error
@@ -51,7 +55,7 @@ const pushRepository = defineOperation({
       await settleIfOpen(ctx, push)
     }
     if (push.changes?.length) return { id: row.id, path: row.name, changes: [...push.changes] }
-    throw fault('state_conflict', { what: 'The push', state: 'refused by git, or empty', next: 'Git has told its client why.' })
+    throw fault('state_conflict', { what: 'The push', state: 'refused, or without any change', next: 'The client has been told why.' })
   },
 })
 
