@@ -96,6 +96,11 @@ export function makingIn(app: TestApp) {
       hidden.push(namespace, id)
       return { namespace, schedule: id as string }
     },
+    /** A webhook that is not active, so that nothing is ever sent. */
+    webhook: async () => {
+      const input = { repository: await making.repository(), url: 'http://93.184.216.34/', active: false }
+      return remember((await app.system('webhook.create', input)).id as string)
+    },
     loading: async () => (await app.system('loading.start', { kind: 'task', repository: 'source', directory: 'job' })).id as string,
     /** A published service that everybody may use who is signed in. */
     service: async () => {

@@ -19,6 +19,7 @@ const pullRequest: Fixture = { input: async (make) => ({ pull_request: await mak
 const group: Fixture = { input: async (make) => ({ group: await make.group() }) }
 const user: Fixture = { input: async (make) => ({ user: await make.user() }) }
 const run: Fixture = { input: async (make) => ({ run: (await make.task()).run }) }
+const webhook: Fixture = { input: async (make) => ({ webhook: await make.webhook() }) }
 const schedule: Fixture = { input: async (make) => ({ schedule: (await make.schedule()).schedule }) }
 const namespace: Fixture = { input: async (make) => ({ namespace: (await make.task()).namespace }), expect: hides.read }
 const onRepository = async (make: Making, more: object = {}) => ({ on: `repository:${await make.repository()}`, ...more })
@@ -121,6 +122,14 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'pull-request.list-commits': pullRequest,
   'pull-request.check': pullRequest,
   'pull-request.merge': pullRequest,
+  'webhook.create': { input: async (make) => ({ repository: await make.repository(), url: 'http://93.184.216.34/', active: false }) },
+  'webhook.list': { input: async (make) => ({ repository: await make.repository() }) },
+  'webhook.get': webhook,
+  'webhook.update': { input: async (make) => ({ webhook: await make.webhook(), events: ['push'] }) },
+  'webhook.delete': webhook,
+  'webhook.test': { ...webhook, ends: 'state_conflict' },
+  'webhook.list-deliveries': webhook,
+  'webhook.redeliver': { input: async (make) => ({ webhook: await make.webhook(), delivery: 'none' }), ends: 'not_found' },
   'task.deploy': {
     input: async (make) => ({ repository: 'source', directory: 'job', namespace: (await make.task()).namespace }),
     expect: deploys,

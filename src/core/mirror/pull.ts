@@ -3,6 +3,7 @@ import { fault, isFault } from '../kernel/fault.ts'
 import { Closed, Nullable, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { specAfter } from '../repository/after-push.ts'
+import { storageOf } from '../repository/code.ts'
 import { CloneUriMember, RepositoryMember } from '../repository/inputs.ts'
 import { onStorage } from '../repository/on-storage.ts'
 import { pushDetail, pushEvent, recordPush, settlePush } from '../repository/push-record.ts'
@@ -100,7 +101,7 @@ function intentOf(ctx: Ctx, row: ResourceRow, commands: readonly RefUpdate[]): P
 
 async function record(ctx: Ctx, row: ResourceRow, push: Push, done: { from: string; changes: RefUpdate[]; skipped: string[] }) {
   const { intent } = push
-  if (intent) await onStorage(ctx, row, () => ctx.services.git.adoptHead(row.id, done.changes))
+  if (intent) await onStorage(ctx, row, () => storageOf(ctx.services, row).adoptHead(row.id, done.changes))
   const fresh = intent ? await specAfter(ctx.services, row, done.changes) : {}
   const output = await ctx.write(async (inside) => {
     const now = inside.clock.now()

@@ -71,7 +71,7 @@ const createRepository = defineOperation({
       }),
       schedule: input.pull_schedule ?? '',
       store: async (id) => {
-        const copied = remote ? await copyOf(ctx, id, place.path, remote) : null
+        const copied = remote ? await copyOf(ctx, { id, kind, path: place.path }, remote) : null
         if (!copied) await storage.create(id)
         if (head) await storage.setHead(id, head)
         return { ...copied, ...(head && { default_branch: branchName(head) }) }
@@ -170,13 +170,15 @@ async function preparePlace(ctx: Ctx, operation: string, input: PlaceInput, pare
 }
 
 // The copy is under its own name only when it is complete, and the repository's row comes after it.
-async function copyOf(ctx: Ctx, id: string, path: string, address: RemoteAddress): Promise<Partial<RepositorySpec>> {
+type Copy = { readonly id: string; readonly kind: RepositorySpec['kind']; readonly path: string }
+
+async function copyOf(ctx: Ctx, { id, kind, path }: Copy, address: RemoteAddress): Promise<Partial<RepositorySpec>> {
   const { services } = ctx
-  const storage = mirrorStorageOf(services, 'git')
+  const storage = mirrorStorageOf(services, kind)
   await withRemote(ctx, address, (remote) => onStorage(ctx, { id, name: path }, () => storage.copy(id, remote, { signal: ctx.signal })))
-  const refs = await services.git.refs(id)
+  const refs = await storageOfKind(services, kind).refs(id)
   const changes = [...refs].map(([ref, to]) => ({ ref, from: null, to }))
-  const seen = await specAfter(services, { id, spec: {} }, changes)
+  const seen = await specAfter(services, { id, spec: { kind } }, changes)
   return { ...seen, ...keptRemote(ctx, id, address), pulled_at: ctx.clock.now() }
 }
 
