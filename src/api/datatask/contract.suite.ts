@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { movedClock } from '../../../test/support/clock.ts'
+import { systemClock } from '../../core/kernel/clock.ts'
 import { codes, misfit, table } from './contract-table.suite.ts'
 import { acts, changed, fittingRequest, isPipeline, manifests, newName, openWorld, pipelines, send, takes, undo } from './contract-world.suite.ts'
 import { routes } from './routes.ts'
@@ -243,6 +245,44 @@ export function contractSuite(labs: Labs): void {
     })
 
     describe('an Idempotency-Key', () => {
+      test('is forgotten after a day, and means nothing where nothing is done', async () => {
+        const clock = movedClock(systemClock)
+        const later = await labs.open({ clock })
+        try {
+          const ann = await later.person('ann', { administrator: true })
+          const headers = { 'idempotency-key': 'day' }
+          const configuration = (name: string) => ({ namespace: 'day', configuration: JSON.stringify({ ...manifests.fetch, name }) })
+          const ask = (name: string) =>
+            later.request(ann, 'POST', '/v2/task/deploy/with-configuration', {
+              headers: { ...headers, 'content-type': 'application/json' },
+              payload: JSON.stringify(configuration(name)),
+            })
+          const first = await ask('one')
+          clock.move(24 * 3_600_000 - 10_000)
+          expect((await ask('one')).headers['idempotency-replayed']).toBe('true')
+          expect(codeOf(await ask('two'))).toBe(said('idempotency_key_reuse'))
+          clock.move(20_000)
+          const fresh = await ask('two')
+          expect([fresh.status, fresh.headers['idempotency-replayed'], fresh.json.id === first.json.id]).toEqual([200, undefined, false])
+          const lists = await Promise.all([1, 2].map(() => later.get(ann, '/v1/list/namespaces', { headers })))
+          expect(lists.map((answer) => answer.headers['idempotency-replayed'])).toEqual([undefined, undefined])
+        } finally {
+          await later.close()
+        }
+      })
+
+      test('is 1 to 255 printable characters', async () => {
+        const [, row] = repeatable[0] as (typeof repeatable)[number]
+        const asked = await fittingRequest(world, row)
+        for (const key of ['', 'x'.repeat(256), 'a\tb', 'caf\u00e9']) {
+          const answer = await send(world, row, { ...asked, headers: { 'idempotency-key': key } })
+          expect([key, codeOf(answer), answer.json.error?.details]).toEqual([key, said('invalid_parameter'), { field: 'Idempotency-Key' }])
+        }
+        const longest = await send(world, row, { ...asked, headers: { 'idempotency-key': `${'~ '.repeat(127)}!` } })
+        expect(longest.status).toBe(200)
+        await undo(world, longest)
+      })
+
       test.each(repeatable)('%s: repeats the first answer for the same caller, route and request only', async (_, row) => {
         const { ann, lab } = world
         const key = { 'idempotency-key': `a key ~ ${newName()}` }

@@ -29,7 +29,13 @@ function idempotencyOf(input: { idempotency_key?: string; route?: string }, oper
 async function replayOf(ctx: Ctx, idempotency: Idempotency | null, kind: string, name: string): Promise<{ run: RunRow; replaced: boolean } | null> {
   if (!idempotency) return null
   const record = await ctx.db.idempotency.get(ctx.principal.id, idempotency.route, idempotency.key)
-  if (!record || record.at < ctx.clock.now() - keptMs) return null
+  if (!record) return null
+  const before = ctx.clock.now() - keptMs
+  if (record.at < before) {
+    // Away with it now: the act that accepts a run does not ask how old a record is.
+    await ctx.services.store.write((tables) => tables.idempotency.prune(before))
+    return null
+  }
   if (record.fingerprint !== idempotency.fingerprint) throw fault('idempotency_key_reuse')
   const { conflict, run, replaced } = record.outcome
   if (typeof conflict === 'string') throw nameInUse(kind, name, conflict, true)
