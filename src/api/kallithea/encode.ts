@@ -50,7 +50,7 @@ function encodeRepository(it: RepositoryView) {
     repo_id: it.serial,
     repo_name: it.path,
     repo_type: it.kind,
-    clone_uri: null,
+    clone_uri: it.clone_uri,
     private: it.private,
     created_on: encodeMoment(it.created_at),
     description: it.description,

@@ -33,7 +33,7 @@ const createRepo = defineMethod({
     copy_permissions: optional(flag, false),
   },
   caller: 'anybody',
-  operations: ['user.locate', 'repository.create'],
+  operations: ['user.locate', 'repository.list-kinds', 'repository.create'],
   errors: [...placeErrors, taken('repository', 'repo `{repo_name}` already exist')],
   failed: 'failed to create repository `{repo_name}`',
   async run(call, args) {
@@ -41,7 +41,7 @@ const createRepo = defineMethod({
     call.know({ parent: parentOf(path) })
     await call.invoke('repository.create', {
       path,
-      kind: repo_type ?? defaultKind,
+      kind: repo_type ?? (await defaultKind(call)),
       ...(clone_uri === '' ? {} : { clone_uri }),
       statistics: args.enable_statistics,
       downloads: args.enable_downloads,
@@ -97,8 +97,11 @@ async function refuseTaken(call: MethodCall, path: string): Promise<void> {
   }
 }
 
-// Where nothing else is said.
-const defaultKind = 'git'
+// Theirs, wherever it can be made (contract §15 D15).
+async function defaultKind(call: MethodCall): Promise<string> {
+  const { items } = await call.invoke<{ items: string[] }>('repository.list-kinds', {})
+  return items.includes('hg') ? 'hg' : 'git'
+}
 
 type PlaceArguments = {
   readonly owner: Json

@@ -1,0 +1,11 @@
+import { afterAll, test } from 'vitest'
+import { startPostgres } from '../../../test/support/postgres.ts'
+import { contractSuite } from './contract.suite.ts'
+
+const postgres = await startPostgres({ durable: false })
+
+if ('missing' in postgres) test.skip(`Kallithea's methods over PostgreSQL: ${postgres.missing}`, () => undefined)
+else {
+  contractSuite("Kallithea's methods over PostgreSQL", { databaseUrl: await postgres.database(), kinds: ['git'] })
+  afterAll(() => postgres.stop())
+}
