@@ -37,7 +37,7 @@ function match(routes: readonly Route[], method: string, path: string): Match {
 }
 
 function parametersOf(route: Route, segments: readonly string[]): Record<string, string> | null {
-  const pattern = route.path.split('/').slice(1)
+  const pattern = partsOf(route)
   if (pattern.length !== segments.length) return null
   const raw: Record<string, string> = {}
   for (const [index, part] of pattern.entries()) {
@@ -46,6 +46,16 @@ function parametersOf(route: Route, segments: readonly string[]): Record<string,
     else if (part !== segment && part !== decodeOnce(segment)) return null
   }
   return raw
+}
+
+const patterns = new WeakMap<Route, readonly string[]>()
+
+function partsOf(route: Route): readonly string[] {
+  const known = patterns.get(route)
+  if (known) return known
+  const parts = route.path.split('/').slice(1)
+  patterns.set(route, parts)
+  return parts
 }
 
 /** A percent-decoded text, or null when the encoding is broken. */

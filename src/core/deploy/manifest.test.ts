@@ -139,3 +139,13 @@ test('quantities are those of Kubernetes', () => {
   expect(['200Mi', '1k', '1.5Ki', 1024].map(memoryBytes)).toEqual([209_715_200, 1000, 1536, 1024])
   expect(['', '1 Mi', '1mi', '-1', '9'.repeat(30), 1.5, 0].map(memoryBytes)).toEqual(Array(7).fill(null))
 })
+
+test('a document that cannot change is read once, and what was read cannot change either', async () => {
+  const document = freeze({ type: 'job', cmd: ['/bin/true'], labels: { team: 'x' } })
+  const first = await readManifest(document)
+  expect(await readManifest(document)).toBe(first)
+  expect(() => Object.assign(first.manifest?.labels ?? {}, { team: 'y' })).toThrow(TypeError)
+  const problem = { path: '/x', code: 'duplicate', message: 'is given twice', severity: 'error' } as const
+  expect((await readManifest(document, [problem])).problems).toEqual([problem])
+  expect((await readManifest({ ...document })).manifest).toEqual(first.manifest)
+})

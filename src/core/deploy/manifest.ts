@@ -1,5 +1,5 @@
 import { isFault } from '../kernel/fault.ts'
-import { isObject } from '../kernel/json.ts'
+import { freeze, isObject } from '../kernel/json.ts'
 import { validator } from '../kernel/schema.ts'
 import { parseCron } from '../run/cron.ts'
 import { pointerPart } from './checked-json.ts'
@@ -73,8 +73,20 @@ type Published = {
 /** The manifest, unless a problem is an error; and all problems, warnings included. */
 type ManifestReading = { readonly manifest: Manifest | null; readonly problems: readonly Problem[] }
 
+const readings = new WeakMap<object, ManifestReading>()
+
 /** Reads a parsed manifest.json by the rules of Deploy API §6: every problem at once, each with its place. */
 async function readManifest(value: Json, known: readonly Problem[] = []): Promise<ManifestReading> {
+  // What is frozen was read before, or will be read again.
+  if (!isObject(value) || !Object.isFrozen(value) || known.length > 0) return readAnew(value, known)
+  const before = readings.get(value)
+  if (before) return before
+  const reading = freeze(await readAnew(value, known))
+  readings.set(value, reading)
+  return reading
+}
+
+async function readAnew(value: Json, known: readonly Problem[]): Promise<ManifestReading> {
   const problems: Problem[] = [...known]
   if (!isObject(value)) return { manifest: null, problems: [...problems, error('', 'type', 'must be an object')] }
   const document = value as JsonObject

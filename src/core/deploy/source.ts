@@ -1,6 +1,8 @@
 import { find } from '../access/find.ts'
 import { fault, isFault } from '../kernel/fault.ts'
+import { BoundedMap } from '../identity/bounded-map.ts'
 import { isUuid } from '../kernel/id.ts'
+import { freeze } from '../kernel/json.ts'
 import { GitBusy, GitTimeout, GitUnavailable } from '../../ports/git.ts'
 import { branchName, isRefPath } from '../repository/branch-name.ts'
 import { specOf } from '../repository/spec.ts'
@@ -26,6 +28,12 @@ type Source = {
 }
 
 type SourceFile = 'manifest.json' | 'pipeline.json'
+
+type SourceDocument = { readonly value: Json | undefined; readonly problems: readonly Problem[] }
+
+// What a file of one id says never changes.
+const documents = new BoundedMap<SourceDocument>(500)
+const smallDocument = 16 * 1024
 
 /** Largest manifest or pipeline file. */
 const largestDocument = 1024 * 1024
@@ -110,18 +118,23 @@ async function resolveBeside(ctx: Ctx, repository: { row: ResourceRow; level: Le
 }
 
 /** A document of a source: parsed, with what is wrong with its text. An absent file throws `not_found` of kind `manifest` or `pipeline file`. */
-async function readDocument(ctx: Ctx, source: Source, file: SourceFile): Promise<{ value: Json | undefined; problems: readonly Problem[] }> {
+async function readDocument(ctx: Ctx, source: Source, file: SourceFile): Promise<SourceDocument> {
   const { git } = ctx.services
   const path = `${source.directory}/${file}`
   const entry = await git.entry(source.repositoryId, source.commit, path)
   if (!entry) throw missing(file === 'manifest.json' ? 'manifest' : 'pipeline file', path, 'directory')
   if (entry.type !== 'blob') return refused('type', `is a ${kindName(entry)}; it must be a regular file`)
+  const key = `${source.repositoryId} ${entry.oid}`
+  const known = documents.get(key)
+  if (known) return known
   const bytes = await git.blob(source.repositoryId, entry.oid, { limit: largestDocument })
   if (!bytes) return refused('size', `is larger than ${largestDocument} bytes`)
-  return readDocumentBytes(bytes)
+  const document = readDocumentBytes(bytes)
+  if (bytes.length <= smallDocument) documents.set(key, freeze(document))
+  return document
 }
 
-function readDocumentBytes(bytes: Uint8Array): { value: Json | undefined; problems: readonly Problem[] } {
+function readDocumentBytes(bytes: Uint8Array): SourceDocument {
   const text = checkedText(bytes)
   if ('problem' in text) return { value: undefined, problems: [text.problem] }
   return readCheckedJson(text.text, { depth: deepestDocument })

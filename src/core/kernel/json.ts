@@ -41,6 +41,13 @@ function deeperThan(value: unknown, limit: number): boolean {
   return false
 }
 
+/** The same value, which nobody can change any more, nor anything inside of it. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const inside of Object.values(value)) freeze(inside)
+  return Object.freeze(value)
+}
+
 /** Text that is the same for equal data whatever the order of members: for fingerprints. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, item: unknown) =>
@@ -49,4 +56,4 @@ function canonical(value: unknown): string {
 }
 
 export type { Json, JsonObject }
-export { Secret, isObject, deeperThan, canonical }
+export { Secret, isObject, deeperThan, freeze, canonical }

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { Static, TObject, TSchema } from 'typebox'
+import { freeze } from './json.ts'
 import type { Problem } from './fault.ts'
 
 export { Type }
@@ -126,15 +127,9 @@ const sealed = new WeakMap<object, object>()
  * inside of it is frozen as well.
  */
 function seal<T extends object>(schema: object, value: T): T {
-  const copy = freeze(projector(schema)(value)) as T // the allow-list is that of the value's type
+  const copy = freeze(projector(schema)(value) as T) // the allow-list is that of the value's type
   sealed.set(copy, schema)
   return copy
-}
-
-function freeze(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const inside of Object.values(value)) freeze(inside)
-  return Object.freeze(value)
 }
 
 type SchemaNode = {
