@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { freeze } from '../kernel/json.ts'
 import { isError, readManifest } from './manifest.ts'
 import { cpuCores, memoryBytes } from './quantity.ts'
 import type { Json } from '../kernel/json.ts'
