@@ -16,6 +16,8 @@ export type LiveStep = {
   launched: boolean
   timer: Timer | null
   deadline: Timer | null
+  /** Until it is recorded that its work runs. */
+  telling: Timer | null
 }
 
 /** The steps of one run that have not ended, and their timers. */
@@ -48,7 +50,7 @@ export class LiveSteps {
   add(row: StepRow, node: FlowNode, runtime: Runtime | null): LiveStep {
     // A handle in a row was written by us from a handle.
     const handle = row.handle as unknown as Handle | null
-    const live: LiveStep = { row, node, runtime, handle, stopping: null, launched: false, timer: null, deadline: null }
+    const live: LiveStep = { row, node, runtime, handle, stopping: null, launched: false, timer: null, deadline: null, telling: null }
     this.#steps.set(row.key, live)
     if (row.state === 'waiting') this.arm(live)
     return live
@@ -58,6 +60,7 @@ export class LiveSteps {
     this.#steps.delete(live.row.key)
     live.timer?.cancel()
     live.deadline?.cancel()
+    live.telling?.cancel()
   }
 
   clear(): void {
@@ -69,6 +72,7 @@ export class LiveSteps {
     for (const live of this.#steps.values()) {
       live.timer?.cancel()
       live.deadline?.cancel()
+      live.telling?.cancel()
     }
   }
 

@@ -25,6 +25,9 @@ export type RunInside = {
   end(live: LiveStep, result: StepResult): Promise<void>
 }
 
+// That work runs is recorded when it has run for a moment: what ends sooner needs one commit less, and a crash meanwhile finds it by its name all the same.
+const tellAfterMs = 20
+
 /** Takes the work steps of one run through their attempts: places, start, end, the pause before the next, and being stopped. */
 export class StepWorker {
   readonly #run: RunInside
@@ -102,6 +105,7 @@ export class StepWorker {
 
   #optionsOf(live: LiveStep, node: WorkNode, runtime: Runtime) {
     const { host, row, signal } = this.#run
+    const { clock } = host.services
     // The attempt sees the row as it is now: a later attempt has another number.
     const step = { ...live.row }
     return {
@@ -111,22 +115,26 @@ export class StepWorker {
       prepare: () => host.source(row.kind).work(host.services, row, step, node, step.input),
       onStarted: (handle: Handle, warning: string | null) => {
         // Known at once, not after the mailbox: an order to stop must find it.
+        const late = live.stopping !== null && live.handle === null
         live.handle = handle
-        this.#run.post(() => this.#running(live, handle, warning))
+        if (late) this.#stopWork(live)
+        const tell = () => this.#run.post(() => this.#running(live, step.attempt, handle, warning))
+        if (warning !== null) tell()
+        else live.telling = clock.after(tellAfterMs, tell)
       },
       signal,
     }
   }
 
-  async #running(live: LiveStep, handle: Handle, warning: string | null): Promise<void> {
-    if (!this.#run.live.has(live) || live.row.state === 'running') return
+  async #running(live: LiveStep, attempt: number, handle: Handle, warning: string | null): Promise<void> {
+    if (!this.#run.live.has(live) || live.row.attempt !== attempt || live.row.state !== 'starting') return
     const stored = { ...handle, data: { ...handle.data } }
     const patch = { state: 'running' as const, reason: null, message: warning, started_at: live.row.started_at, handle: stored }
     await this.#run.record([{ key: live.row.key, attempt: live.row.attempt, patch }], [])
-    if (live.stopping) this.#stopWork(live)
   }
 
   async #ended(live: LiveStep, end: AttemptEnd): Promise<void> {
+    live.telling?.cancel()
     if (!this.#run.live.has(live)) return
     const { row, stopping } = live
     const { host } = this.#run
@@ -153,7 +161,7 @@ export class StepWorker {
     this.#run.live.arm(live)
   }
 
-  // Without a handle it is being started just now: `#running` comes back here.
+  // Without a handle it is being started just now: whoever gets it comes back here.
   #stopWork(live: LiveStep): void {
     const { handle, runtime } = live
     if (!handle || !runtime) return
