@@ -25,23 +25,27 @@ from mercurial import (
     bundle2,
     changegroup,
     context,
-    encoding,
+    discovery,
     error,
     exchange,
     extensions,
+    filelog,
     hg,
     match as matchmod,
     merge as mergemod,
     mergestate,
-    pycompat,
+    obsolete,
+    phases,
+    pushkey,
     registrar,
+    revlog,
     scmutil,
     streamclone,
+    transaction,
     unionrepo,
     wireprotoserver,
-    wireprotov1server,
 )
-from mercurial.hgweb import common as hgwebcommon, hgweb_mod, server as hgwebserver
+from mercurial.hgweb import hgweb_mod, server as hgwebserver
 from mercurial.node import bin, hex, nullid
 from mercurial.utils import stringutil
 
@@ -605,7 +609,7 @@ class End:
     def __init__(self, ui, root):
         self.ui = ui
         self.root = root
-        self.errorlog = self.accesslog = pycompat.stderr
+        self.errorlog = self.accesslog = sys.stderr.buffer
 
 
 def interrupted(*_):
@@ -634,6 +638,32 @@ def answerone(end, connection):
         os._exit(status)
 
 
+def warm(ui, folder):
+    """Loads what the first requests need, on an empty repository, so that every child has it from the start"""
+    for module in (bundle2, changegroup, exchange, streamclone, discovery, filelog, obsolete, phases, pushkey, revlog, transaction):
+        module.__doc__
+    ui = ui.copy()
+    ui.setconfig(b'capstan', b'end', b'scratch', b'capstan')
+    hg.repository(ui, folder, create=True)
+    for query in ('cmd=capabilities', 'cmd=branchmap', 'cmd=listkeys&namespace=bookmarks', 'cmd=getbundle&bundlecaps=HG20'):
+        env = {
+            'REQUEST_METHOD': 'GET',
+            'SERVER_NAME': 'localhost',
+            'SERVER_PORT': '0',
+            'SCRIPT_NAME': '',
+            'PATH_INFO': '/',
+            'QUERY_STRING': query,
+            'REMOTE_ADDR': 'localhost',
+            'wsgi.url_scheme': 'http',
+            'wsgi.input': io.BytesIO(),
+            'wsgi.errors': sys.stderr,
+            'wsgi.multithread': False,
+            'wsgi.multiprocess': True,
+        }
+        for _ in hgweb_mod.hgweb(hg.repository(ui, folder), baseui=ui)(env, lambda *args: None):
+            pass
+
+
 @command(b'capstan-serve', [], b'SOCKET ROOT', norepo=True)
 def serve(ui, path, root):
     # Each request is answered by a child that ends with it: what it took of memory is given back, and what it broke is gone.
@@ -652,9 +682,8 @@ def serve(ui, path, root):
             os._exit(0)
 
     signal.signal(signal.SIGTERM, leave)
-    for module in (bundle2, changegroup, exchange, streamclone, wireprotoserver, wireprotov1server, hgwebcommon, scmutil):
-        module.__name__  # loaded before the first child, so that all of them share it
     os.umask(0o077)
+    warm(ui, path + b'-warm')
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)
         listener.listen(128)
