@@ -12,6 +12,7 @@ import { sweep } from './adapters/git/sweep.ts'
 import { claimFolder } from './adapters/installation/installation.ts'
 import { createLoopback } from './adapters/loopback/loopback.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
+import { WorkerPatterns } from './adapters/patterns/patterns.ts'
 import { createPrograms } from './adapters/programs/programs.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
 import { noImageBuilds } from './adapters/image-builds/none.ts'
@@ -20,7 +21,7 @@ import { createSecretBox } from './adapters/secret-box/secret-box.ts'
 import { createTokens } from './adapters/tokens/tokens.ts'
 import { createFolderTemplates } from './adapters/templates/folder.ts'
 import { openSqliteStore } from './adapters/store/sqlite/store.ts'
-import { readBoot } from './adapters/runtime/process/proc.ts'
+import { hasEnded, markOfServer } from './adapters/runtime/process/server-mark.ts'
 import { stderrLog } from './adapters/log/process-log.ts'
 import { apis } from './api/index.ts'
 import { createHttp, listenHttp } from './api/http.ts'
@@ -53,6 +54,7 @@ import { RunEngine } from './core/run/engine.ts'
 import { Scheduler, pruneSchedules } from './core/run/schedule.ts'
 import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
+import { WorkflowDocuments } from './core/workflow/documents.ts'
 import { pruneDeliveries, WebhookDispatch } from './core/webhook/dispatch.ts'
 import type { Config } from './config/load.ts'
 import type { Gateway } from './gateway/gateway.ts'
@@ -146,6 +148,8 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       proofs: new ProofCache({ clock }),
       stopping: stopping.signal,
       templates: createFolderTemplates({ root: folder.templates }),
+      workflows: new WorkflowDocuments(store),
+      patterns: own(new WorkerPatterns(), (it) => it.close()),
       get engine() {
         return engine
       },
@@ -153,7 +157,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         return loadings
       },
     }
-    const server = { id: ids.record(), host: hostname(), boot: readBoot(), shared }
+    const server = { id: ids.record(), host: hostname(), boot: markOfServer(), hasEnded, shared }
     if (shared) own(joinServers(services.events, store.bus, { server: server.id, log }), (leave) => leave())
     const engine: RunEngine = own(new RunEngine({ services: () => services, sources: [...sources, ...(options.sources ?? [])], server }), (it) =>
       it.close(),

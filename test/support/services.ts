@@ -15,6 +15,7 @@ import { systemIds } from '../../src/core/kernel/id.ts'
 import { silentLog } from '../../src/core/kernel/log.ts'
 import { EventHub } from '../../src/core/notify/event-hub.ts'
 import { createRegistry } from '../../src/core/operation/registry.ts'
+import { WorkflowDocuments } from '../../src/core/workflow/documents.ts'
 import type { Clock } from '../../src/core/kernel/clock.ts'
 import type { AnyOperation } from '../../src/core/operation/operation.ts'
 import type { Services } from '../../src/core/operation/services.ts'
@@ -91,6 +92,8 @@ export async function testServices(
     outbound: absent('outbound'),
     engine: absent('engine'),
     loadings: absent('loadings'),
+    workflows: new WorkflowDocuments(store),
+    patterns: absent('patterns'),
     templates: absent('templates'),
     events: new EventHub('test'),
     refusals,

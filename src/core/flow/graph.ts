@@ -51,7 +51,14 @@ type StepPolicy = {
 type WorkNode = FlowNodeBase & { readonly kind: 'work'; readonly work: Json; readonly input?: Template; readonly policy: StepPolicy }
 
 /** An operation that the engine invokes as the run's starter. */
-type CallNode = FlowNodeBase & { readonly kind: 'call'; readonly operation: string; readonly input: Template; readonly policy?: StepPolicy }
+type CallNode = FlowNodeBase & {
+  readonly kind: 'call'
+  readonly operation: string
+  readonly input: Template
+  readonly policy?: StepPolicy
+  /** After a restart it is done again when nobody knows whether it was done; else it is lost. */
+  readonly repeatable?: true
+}
 
 /** A child run that is waited for. `draft` is opaque and never filled: it holds manifests of users; `input` is filled. */
 type RunNode = FlowNodeBase & { readonly kind: 'run'; readonly draft: Json; readonly input?: Template }

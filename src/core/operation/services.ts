@@ -6,11 +6,13 @@ import type { SignInGuard } from '../identity/sign-in-guard.ts'
 import type { ProofCache } from '../identity/proof-cache.ts'
 import type { RefusalLog } from '../audit/refusal-log.ts'
 import type { Loadings } from '../deploy/loading.ts'
+import type { WorkflowDocuments } from '../workflow/documents.ts'
 import type { Engine } from '../run/engine.ts'
 import type { Egress, EgressProxy, Outbound } from '../../ports/egress.ts'
 import type { Git } from '../../ports/git.ts'
 import type { ImageBuilds } from '../../ports/image-builds.ts'
 import type { Hg } from '../../ports/hg.ts'
+import type { Patterns } from '../../ports/patterns.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
 import type { Programs } from '../../ports/programs.ts'
 import type { RunLog } from '../../ports/run-log.ts'
@@ -44,6 +46,8 @@ export type Services = {
   readonly outbound: Outbound
   readonly engine: Engine
   readonly loadings: Loadings
+  readonly workflows: WorkflowDocuments
+  readonly patterns: Patterns
   readonly templates: TemplateStore
   readonly events: EventHub
   readonly refusals: RefusalLog

@@ -7,6 +7,7 @@ import type { RunRow, StepRow } from '../../ports/store/rows.ts'
 import type { AcceptAct } from '../../ports/store/runs.ts'
 import type { ActiveRun } from './active-run.ts'
 import type { RunHost } from './host.ts'
+import type { Performed } from './source.ts'
 
 /** The child run of a `run` node, as its starter may start it now. Throws a fault when it cannot be made. */
 async function childDraft(
@@ -22,17 +23,19 @@ async function childDraft(
   return host.prepare(draft, starter, { parent: { id: run.id, step: step.key }, retryOf: null, earlier: [] })
 }
 
-/** Invokes the operation of a `call` node as the run's starter. */
+/** Invokes the operation of a `call` node as the run's starter, unless the run's source carries it out itself. */
 async function callOperation(
   host: RunHost,
   run: RunRow,
   step: StepRow,
   node: Extract<FlowNode, { kind: 'call' }>,
   signal: AbortSignal,
-): Promise<Json> {
+): Promise<Performed> {
+  const own = host.source(run.kind).perform?.(host.services, run, step, node, signal)
+  if (own) return own
   const principal = await starterOf(host.services, run)
   const origin = { via: 'run', peer: '', requestId: `${run.id}/${step.key}` }
-  return invoke<Json>(host.services, { principal, origin, signal }, node.operation, step.input)
+  return { output: await invoke<Json>(host.services, { principal, origin, signal }, node.operation, step.input) }
 }
 
 export { childDraft, callOperation }

@@ -20,9 +20,17 @@ export type RunSource = {
   place(services: Services, run: RunRow, node: FlowNode): StepPlacement
   /** The complete work of one attempt, secrets opened: called right before each start. A `Fault` fails the step with its message. */
   work(services: Services, run: RunRow, step: StepRow, node: FlowNode & { kind: 'work' }, input: Json): Promise<PreparedWork>
+  /**
+   * Carries out a `call` node itself, in place of an operation: undefined for those that it leaves to the operation that they name. A `Fault` fails the
+   * step with its message; what is `failed` fails it and keeps the output all the same.
+   */
+  perform?(services: Services, run: RunRow, step: StepRow, node: FlowNode & { kind: 'call' }, signal: AbortSignal): Promise<Performed> | undefined
   /** The child run of a `run` node. */
   child?(services: Services, run: RunRow, node: FlowNode & { kind: 'run' }, input: Json, starter: Principal): Promise<RunDraft>
 }
+
+/** What came of a node that a source carried out. */
+export type Performed = { readonly output: Json; readonly failed?: { readonly reason: string; readonly message: string } }
 
 export type StepPlacement = { readonly runtime: string; readonly places: readonly Place[] }
 

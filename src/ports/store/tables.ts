@@ -5,11 +5,13 @@ import type { ApiKeyRow, AuditRow, GrantRow, PushRow, ResourceRow, SecretRow, Se
 import type { ReviewTables } from './reviews.ts'
 import type { RunTables } from './runs.ts'
 import type { WebhookTables } from './webhooks.ts'
+import type { WorkflowTables } from './workflows.ts'
 
 /** Everything that a transaction or a read can reach. One member per aggregate. */
 type Tables = RunTables &
   ReviewTables &
-  WebhookTables & {
+  WebhookTables &
+  WorkflowTables & {
     readonly users: UserTable
     readonly sessions: SessionTable
     readonly apiKeys: ApiKeyTable

@@ -21,6 +21,7 @@ import type { Sql } from './sql.ts'
 import { stepTable } from './step.ts'
 import { userTable } from './user.ts'
 import { deliveryTable, webhookTable } from './webhook.ts'
+import { artifactEntityTable, workflowTriggerTable, workflowVersionTable } from './workflow.ts'
 
 /** All tables over one executor: a connection, a transaction, or a pool. */
 function tablesOver(sql: Sql): Tables {
@@ -47,6 +48,9 @@ function tablesOver(sql: Sql): Tables {
     loadings: loadingTable(sql),
     webhooks: webhookTable(sql),
     deliveries: deliveryTable(sql),
+    workflowVersions: workflowVersionTable(sql),
+    workflowTriggers: workflowTriggerTable(sql),
+    artifactEntities: artifactEntityTable(sql),
   }
 }
 

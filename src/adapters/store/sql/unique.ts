@@ -20,6 +20,9 @@ const members: Readonly<Record<string, string>> = {
   loading: 'loadings',
   webhook: 'webhooks',
   webhook_delivery: 'deliveries',
+  workflow_version: 'workflowVersions',
+  workflow_trigger: 'workflowTriggers',
+  artifact_entity: 'artifactEntities',
   server: 'servers',
 }
 

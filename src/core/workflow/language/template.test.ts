@@ -141,7 +141,7 @@ describe('a template', () => {
 
   test('tells which roots it reads', () => {
     expect(templateRoots({ a: '{{[One].x}} {{#if two}}{{lookup three four}}{{/if}}', b: '{{#each five}}{{six}}{{/each}}{{@index}}' })).toEqual(
-      new Set(['One', 'two', 'three', 'four', 'five']),
+      new Set(['One', 'two', 'three', 'four', 'five', 'six']),
     )
   })
 

@@ -42,12 +42,12 @@ function checkTemplates(value: Json, where = ''): { readonly input: string; read
   return found
 }
 
-/** The first segments of all paths in a document that are not below `#each` or `#with`: steps, `$job`, `$workflow`. Strings that do not parse give none. */
+/** The first segments of all paths in a document: steps, `$job`, `$workflow`, and below `#each` members as well. Strings that do not parse give none. */
 function templateRoots(value: Json): Set<string> {
   const roots = new Set<string>()
   walkStrings(value, '', (text) => {
     try {
-      rootsOf(parseTemplate(text), roots, false)
+      rootsOf(parseTemplate(text), roots)
     } catch (error) {
       if (!(error instanceof LanguageError)) throw error
     }
@@ -194,24 +194,23 @@ function walkStrings(value: Json, where: string, visit: (text: string, where: st
   }
 }
 
-function rootsOf(parts: readonly Part[], roots: Set<string>, inside: boolean): void {
+function rootsOf(parts: readonly Part[], roots: Set<string>): void {
   for (const part of parts) {
-    if (part.kind === 'value') rootOf(part.value, roots, inside)
+    if (part.kind === 'value') rootOf(part.value, roots)
     if (part.kind !== 'block') continue
     for (const branch of part.branches) {
-      for (const operand of branch.operands) rootOf(operand, roots, inside)
-      rootsOf(branch.parts, roots, inside || branch.name === 'each' || branch.name === 'with')
+      for (const operand of branch.operands) rootOf(operand, roots)
+      rootsOf(branch.parts, roots)
     }
-    rootsOf(part.otherwise, roots, inside)
+    rootsOf(part.otherwise, roots)
   }
 }
 
-// Below `#each` a plain name may be a member of the element, so it says nothing about steps.
-function rootOf(operand: Operand, roots: Set<string>, inside: boolean): void {
-  if (operand.kind === 'path' && !inside) roots.add(operand.segments[0])
+function rootOf(operand: Operand, roots: Set<string>): void {
+  if (operand.kind === 'path' || operand.kind === 'outer') roots.add(operand.segments[0])
   if (operand.kind !== 'lookup') return
-  rootOf(operand.of, roots, inside)
-  rootOf(operand.key, roots, inside)
+  rootOf(operand.of, roots)
+  rootOf(operand.key, roots)
 }
 
 export { fillTemplates, renderTemplate, checkTemplates, templateRoots }

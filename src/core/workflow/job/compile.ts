@@ -1,0 +1,220 @@
+import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
+import { choicesOf, isInnerPath, shapeOf, targetOf } from '../document/shape.ts'
+import { nodesOf, partOf } from './nodes.ts'
+import { flowLimits } from '../../flow/graph.ts'
+import type { FlowEdge, FlowGraph, FlowNode, StepPolicy } from '../../flow/graph.ts'
+import type { Json, JsonObject } from '../../kernel/json.ts'
+import type { Shape } from '../document/shape.ts'
+import type { WorkflowDocument, WorkflowPath, WorkflowStep } from '../document/model.ts'
+import type { Nodes, Part } from './nodes.ts'
+
+type Compiling = { readonly document: WorkflowDocument; readonly shape: Shape; readonly nodes: Nodes }
+
+/** The operation of a node that is carried out by `performStep` and not by an operation. */
+const performed = 'workflow.perform'
+
+const noRetries: StepPolicy = { retries: 0, retry_delay_ms: 0, retry_delay_max_ms: 0, timeout_ms: null, grace_ms: 10_000 }
+
+/**
+ * The flow graph of a document that was found whole. A step is a `call` that `performStep` carries out, because Komand's templates and rules are no
+ * expressions of the graph; what a decision has chosen is in its output, and edges compare it.
+ */
+function compileWorkflow(document: WorkflowDocument): FlowGraph {
+  return bodyOf({ document, shape: shapeOf(document), nodes: nodesOf(document) }, '')
+}
+
+function bodyOf(compiling: Compiling, parent: string): FlowGraph {
+  const { document, shape } = compiling
+  const steps = document.steps.filter((step) => step.parent === parent && step.type !== 'end')
+  const nodes: FlowNode[] = []
+  const edges: FlowEdge[] = []
+  const pause = pauseOf(compiling, parent)
+  if (pause) nodes.push(pause)
+  for (const step of steps) {
+    const chain = nodesOfStep(compiling, step)
+    nodes.push(...chain)
+    for (const [index, node] of chain.entries()) {
+      const before = chain[index - 1]
+      if (before) edges.push({ from: before.id, to: node.id, on: 'success' })
+    }
+    const last = chain.at(-1)
+    for (const path of shape.out.get(step.id) ?? []) {
+      const target = targetOf(shape.steps, path)
+      if (!target || !last || isInnerPath(step, path) || target.parent !== parent || passedOver(shape, step, path)) continue
+      edges.push(edgeOf(compiling, step, path, last.id, firstNode(compiling, target)))
+    }
+  }
+  const loop = shape.steps.get(parent)
+  const begin = loop ? (shape.out.get(loop.id) ?? []).find((path) => isInnerPath(loop, path)) : undefined
+  const first = begin ? targetOf(shape.steps, begin) : null
+  if (pause && first) edges.push({ from: pause.id, to: firstNode(compiling, first), on: 'success' })
+  return { nodes, edges, parallel: null, on_error: 'edges' }
+}
+
+/** The nodes of one step, one after the other. */
+function nodesOfStep(compiling: Compiling, step: WorkflowStep): FlowNode[] {
+  const { nodes } = compiling
+  const node = nodes.nodeOf(step.id)
+  const common: Common = {
+    id: node,
+    join: step.type === 'join' ? 'any' : 'all',
+    when: 'no-error',
+    title: step.name,
+    ...failing(step),
+  }
+  const before = (part: Part): FlowNode => ({ ...call(compiling, step, part), join: common.join, ...failing(step) })
+  if (step.is_disabled || step.type === 'trigger' || step.type === 'api_trigger' || step.type === 'snippet_map') return [{ ...common, kind: 'pass' }]
+  if (step.type === 'loop') return loopNodes(compiling, step, common, before)
+  if (step.type === 'human_decision') return questionNodes(compiling, step, common)
+  if (step.type === 'snippet') {
+    const input = partOf(node, 'input')
+    return [before('input'), { ...common, join: 'all', kind: 'run', draft: { step: step.id }, input: `{{${outputOf(input)}.input}}` }]
+  }
+  if (isDelay(step)) {
+    const delay = partOf(node, 'delay')
+    return [before('delay'), { ...common, join: 'all', kind: 'timer', delay: `${outputOf(delay)}.ms` }]
+  }
+  return [{ ...call(compiling, step, 'main'), ...common }]
+}
+
+function failing(step: WorkflowStep): { continue_on_failure?: true } {
+  return step.continue_on_failure ? { continue_on_failure: true } : {}
+}
+
+/** A node that `performStep` carries out. Inside of a loop it is told where it stands. */
+function call({ nodes }: Compiling, step: WorkflowStep, part: Part): FlowNode & { kind: 'call' } {
+  const node = nodes.nodeOf(step.id)
+  return {
+    kind: 'call',
+    id: partOf(node, part),
+    title: step.name,
+    join: 'all',
+    when: 'no-error',
+    operation: performed,
+    input: step.parent === '' ? {} : { loop: '{{loop}}' },
+    policy: noRetries,
+    // Nothing outside has seen it happen, except where a plugin is called.
+    ...(step.type !== 'action' || part !== 'main' || textMember(step.parameters, 'on_interrupt') === 'repeat' ? { repeatable: true } : {}),
+  }
+}
+
+type Common = { id: string; join: 'all' | 'any'; when: 'no-error'; title: string; continue_on_failure?: true }
+
+function loopNodes(compiling: Compiling, step: WorkflowStep, common: Common, before: (part: Part) => FlowNode): FlowNode[] {
+  const { nodes } = compiling
+  const items = outputOf(partOf(common.id, 'items'))
+  const breaks = compiling.document.steps.filter(({ type, parent, is_disabled }) => type === 'break' && parent === step.id && !is_disabled)
+  const body = bodyOf(compiling, step.id)
+  const loop: FlowNode = {
+    ...common,
+    join: 'all',
+    kind: 'loop',
+    body,
+    over: repeatsList(step) ? { items: `${items}.items` } : { times: `${items}.times` },
+    max_rounds: flowLimits.rounds,
+    parallel: 1,
+    ...(breaks.length === 0 ? {} : { break_if: breaks.map(({ id }) => `(${outputOf(nodes.nodeOf(id))}.break ?? false)`).join(' || ') }),
+  }
+  const custom = memberOf(step.parameters, 'customOutput') ?? memberOf(step.parameters, 'customOutputs')
+  const after: FlowNode[] = Array.isArray(custom) && custom.length > 0 ? [{ ...call(compiling, step, 'outputs'), ...failing(step) }] : []
+  return [before('items'), loop, ...after]
+}
+
+/** Whether a loop goes over a list; else it counts. */
+function repeatsList(step: WorkflowStep): boolean {
+  return textMember(step.parameters, 'repeatVariable') !== '' || memberOf(step.parameters, 'repeatCount') === undefined
+}
+
+/** The pause between the rounds of a loop that has one: a timer at the beginning of each round but the first. */
+function pauseOf({ shape, nodes }: Compiling, parent: string): FlowNode | null {
+  const loop = shape.steps.get(parent)
+  const delay = loop ? memberOf(loop.parameters, 'repeatDelay') : undefined
+  if (!loop || repeatsList(loop) || !((typeof delay === 'number' && delay > 0) || (typeof delay === 'string' && delay !== '' && delay !== '0')))
+    return null
+  const node = nodes.nodeOf(loop.id)
+  const ms = typeof delay === 'number' ? String(Math.round(delay * 1000)) : `${outputOf(partOf(node, 'items'))}.delay_ms`
+  return { kind: 'timer', id: partOf(node, 'pause'), join: 'all', when: 'no-error', delay: `loop.index == 0 ? 0 : ${ms}` }
+}
+
+function questionNodes(compiling: Compiling, step: WorkflowStep, common: Common): FlowNode[] {
+  const { parameters } = step
+  const seconds = memberOf(parameters, 'timeout')
+  const timeout = textMember(parameters, 'timeoutEdgeId')
+  const ask: JsonObject = { kind: 'human_decision', step: step.id, choices: choicesFor(compiling, step) }
+  const notify = tellsSomebody(step)
+  const question: FlowNode = {
+    ...common,
+    join: notify ? 'all' : common.join,
+    kind: 'question',
+    ask,
+    timeout_ms: typeof seconds === 'number' && seconds > 0 ? Math.min(Math.round(seconds * 1000), flowLimits.waitMs) : null,
+    ...(timeout === ''
+      ? { on_timeout: 'fail' as const }
+      : { on_timeout: 'continue' as const, default: { edge: timeout, path: pathName(compiling, timeout), user_name: '' } }),
+  }
+  // Who is not told of it can still answer: a letter that is not sent stops nothing.
+  const letter: FlowNode = { ...call(compiling, step, 'notify'), join: common.join, continue_on_failure: true }
+  return notify ? [letter, question] : [question]
+}
+
+/** What a person may choose, with the names of the paths. */
+function choicesFor(compiling: Compiling, step: WorkflowStep): Json[] {
+  const controls = memberOf(step.parameters, 'stepControlParams')
+  const onlyTimeout = new Set(
+    (Array.isArray(controls) ? controls : [])
+      .filter(isJsonObject)
+      .filter((control) => memberOf(control, 'isTimeoutOnly') === true)
+      .map((control) => textMember(control, 'edgeId')),
+  )
+  return choicesOf(step).map((edge) => ({ edge, path: pathName(compiling, edge), timeout_only: onlyTimeout.has(edge) }))
+}
+
+function pathName({ document }: Compiling, id: string): string {
+  return document.paths.find((path) => path.id === id)?.name ?? ''
+}
+
+function edgeOf(compiling: Compiling, step: WorkflowStep, path: WorkflowPath, from: string, to: string): FlowEdge {
+  const edge = { from, to, on: 'success' as const }
+  const output = outputOf(compiling.nodes.nodeOf(step.id))
+  if (step.is_disabled) return edge
+  if (step.type === 'automated_decision' || step.type === 'human_decision') return { ...edge, if: `${output}.edge == ${JSON.stringify(path.id)}` }
+  if (step.type === 'filter') return { ...edge, if: `${output}.passed` }
+  return step.type === 'break' ? { ...edge, if: `!${output}.break` } : edge
+}
+
+/** The node that the paths into a step lead to. */
+function firstNode({ nodes }: Compiling, step: WorkflowStep): string {
+  return partOf(nodes.nodeOf(step.id), firstPart(step))
+}
+
+function firstPart(step: WorkflowStep): Part {
+  if (step.is_disabled) return 'main'
+  if (step.type === 'loop') return 'items'
+  if (step.type === 'snippet') return 'input'
+  if (step.type === 'human_decision') return tellsSomebody(step) ? 'notify' : 'main'
+  return isDelay(step) ? 'delay' : 'main'
+}
+
+function tellsSomebody(step: WorkflowStep): boolean {
+  return Object.keys(objectMember(step.parameters, 'notifications')).length > 0
+}
+
+/** A decision that is disabled takes its default, or its first path. */
+function passedOver(shape: Shape, step: WorkflowStep, path: WorkflowPath): boolean {
+  if (!step.is_disabled || (step.type !== 'automated_decision' && step.type !== 'human_decision')) return false
+  const usual = textMember(step.parameters, 'defaultEdgeId') || shape.out.get(step.id)?.[0]?.id
+  return path.id !== usual
+}
+
+/** The action `delay` of the timers: the graph waits for it, so that it survives a restart. */
+function isDelay(step: WorkflowStep): boolean {
+  return step.type === 'action' && step.plugin?.name === 'timers' && step.plugin.identifier === 'delay' && builtinVendors.has(step.plugin.vendor)
+}
+
+const builtinVendors: ReadonlySet<string> = new Set(['capstan', 'rapid7', 'komand'])
+
+function outputOf(node: string): string {
+  return `steps[${JSON.stringify(node)}].output`
+}
+
+export { compileWorkflow, performed, builtinVendors, repeatsList }

@@ -1,0 +1,120 @@
+import { isEnd } from '../../kernel/run-state.ts'
+import { isJsonObject, memberOf, objectMember } from '../document/members.ts'
+import { loopsOf, nodesOf } from './nodes.ts'
+import type { Json, JsonObject } from '../../kernel/json.ts'
+import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
+import type { WorkflowDocument, WorkflowStep } from '../document/model.ts'
+import type { Nodes } from './nodes.ts'
+
+/** What a node keeps as its output: what others see of the step (`entry`), and what only the engine and views of the step need. */
+type StepOutput = {
+  readonly entry?: JsonObject
+  /** The input as it was filled. */
+  readonly input?: Json
+  readonly log?: string
+  readonly exception?: Json
+  /** The path that a decision took. */
+  readonly edge?: string
+}
+
+/** A row that stands for a step itself, with the round that it belongs to. */
+type StepExecution = { readonly step: WorkflowStep; readonly row: StepRow; readonly entry: JsonObject | undefined }
+
+/** The entry of a step in the context of its job (contract §7.3); undefined while it has none. */
+function entryOf(run: RunRow, step: WorkflowStep, row: Pick<StepRow, 'state' | 'output'>): JsonObject | undefined {
+  if (step.is_disabled || row.state === 'skipped' || !isEnd(row.state)) return undefined
+  const output = isJsonObject(row.output) ? row.output : {}
+  if (step.type === 'human_decision') {
+    // Nobody's answer in time leads along the path for that, which is no failure of the step.
+    const answered = row.state === 'succeeded' || (row.state === 'timed_out' && memberOf(output, 'edge') !== undefined)
+    return answered ? { path: memberOf(output, 'path') ?? '', user_name: memberOf(output, 'user_name') ?? '', $success: true } : { $success: false }
+  }
+  if (row.state !== 'succeeded') return { $success: false }
+  if (step.type === 'trigger' || step.type === 'api_trigger' || step.type === 'snippet_map') return { ...startOutputs(run), $success: true }
+  return { ...objectMember(output, 'entry'), $success: true }
+}
+
+/** The variables that a run began with, as the trigger step gives them on. */
+function startOutputs(run: RunRow): JsonObject {
+  return isJsonObject(run.input) ? objectMember(run.input, 'outputs') : {}
+}
+
+/** What was posted, unchanged. */
+function startMessage(run: RunRow): Json {
+  return isJsonObject(run.input) ? (memberOf(run.input, 'message') ?? {}) : {}
+}
+
+/** The executions of steps among the rows of a run, in their order; rows of helper nodes are left out, and so are steps that were not taken. */
+function executionsOf(run: RunRow, document: WorkflowDocument, rows: readonly StepRow[]): StepExecution[] {
+  const nodes = nodesOf(document)
+  return rows.flatMap((row): StepExecution[] => {
+    const found = nodes.stepOf(row.node)
+    if (found?.part !== 'main' || row.state === 'skipped') return []
+    return [{ step: found.step, row, entry: entryOf(run, found.step, row) }]
+  })
+}
+
+/**
+ * The entries of all steps by name, from the rows of a run: inside of a loop that of the latest round, and for a loop that has ended its outputs. `children`
+ * gives the entry of a step that was a run of its own.
+ */
+function entriesOf(run: RunRow, document: WorkflowDocument, rows: readonly StepRow[], children: ReadonlyMap<string, JsonObject>): JsonObject {
+  const nodes = nodesOf(document)
+  const entries = new Map<string, JsonObject>()
+  for (const { step, row, entry } of executionsOf(run, document, rows)) {
+    if (entry === undefined) continue
+    entries.set(step.name, ownEntry(nodes, run, step, row, entry, rows, children))
+  }
+  return Object.fromEntries(entries)
+}
+
+/** The entry of a row whole: a loop's has what its rounds gave, a snippet's what its run gave. */
+function ownEntry(
+  nodes: Nodes,
+  run: RunRow,
+  step: WorkflowStep,
+  row: StepRow,
+  entry: JsonObject,
+  rows: readonly StepRow[],
+  children: ReadonlyMap<string, JsonObject>,
+): JsonObject {
+  if (entry.$success !== true) return entry
+  if (step.type === 'snippet' && row.child_id) return { ...children.get(row.child_id), ...entry }
+  return step.type === 'loop' ? { ...entry, ...loopOutputs(nodes, run, row.key, rows) } : entry
+}
+
+/** `$outputs` of a loop and its own outputs, from the rows below it: an object per round that ran, keyed by step as templates name it. */
+function loopOutputs(nodes: Nodes, run: RunRow, key: string, rows: readonly StepRow[]): JsonObject {
+  const rounds = new Map<number, JsonObject>()
+  const prefix = `${key}/`
+  let custom: JsonObject = {}
+  for (const row of rows) {
+    if (row.key === `${key}~outputs` && isJsonObject(row.output)) custom = objectMember(row.output, 'entry')
+    if (!row.key.startsWith(prefix)) continue
+    const [round = '', node = '', ...deeper] = row.key.slice(prefix.length).split('/')
+    const number = Number(round)
+    const outputs = rounds.get(number) ?? {}
+    rounds.set(number, outputs)
+    const found = deeper.length === 0 ? nodes.stepOf(node) : null
+    const entry = found?.part === 'main' ? entryOf(run, found.step, row) : undefined
+    if (!found || entry === undefined) continue
+    const name = nodes.document.format === 'kom' ? found.step.name : found.step.id
+    Object.defineProperty(outputs, name, { value: entry, enumerable: true, configurable: true, writable: true })
+  }
+  return { $outputs: [...rounds].sort(([a], [b]) => a - b).map(([, outputs]) => outputs), ...custom }
+}
+
+/** The key of a step as seen from a place in the graph: in the rounds that stand open there, null where it is inside of a loop that is not. */
+function keyFrom(nodes: Nodes, place: string, step: WorkflowStep): string | null {
+  const open = place.split('/')
+  let key = ''
+  for (const [depth, loop] of loopsOf(nodes, step).entries()) {
+    const node = nodes.nodeOf(loop.id)
+    if (open[depth * 2] !== node || open[depth * 2 + 1] === undefined) return null
+    key += `${node}/${open[depth * 2 + 1]}/`
+  }
+  return key + nodes.nodeOf(step.id)
+}
+
+export type { StepOutput, StepExecution }
+export { entryOf, startOutputs, startMessage, executionsOf, entriesOf, ownEntry, keyFrom }

@@ -1,0 +1,67 @@
+import { fault } from '../../kernel/fault.ts'
+import { isJsonObject, memberOf } from '../document/members.ts'
+import { LanguageError } from '../language/scope.ts'
+import { nodesOf } from './nodes.ts'
+import { performAction } from './steps/action.ts'
+import { performBreak, performDecision, performFilter, performJoin } from './steps/decision.ts'
+import { performDelay, performItems, performOutputs } from './steps/loop.ts'
+import { performArtifact, performHelper, performInput, performNotify, performPattern } from './steps/other.ts'
+import type { Services } from '../../operation/services.ts'
+import type { Performed } from '../../run/source.ts'
+import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
+import type { WorkflowStep } from '../document/model.ts'
+import type { Standing } from './scope.ts'
+
+/** A node of a job that is to be carried out. */
+type Act = Standing & { readonly step: WorkflowStep; readonly row: StepRow; readonly signal: AbortSignal }
+
+type Performer = (act: Act) => Promise<Performed>
+
+/** By part, and the step itself by its type. */
+const partPerformers: Readonly<Record<string, Performer>> = {
+  items: performItems,
+  delay: performDelay,
+  input: performInput,
+  notify: performNotify,
+  outputs: performOutputs,
+}
+
+const typePerformers: Readonly<Record<string, Performer>> = {
+  action: performAction,
+  automated_decision: performDecision,
+  filter: performFilter,
+  break: performBreak,
+  join: performJoin,
+  artifact: performArtifact,
+  pattern_match: performPattern,
+  helpers: performHelper,
+}
+
+/** Carries out a node of a job: fills what its step says and does it. What the author of the workflow did wrong fails the step with a message. */
+async function performStep(services: Services, run: RunRow, row: StepRow, signal: AbortSignal): Promise<Performed> {
+  const document = await services.workflows.document(run)
+  const found = nodesOf(document).stepOf(row.node)
+  if (!found) throw fault('not_found', { kind: 'step', reference: row.node })
+  const { step, part } = found
+  const performer = part === 'main' ? own(typePerformers, step.type) : own(partPerformers, part)
+  if (!performer) {
+    throw fault('unsupported', {
+      what: `A step of type "${step.type}"`,
+      why: 'nothing here can carry it out; it is kept so that the workflow can be exported again',
+    })
+  }
+  const loop = isJsonObject(row.input) ? (memberOf(row.input, 'loop') ?? null) : null
+  try {
+    return await performer({ services, run, document, key: row.key, loop, step, row, signal })
+  } catch (error) {
+    if (error instanceof LanguageError) return { output: null, failed: { reason: 'expression_failed', message: error.message } }
+    throw error
+  }
+}
+
+function own<Value>(from: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(from, name) ? from[name] : undefined
+}
+
+export type { Act }
+export { performStep }

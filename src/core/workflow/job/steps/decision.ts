@@ -1,0 +1,90 @@
+import { isJsonObject, memberOf, objectMember, textMember } from '../../document/members.ts'
+import { parseQuery, queryVariables } from '../../language/query-parser.ts'
+import { queryHolds } from '../../language/query.ts'
+import { LanguageError } from '../../language/scope.ts'
+import { fillTemplates, templateRoots } from '../../language/template.ts'
+import { keyFrom } from '../context.ts'
+import { nodesOf } from '../nodes.ts'
+import { scopeOf } from '../scope.ts'
+import type { Json, JsonObject } from '../../../kernel/json.ts'
+import type { Performed } from '../../../run/source.ts'
+import type { Act } from '../perform.ts'
+import type { Standing, StepRows } from '../scope.ts'
+
+/** The first path whose rule holds, else the default (contract §10). A rule that cannot be told fails the step, and names its path. */
+async function performDecision(act: Act): Promise<Performed> {
+  const { step, document } = act
+  const usual = textMember(step.parameters, 'defaultEdgeId')
+  const nameOf = (edge: string) => document.paths.find(({ id }) => id === edge)?.name ?? ''
+  const taken = (edge: string): Performed => ({ output: { edge, entry: { path: nameOf(edge) } } })
+  const rules = memberOf(step.parameters, 'stepControlParams')
+  for (const rule of Array.isArray(rules) ? rules.filter(isJsonObject) : []) {
+    const edge = textMember(rule, 'edgeId')
+    const text = textMember(rule, 'expressionText')
+    // The default's own entry has an empty rule, and may stand anywhere in the list.
+    if (text.trim() === '') continue
+    try {
+      if (await ruleHolds(act, text)) return taken(edge)
+    } catch (error) {
+      if (!(error instanceof LanguageError)) throw error
+      const message = `Error evaluating rule for path "${nameOf(edge)}": ${error.message}`
+      return { output: null, failed: { reason: 'rule_failed', message } }
+    }
+  }
+  return usual === '' ? { output: null, failed: { reason: 'no_path', message: 'No rule holds, and there is no default path' } } : taken(usual)
+}
+
+/** Goes on only if its rule holds; with `stopOnMatch` only if it does not. */
+async function performFilter(act: Act): Promise<Performed> {
+  const { parameters } = act.step
+  const holds = await ruleHolds(act, textMember(objectMember(parameters, 'stepControlParam'), 'expressionText'))
+  return { output: { entry: {}, passed: memberOf(parameters, 'stopOnMatch') === true ? !holds : holds } }
+}
+
+/** Leaves its loop at once if its rule holds. */
+async function performBreak(act: Act): Promise<Performed> {
+  const text = textMember(objectMember(act.step.parameters, 'stepControlParam'), 'expressionText')
+  return { output: { entry: {}, break: await ruleHolds(act, text) } }
+}
+
+/** Gives each of its variables the value for the branch that was taken. */
+async function performJoin(act: Act): Promise<Performed> {
+  const { parameters } = act.step
+  const edge = await takenEdge(act)
+  const sets = memberOf(parameters, 'variableSets')
+  const values: [string, Json][] = (Array.isArray(sets) ? sets.filter(isJsonObject) : []).flatMap((set) => {
+    const value = edge === null ? undefined : memberOf(objectMember(set, 'variables'), edge)
+    return value === undefined ? [] : [[textMember(set, 'name'), value]]
+  })
+  const template: JsonObject = Object.fromEntries(values)
+  const entry = fillTemplates(template, await scopeOf(act, templateRoots(template))) ?? {}
+  return { output: { entry, input: entry } }
+}
+
+/** Which of the edges that a join names its decision has taken. */
+async function takenEdge(act: Act): Promise<string | null> {
+  const { document, services, run, step, key } = act
+  const nodes = nodesOf(document)
+  const edges = memberOf(step.parameters, 'decisionEdgeIds')
+  for (const edge of Array.isArray(edges) ? edges : []) {
+    const from = document.paths.find(({ id }) => id === edge)?.from
+    const decision = from === undefined ? undefined : nodes.steps.get(from)
+    const place = decision ? keyFrom(nodes, key, decision) : null
+    const row = place === null ? null : await services.store.reader.steps.one(run.id, place)
+    if (typeof edge === 'string' && row && isJsonObject(row.output) && memberOf(row.output, 'edge') === edge) return edge
+  }
+  return null
+}
+
+/** Whether a rule holds where a step stands. Throws `LanguageError`. */
+async function ruleHolds(
+  standing: Standing,
+  text: string,
+  options: { extra?: ReadonlyMap<string, Json>; reading?: StepRows } = {},
+): Promise<boolean> {
+  const node = parseQuery(text)
+  const names = new Set(queryVariables(node).map(({ segments }) => segments[0]))
+  return queryHolds(node, await scopeOf(standing, names, options), standing.services.patterns)
+}
+
+export { performDecision, performFilter, performBreak, performJoin, ruleHolds }

@@ -1,0 +1,101 @@
+import { flowLimits } from '../../../flow/graph.ts'
+import { isJsonObject, memberOf, objectMember, textMember } from '../../document/members.ts'
+import { LanguageError } from '../../language/scope.ts'
+import { fillTemplates, templateRoots } from '../../language/template.ts'
+import { repeatsList } from '../compile.ts'
+import { partOf } from '../nodes.ts'
+import { StepRows, scopeOf } from '../scope.ts'
+import { ruleHolds } from './decision.ts'
+import type { Json, JsonObject } from '../../../kernel/json.ts'
+import type { Performed } from '../../../run/source.ts'
+import type { Act } from '../perform.ts'
+import type { Standing } from '../scope.ts'
+
+/** What a loop goes over: `{ items }`, or `{ times, delay_ms }`. */
+async function performItems(act: Act): Promise<Performed> {
+  const { parameters } = act.step
+  if (repeatsList(act.step)) {
+    const items = await filled(act, textMember(parameters, 'repeatVariable'))
+    if (!Array.isArray(items)) return failed('The variable to repeat is not an array')
+    if (items.length > flowLimits.rounds) return failed(`A loop has at most ${flowLimits.rounds} rounds; this one would have ${items.length}`)
+    return { output: { items } }
+  }
+  const times = numberOf(await filled(act, memberOf(parameters, 'repeatCount') ?? 0))
+  const delay = numberOf(await filled(act, memberOf(parameters, 'repeatDelay') ?? 0)) ?? 0
+  if (times === null || !Number.isInteger(times) || times < 0 || times > flowLimits.rounds) {
+    return failed(`The number of rounds is a whole number from 0 to ${flowLimits.rounds}`)
+  }
+  return { output: { times, delay_ms: Math.min(Math.max(Math.round(delay * 1000), 0), flowLimits.waitMs) } }
+}
+
+/** How long a delay waits, in milliseconds. */
+async function performDelay(act: Act): Promise<Performed> {
+  const seconds = numberOf(await filled(act, memberOf(objectMember(act.step.parameters, 'input'), 'delay') ?? 0))
+  if (seconds === null || seconds < 0) return failed('The delay is a number of seconds')
+  return { output: { ms: Math.min(Math.round(seconds * 1000), flowLimits.waitMs) } }
+}
+
+/** The outputs that a loop makes of its rounds (contract §10.1): lists, counts, and whether any or all rounds met a rule. */
+async function performOutputs(act: Act): Promise<Performed> {
+  const { step, row, services, run } = act
+  const reading = await new StepRows({ services, run }).load()
+  const key = row.key.slice(0, -partOf('', 'outputs').length)
+  const wanted = memberOf(step.parameters, 'customOutput') ?? memberOf(step.parameters, 'customOutputs')
+  const outputs = (Array.isArray(wanted) ? wanted : []).filter(isJsonObject)
+  const loop = await reading.one(key)
+  const count = loop && isJsonObject(loop.output) ? Number(memberOf(loop.output, 'rounds') ?? 0) : 0
+  const prepared = await reading.one(partOf(key, 'items'))
+  const items = prepared && isJsonObject(prepared.output) ? memberOf(prepared.output, 'items') : null
+  const entry = new Map<string, Json>()
+  for (const output of outputs) entry.set(textMember(output, 'name'), startOf(output))
+  for (let round = 1; round <= count; round++) {
+    const view: JsonObject = { index: round - 1, item: Array.isArray(items) ? (items[round - 1] ?? null) : null, parent: act.loop }
+    // It stands in the round, as any step of the body does.
+    const standing: Standing = { ...act, key: `${key}/${round}/${key}`, loop: view }
+    for (const output of outputs) await addRound(standing, reading, output, entry, { first: round === 1 })
+  }
+  return { output: { entry: Object.fromEntries(entry) } }
+}
+
+function startOf(output: JsonObject): Json {
+  const type = textMember(output, 'outputType')
+  return type === 'array' ? [] : type === 'count' ? 0 : textMember(objectMember(output, 'input'), 'condition') === 'all'
+}
+
+async function addRound(
+  standing: Standing,
+  reading: StepRows,
+  output: JsonObject,
+  entry: Map<string, Json>,
+  round: { first: boolean },
+): Promise<void> {
+  const name = textMember(output, 'name')
+  const input = objectMember(output, 'input')
+  const text = textMember(input, 'expressionText')
+  const extra = new Map<string, Json>()
+  const holds = text.trim() === '' || (await ruleHolds(standing, text, { extra, reading }))
+  const value = entry.get(name)
+  if (Array.isArray(value)) {
+    if (!holds) return
+    const template = memberOf(input, 'value') ?? null
+    value.push(fillTemplates(template, await scopeOf(standing, templateRoots(template), { reading })) ?? null)
+    if (value.length > flowLimits.rounds) throw new LanguageError('the list becomes too long')
+  } else if (typeof value === 'number') entry.set(name, value + (holds ? 1 : 0))
+  else if (textMember(input, 'condition') === 'all') entry.set(name, (round.first || value === true) && holds)
+  else entry.set(name, value === true || holds)
+}
+
+async function filled(act: Act, template: Json): Promise<Json | undefined> {
+  return fillTemplates(template, await scopeOf(act, templateRoots(template)))
+}
+
+function numberOf(value: Json | undefined): number | null {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  return typeof number === 'number' && Number.isFinite(number) ? number : null
+}
+
+function failed(message: string): Performed {
+  return { output: null, failed: { reason: 'bad_loop', message } }
+}
+
+export { performItems, performDelay, performOutputs }
