@@ -239,6 +239,7 @@ export class ActiveRun {
     const begun = row.state === 'starting' || row.state === 'running'
     if (node.kind === 'work' && begun) this.#worker.resume(live)
     else if (node.kind === 'run' && row.child_id) this.#host.watchChild(row.child_id)
+    else if (node.kind === 'call' && begun && node.repeatable) await this.#call(live, node)
     else if (node.kind === 'call' && begun) {
       // Whether it happened cannot be told, and it may not be safe to do twice.
       await this.#end(live, { state: 'lost', reason: 'lost', message: 'The server stopped while this operation ran' })
@@ -285,7 +286,7 @@ export class ActiveRun {
     await this.#record([{ key, attempt, patch: { state: 'running', started_at: this.#host.services.clock.now() } }], [])
     await this.#tellStarted(key)
     callOperation(this.#host, this.row, live.row, node, this.#abort.signal).then(
-      (output) => this.post(() => this.#callEnded(live, { state: 'succeeded', reason: null, output })),
+      ({ output, failed }) => this.post(() => this.#callEnded(live, { state: failed ? 'failed' : 'succeeded', reason: null, ...failed, output })),
       (error: unknown) => this.post(() => this.#refused(live, error).then(() => {})),
     )
   }
