@@ -1,11 +1,13 @@
 import { afterAll, test } from 'vitest'
 import { startPostgres } from '../../../test/support/postgres.ts'
 import { contractSuite } from './contract.suite.ts'
+import { rulesSuite } from './rules.suite.ts'
 
 const postgres = await startPostgres({ durable: false })
 
 if ('missing' in postgres) test.skip(`Kallithea's methods over PostgreSQL: ${postgres.missing}`, () => undefined)
 else {
   contractSuite("Kallithea's methods over PostgreSQL", { databaseUrl: await postgres.database(), kinds: ['git'] })
+  rulesSuite("Kallithea's rules over PostgreSQL", { databaseUrl: await postgres.database() })
   afterAll(() => postgres.stop())
 }

@@ -1,0 +1,3 @@
+import { rulesSuite } from './rules.suite.ts'
+
+rulesSuite("Kallithea's rules over SQLite")
