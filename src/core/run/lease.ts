@@ -5,9 +5,11 @@ import type { Store } from '../../ports/store/store.ts'
 
 type ServerIdentity = {
   readonly id: string
-  /** The machine, and its boot: process work of another boot cannot be there any more. */
+  /** The machine, and what names the boot and this very process there. */
   readonly host: string
   readonly boot: string
+  /** Whether the server of this `boot` is certainly gone, as far as can be told from here: then nobody waits for its lease. */
+  readonly hasEnded?: (boot: string) => boolean
   /** Whether other servers may share the store. Alone, the lease never ends and nothing is renewed: an idle server writes nothing. */
   readonly shared: boolean
 }
@@ -64,6 +66,11 @@ class Lease {
   }
 
   async #takeOver(): Promise<void> {
+    const { id, shared, hasEnded } = this.#server
+    if (shared && hasEnded) {
+      const gone = (await this.#store.reader.servers.all()).filter((other) => other.id !== id && hasEnded(other.boot))
+      for (const other of gone) await this.#store.write((tables) => tables.servers.remove(other.id))
+    }
     for (const from of await this.#store.reader.servers.orphans(this.#clock.now())) {
       const runs = await this.#store.write((tables) => tables.servers.takeOver(from, this.#server.id))
       if (runs.length > 0) this.#log.info('runs.taken_over', { from, count: runs.length })
