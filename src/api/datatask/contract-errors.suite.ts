@@ -55,7 +55,7 @@ function unreachable(row: Row, code: Code): string | null {
     case 'overloaded':
       return acts(row) ? 'git refuses more readers than it has places for: its adapter has the test' : null
     case 'store_unavailable':
-      return 'a folder that cannot be read lists nothing: the store of templates is a directory'
+      return 'tested where the store goes away, on every route'
     default:
       return null
   }

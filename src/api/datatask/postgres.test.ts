@@ -1,5 +1,6 @@
 import { afterAll, test } from 'vitest'
 import { startPostgres } from '../../../test/support/postgres.ts'
+import { awaySuite } from './away.suite.ts'
 import { capacitySuite } from './capacity.suite.ts'
 import { cronSuite } from './cron.suite.ts'
 import { contractSuite } from './contract.suite.ts'
@@ -35,4 +36,5 @@ else {
     workloadSuite,
   ])
     suite(labs)
+  awaySuite(labs, postgres)
 }

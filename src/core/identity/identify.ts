@@ -8,6 +8,7 @@ import { anonymous, closedAnonymous, principalOf } from './principal.ts'
 import { provePassword } from './prove.ts'
 import { isOpen, sessionIdOf } from './session.ts'
 import { acceptSignature } from './signature.ts'
+import { StoreUnavailable } from '../../ports/store/store.ts'
 import type { Origin } from '../operation/context.ts'
 import type { Services } from '../operation/services.ts'
 import type { ApiKeyRow, UserRow } from '../../ports/store/rows.ts'
@@ -23,9 +24,19 @@ type CredentialNote = 'invalid_token' | 'invalid_key' | 'account_inactive' | 'id
  * The principal that a credential proves: the one place where any form of credential is looked at.
  *
  * Errors: `invalid_credential` (the private note tells which way, see `CredentialNote`), `account_inactive` (only with the right password or key of the
- * account in its place), `network_refused`, `rate_limited` and `overloaded` (passwords only).
+ * account in its place), `network_refused`, `rate_limited` and `overloaded` (passwords only), `store_unavailable`.
  */
 async function identify(services: Services, credential: Credential, origin: Origin): Promise<Principal> {
+  try {
+    return await identifyForm(services, credential, origin)
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    services.log.error('store.unavailable', { operation: 'identify', error })
+    throw fault('store_unavailable', { seconds: 5 }, { cause: error, retryAfterMs: 5000 })
+  }
+}
+
+async function identifyForm(services: Services, credential: Credential, origin: Origin): Promise<Principal> {
   switch (credential.form) {
     case 'none':
       return identifyNobody(services, origin)
