@@ -1,20 +1,22 @@
 import { CodeBusy, CodeContentRefused, CodeProtocolError, CodeTimeout, CodeUnavailable } from './code-storage.ts'
 import type { CodeStorage, RefUpdate } from './code-storage.ts'
+import type { MirrorStorage } from './mirror.ts'
 
-/** Mercurial storage: what every code storage does, changesets by number or prefix, and Mercurial's protocol over HTTP. */
-type Hg = CodeStorage & {
-  /** Why there is no Mercurial here; null when there is. Then nothing but `exists` and `list` works: `HgUnavailable`. */
-  readonly missing: string | null
-  /**
-   * The changeset that a word means as Mercurial reads it: a number, a prefix of an id, `tip`, a bookmark, a tag, a branch (in its order). Never an
-   * expression. Null when nothing, or more than one, is meant.
-   */
-  lookup(id: string, word: string): Promise<string | null>
-  /** How many changesets there are: their numbers are 0 to one less. */
-  count(id: string): Promise<number>
-  /** One request of the protocol over HTTP. Bounded in number: `HgBusy` when the queue is full. */
-  serve(request: HgServeRequest): Promise<HgServeAnswer>
-}
+/** Mercurial storage: what every code storage does, mirrors, changesets by number or prefix, and Mercurial's protocol over HTTP. */
+type Hg = CodeStorage &
+  MirrorStorage & {
+    /** Why there is no Mercurial here; null when there is. Then nothing but `exists` and `list` works: `HgUnavailable`. */
+    readonly missing: string | null
+    /**
+     * The changeset that a word means as Mercurial reads it: a number, a prefix of an id, `tip`, a bookmark, a tag, a branch (in its order). Never an
+     * expression. Null when nothing, or more than one, is meant.
+     */
+    lookup(id: string, word: string): Promise<string | null>
+    /** How many changesets there are: their numbers are 0 to one less. */
+    count(id: string): Promise<number>
+    /** One request of the protocol over HTTP. Bounded in number: `HgBusy` when the queue is full. */
+    serve(request: HgServeRequest): Promise<HgServeAnswer>
+  }
 
 type HgServeRequest = {
   readonly id: string

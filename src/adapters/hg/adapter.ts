@@ -16,6 +16,7 @@ import { isMercurials, isNode, isPath, isRefName } from './names.ts'
 import { createOwnRefs } from './own-refs.ts'
 import { createPool } from './pool.ts'
 import { openPushes } from './pushes.ts'
+import { copyRemote, probeRemote, pullInto } from './pull.ts'
 import { createReader } from './read.ts'
 import { serveHg } from './serve.ts'
 import {
@@ -89,6 +90,8 @@ async function createHg(options: HgOptions): Promise<Hg> {
     if (output.includes('true')) host.log.warn('hg.recovered', { directory })
   }
   const acting = { host, acts, pushes, merges, mend }
+  // Pulls take long and wait for others: few at once.
+  const pulling = { host, pushes, mend, gate: createGate(host.clock, { places: 4, queue: 64, waitMs: 10 * 60_000 }) }
 
   async function madeTrue(id: string, changes: readonly RefUpdate[]): Promise<RefUpdate[]> {
     const refs = await hg.refs(id)
@@ -181,6 +184,10 @@ async function createHg(options: HgOptions): Promise<Hg> {
     mergeBase: (id, ours, theirs, { source = id } = {}) => reader.base(at(id), { ours, theirs, source: source === id ? null : at(source) }),
     tryMerge: (id, ours, theirs, { source, signal }) => tryMerge(acting, at(id), { ours, theirs, source: source === id ? null : at(source) }, signal),
     merge: (id, merge, given) => mergeInto(acting, at(id), { ...merge, source: merge.source === id ? null : at(merge.source) }, given),
+
+    probe: (remote, { signal }) => probeRemote(pulling, remote, signal),
+    copy: (id, remote, { signal }) => copyRemote(pulling, id, remote, signal),
+    pull: (id, source, given) => pullInto(pulling, at(id), source, given),
 
     lookup: (id, word) => reader.lookup(at(id), word),
     count: (id) => reader.count(at(id)),

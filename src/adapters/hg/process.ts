@@ -10,8 +10,8 @@ type HgProcess = {
   readonly stdout: Readable
   /** What it said last on its error output, cut to a bound; for the log only. */
   readonly said: () => string
-  /** Resolves when it has ended; never rejects. */
-  readonly exited: Promise<void>
+  /** Resolves to its exit status when it has ended; never rejects. */
+  readonly exited: Promise<number | null>
   /** Ends it and all that it started: politely first, so that a change that is under way is rolled back. */
   end(): Promise<void>
 }
@@ -41,17 +41,17 @@ function startHg(
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => {})
 
   let over = false
-  const exited = new Promise<void>((resolve) => {
-    const ended = () => {
+  const exited = new Promise<number | null>((resolve) => {
+    const ended = (code: number | null) => {
       over = true
       signalGroup(child.pid, 'SIGKILL')
-      resolve()
+      resolve(code)
     }
     child.once('exit', ended)
     child.once('error', (error) => {
       said += String(error)
       child.stdout.destroy()
-      ended()
+      ended(null)
     })
   })
   let ending: Promise<void> | undefined

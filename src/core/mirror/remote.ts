@@ -18,10 +18,9 @@ function remoteContext(id: string): string {
   return `repository:${id}:remote`
 }
 
-/** The storage that can copy repositories of a kind from elsewhere. Errors: `unsupported`. */
-function mirrorStorageOf({ git }: Services, kind: RepositorySpec['kind']): MirrorStorage {
-  if (kind === 'git') return git
-  throw fault('unsupported', { what: `Copying of ${kind} repositories from elsewhere`, why: 'this version copies git repositories only' })
+/** The storage that copies repositories of a kind from elsewhere. */
+function mirrorStorageOf({ git, hg }: Pick<Services, 'git' | 'hg'>, kind: RepositorySpec['kind']): MirrorStorage {
+  return kind === 'hg' ? hg : git
 }
 
 /**
