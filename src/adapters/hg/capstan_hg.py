@@ -177,7 +177,7 @@ def resolve(repo, revision):
     """The changeset of a full ref name or full id, or None"""
     if HEX.match(revision):
         node = bin(data(revision))
-        return repo[node] if node != nullid and node in repo else None
+        return repo[node] if node != nullid and repo.changelog.hasnode(node) else None
     kind, _, name = revision.removeprefix('refs/').partition('/')
     name = data(name)
     node = None
@@ -192,7 +192,7 @@ def resolve(repo, revision):
         node = repo._bookmarks.get(name)
     elif kind == 'changesets':
         return resolve(repo, text(name)) if HEX.match(text(name)) else None
-    return repo[node] if node and node != nullid and node in repo else None
+    return repo[node] if node and node != nullid and repo.changelog.hasnode(node) else None
 
 
 def idof(ctx):

@@ -22,7 +22,14 @@ export function hasHg(): boolean {
 
 type Ran = { code: number; out: string; err: string }
 
-const environment = { PATH: '/usr/bin:/bin:/usr/local/bin', HOME: '/nonexistent', LANG: 'C.UTF-8', HGRCPATH: '', HGPLAIN: '1', HGUSER: 'Ann <ann@lab.test>' }
+const environment = {
+  PATH: '/usr/bin:/bin:/usr/local/bin',
+  HOME: '/nonexistent',
+  LANG: 'C.UTF-8',
+  HGRCPATH: '',
+  HGPLAIN: '1',
+  HGUSER: 'Ann <ann@lab.test>',
+}
 
 /** Runs the user's own hg, as a client would. */
 export function tryHg(cwd: string, args: readonly string[], options: { env?: Record<string, string> } = {}): Promise<Ran> {

@@ -85,7 +85,10 @@ describe.skipIf(!hasHg())('Mercurial over HTTP', () => {
     expect(await pushes('lab/round')).toMatchObject([{ state: 'done', user: 'root', changes: [{ ref: 'refs/heads/default', from: null, to: node }] }])
     const seen = await lab.as('repository.get', { repository: 'lab/round' })
     expect(seen).toMatchObject({ kind: 'hg', default_branch: 'default', last_commit: { id: node, revision: 0, author_name: 'Ann' } })
-    const audit = await lab.store.reader.audit.page({ operation: 'repository.push', subject: 'repository:lab/round' } as never, { limit: 5, after: null } as never)
+    const audit = await lab.store.reader.audit.page(
+      { operation: 'repository.push', subject: 'repository:lab/round' } as never,
+      { limit: 5, after: null } as never,
+    )
     expect(JSON.stringify(audit)).toContain('"hg-http"')
     await hgCommit(other, { c: 'three\n' })
     await hgOut(other, ['push', '-q', remote('lab/round', 'root')])

@@ -1,0 +1,7 @@
+import { describe } from 'vitest'
+import { codeStorageSuite } from '../testing/code-storage.suite.ts'
+import { hasHg, openHgLab } from './hg-lab.suite.ts'
+
+describe.skipIf(!hasHg())('Mercurial', () => {
+  codeStorageSuite({ name: 'hg', branch: 'refs/heads/default', open: async () => (await openHgLab()).hg })
+})
