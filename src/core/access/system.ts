@@ -9,6 +9,9 @@ const systemPermissions = {
   'group.create': 'make groups of users',
   'user.create': 'make users who are no administrators',
   'user.manage': 'change, disable and delete users who are no administrators',
+  'workflow.modify': 'make workflows and triggers, and change those that one may write',
+  'plugin.modify': 'install and remove plugins',
+  'connection.modify': 'make connections, and change those that one may write',
   'namespace.create': 'claim namespaces ahead of a first deploy',
 } as const
 type SystemPermission = keyof typeof systemPermissions

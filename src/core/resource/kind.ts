@@ -19,6 +19,10 @@ export const kinds = {
   'repository-group': { kind: 'repository-group', title: 'group of repositories', ownerIsAdmin: false, everyone: 'read' },
   // A secret of everywhere, by its name: who holds *execute* on it may name it in a manifest.
   secret: { kind: 'secret', title: 'secret', ownerIsAdmin: false, everyone: null },
+  workflow: { kind: 'workflow', title: 'workflow', ownerIsAdmin: true, everyone: null },
+  connection: { kind: 'connection', title: 'connection', ownerIsAdmin: true, everyone: null },
+  plugin: { kind: 'plugin', title: 'plugin', ownerIsAdmin: false, everyone: 'read' },
+  artifact: { kind: 'artifact', title: 'shared list', ownerIsAdmin: true, everyone: null },
   namespace: { kind: 'namespace', title: 'namespace', ownerIsAdmin: false, everyone: null },
 } as const satisfies Record<string, Kind>
 

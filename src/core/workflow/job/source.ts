@@ -1,0 +1,51 @@
+import { fault } from '../../kernel/fault.ts'
+import { isJsonObject, memberOf, textMember } from '../document/members.ts'
+import { declaredVariables, jobDraft } from '../start.ts'
+import { workflowSpecOf } from '../spec.ts'
+import { performed } from './compile.ts'
+import { performStep } from './perform.ts'
+import type { Json } from '../../kernel/json.ts'
+import type { Principal } from '../../identity/principal.ts'
+import type { RunSource } from '../../run/source.ts'
+
+/** Jobs: their steps are carried out here, sub-workflows are runs of their own. */
+const workflowSource: RunSource = {
+  kind: 'workflow',
+  place: () => ({ runtime: 'none', places: [] }),
+  work: () => Promise.reject(fault('unsupported', { what: 'Work of a workflow itself', why: 'its steps call plugins and operations' })),
+  perform: (services, run, step, node, signal) => (node.operation === performed ? performStep(services, run, step, signal) : undefined),
+  async child(services, run, node, input: Json, starter: Principal) {
+    const document = await services.workflows.document(run)
+    const draft = isJsonObject(node.draft) ? textMember(node.draft, 'step') : ''
+    const step = document.steps.find(({ id }) => id === draft)
+    const uid = textMember(step?.parameters ?? {}, 'workflow_uid')
+    const row = await services.store.reader.resources.byId(uid)
+    const spec = row?.kind === 'workflow' && row.deleted_at === null ? workflowSpecOf(row) : null
+    const visible = row && spec ? await services.store.reader.resources.access(row, viewer(starter), { ownerIsAdmin: true }) : null
+    const version = spec?.active && (visible?.level === 'execute' || visible?.level === 'write' || visible?.level === 'admin') ? spec.published : null
+    const child = version ? await services.workflows.ofVersion(version) : null
+    if (!row || !version || !child) throw fault('not_found', { kind: 'active snippet', reference: uid })
+    const message = isJsonObject(input) ? input : {}
+    // A snippet that runs itself would never end: the depth is that of its parents.
+    const depth = Number(memberOf(run.spec, 'depth') ?? 0) + 1
+    if (depth > 8)
+      throw fault('state_conflict', {
+        what: `The snippet "${row.name}"`,
+        state: 'inside of itself',
+        next: 'Sub-workflows are nested at most 8 deep.',
+      })
+    const made = jobDraft(
+      services.ids.opaque(),
+      row,
+      { id: version, document: child },
+      { message, type: 'active', outputs: declaredVariables(child, message) },
+    )
+    return { ...made, spec: { ...made.spec, depth } }
+  },
+}
+
+function viewer({ id, administrator }: Principal) {
+  return { userId: id, administrator }
+}
+
+export { workflowSource }

@@ -1,0 +1,139 @@
+import { fault } from '../kernel/fault.ts'
+import { memberOf, textMember, withMembers } from './document/members.ts'
+import { storedSpec, workflowSpecOf } from './spec.ts'
+import { DuplicateKey } from '../../ports/store/store.ts'
+import type { JsonObject } from '../kernel/json.ts'
+import type { WriteCtx } from '../operation/context.ts'
+import type { ResourceRow } from '../../ports/store/rows.ts'
+import type { WorkflowTriggerRow } from '../../ports/store/workflows.ts'
+import type { WorkflowDocument } from './document/model.ts'
+import type { WorkflowSpec } from './spec.ts'
+
+/** Makes a workflow of a document: a resource, its triggers and a draft. */
+async function insertWorkflow(ctx: WriteCtx, document: WorkflowDocument): Promise<ResourceRow> {
+  const now = ctx.clock.now()
+  const name = checkedName(document.name)
+  const spec: WorkflowSpec = {
+    description: document.description,
+    type: document.type,
+    tags: document.tags,
+    published: null,
+    draft: null,
+    active: false,
+    updated_by: ctx.principal.id,
+    keep_days: null,
+    keep_jobs: null,
+  }
+  const row = await unlessTaken(name, () =>
+    ctx.db.resources.insert({
+      id: ctx.ids.record(),
+      kind: 'workflow',
+      name,
+      owner_id: ctx.principal.id,
+      parent_id: null,
+      private: false,
+      active: true,
+      state: 'ready',
+      spec: storedSpec(spec),
+      created_at: now,
+      updated_at: now,
+    }),
+  )
+  return putDraft(ctx, row, document)
+}
+
+/** Puts a document in the place of a workflow's draft; the version that is active goes on. */
+async function putDraft(ctx: WriteCtx, row: ResourceRow, given: WorkflowDocument): Promise<ResourceRow> {
+  const spec = workflowSpecOf(row)
+  const now = ctx.clock.now()
+  const name = checkedName(given.name)
+  const document = await withTriggers(ctx, given)
+  const id = ctx.ids.record()
+  const number = (await ctx.db.workflowVersions.lastNumber(row.id)) + 1
+  const { id: userId, name: userName } = ctx.principal
+  await ctx.db.workflowVersions.insert({
+    id,
+    workflow_id: row.id,
+    number,
+    state: 'draft',
+    document: document as unknown as JsonObject, // a document is plain data by its type
+    created_by: userId,
+    created_by_name: userName,
+    created_at: now,
+  })
+  const next = { ...spec, description: document.description, type: document.type, tags: document.tags, draft: id, updated_by: userId }
+  await unlessTaken(name, () => ctx.db.resources.update(row.id, { name, spec: storedSpec(next), updated_at: now }))
+  const changed = await ctx.db.resources.byId(row.id)
+  if (!changed) throw fault('not_found', { kind: 'workflow', reference: row.id })
+  ctx.emit({ kind: 'workflow', id: row.id, name, state: 'updated', resource_id: row.id })
+  return changed
+}
+
+/** The document with triggers that are records of their own: those that it brings and that the caller does not own already get new ids. */
+async function withTriggers(ctx: WriteCtx, document: WorkflowDocument): Promise<WorkflowDocument> {
+  const ids = new Map<string, string>()
+  const triggers: JsonObject[] = []
+  for (const trigger of document.triggers) {
+    const old = textMember(trigger, 'id')
+    const known = old === '' ? null : await ctx.db.workflowTriggers.byId(old)
+    const row = triggerRow(ctx, trigger)
+    if (known?.owner_id === ctx.principal.id) {
+      await ctx.db.workflowTriggers.update(known.id, { name: row.name, type: row.type, spec: row.spec, updated_at: row.updated_at })
+      triggers.push(trigger)
+      continue
+    }
+    await ctx.db.workflowTriggers.insert(row)
+    if (old !== '') ids.set(old, row.id)
+    triggers.push(withMembers(trigger, { id: row.id }))
+  }
+  if (ids.size === 0) return { ...document, triggers }
+  const steps = document.steps.map((step) => {
+    const to = ids.get(textMember(step.parameters, 'trigger_config_id'))
+    return to === undefined ? step : { ...step, parameters: withMembers(step.parameters, { trigger_config_id: to }) }
+  })
+  return { ...document, steps, triggers }
+}
+
+function triggerRow(ctx: WriteCtx, trigger: JsonObject): WorkflowTriggerRow {
+  const now = ctx.clock.now()
+  return {
+    id: ctx.ids.opaque(),
+    name: textMember(trigger, 'name'),
+    type: textMember(trigger, 'type') || 'api_trigger',
+    spec: trigger,
+    require_auth: memberOf(trigger, 'require_auth') !== false,
+    owner_id: ctx.principal.id,
+    sealed: null,
+    last_error: null,
+    created_at: now,
+    updated_at: now,
+  }
+}
+
+/** A name for a workflow: any printable text of 1 to 200 characters that is not only blanks. */
+function checkedName(name: string): string {
+  const trimmed = name.trim()
+  if (trimmed === '' || trimmed.length > 200 || /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(trimmed)) {
+    throw fault('invalid_name', { what: 'workflow', name: trimmed.slice(0, 60), why: 'it has 1 to 200 printable characters' })
+  }
+  return trimmed
+}
+
+async function unlessTaken<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof DuplicateKey) throw fault('name_taken', { kind: 'workflow', name }, { cause: error })
+    throw error
+  }
+}
+
+/** The name, or the next free one: `name (2)`, `name (3)`, …. */
+async function freeName(ctx: WriteCtx, name: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const candidate = number === 1 ? name : `${name} (${number})`
+    if (!(await ctx.db.resources.byName('workflow', candidate))) return candidate
+  }
+}
+
+export { insertWorkflow, putDraft, checkedName, freeName, unlessTaken }
