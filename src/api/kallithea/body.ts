@@ -83,12 +83,15 @@ function utf8Error(body: Buffer): string {
   for (let at = 0; at < body.length; ) {
     const lead = body[at] ?? 0
     const length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0
-    const where = `'utf-8' codec can't decode byte 0x${lead.toString(16).padStart(2, '0')} in position ${at}`
-    if (length === 0) return `${where}: invalid start byte`
+    const where = (bytes: number) => {
+      const what = bytes > 1 ? `bytes in position ${at}-${at + bytes - 1}` : `byte 0x${lead.toString(16).padStart(2, '0')} in position ${at}`
+      return `'utf-8' codec can't decode ${what}`
+    }
+    if (length === 0) return `${where(1)}: invalid start byte`
     for (let more = 1; more < length; more++) {
       const byte = body[at + more]
-      if (byte === undefined) return `${where}: unexpected end of data`
-      if (byte < lowest(lead, more) || byte > highest(lead, more)) return `${where}: invalid continuation byte`
+      if (byte === undefined) return `${where(more)}: unexpected end of data`
+      if (byte < lowest(lead, more) || byte > highest(lead, more)) return `${where(more)}: invalid continuation byte`
     }
     at += length
   }

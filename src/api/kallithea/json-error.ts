@@ -3,26 +3,40 @@
  * the first thing wrong and builds no values. Positions are characters, not UTF-16 units.
  */
 function jsonError(text: string): string {
-  // Characters outside of the basic plane are two units here and one there.
-  const chars = [...text]
-  const problem = new Scanner(chars).run()
-  const before = chars.slice(0, problem.at)
-  const line = before.filter((char) => char === '\n').length + 1
-  const column = problem.at - before.lastIndexOf('\n')
-  return `${problem.message}: line ${line} column ${column} (char ${problem.at})`
+  const problem = new Scanner(text).run()
+  const before = text.slice(0, problem.at)
+  const lineStart = before.lastIndexOf('\n') + 1
+  const line = count(before, /\n/g) + 1
+  return `${problem.message}: line ${line} column ${length(before.slice(lineStart)) + 1} (char ${length(before)})`
 }
+
+// Characters outside of the basic plane are two units here and one there.
+function length(text: string): number {
+  return text.length - count(text, /[\ud800-\udbff][\udc00-\udfff]/g)
+}
+
+function count(text: string, pattern: RegExp): number {
+  let found = 0
+  for (const _ of text.matchAll(pattern)) found++
+  return found
+}
+
+const word = /null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y
+const blanks = /[ \t\n\r]*/y
+// All of a string that needs no second look.
+const plain = /[^"\\\u0000-\u001f]*/y
 
 type Problem = { readonly message: string; readonly at: number }
 type Expecting = 'value' | 'first-item' | 'first-name' | 'name' | 'after'
 
 /** Where in a document the scanner is: the open brackets, and what may come next. It keeps its own stack, because the text is hostile. */
 class Scanner {
-  readonly #chars: readonly string[]
+  readonly #text: string
   readonly #open: ('[' | '{')[] = []
   #at = 0
 
-  constructor(chars: readonly string[]) {
-    this.#chars = chars
+  constructor(text: string) {
+    this.#text = text
   }
 
   run(): Problem {
@@ -36,7 +50,7 @@ class Scanner {
   }
 
   #step(expecting: Expecting): Expecting | Problem {
-    const char = this.#chars[this.#at]
+    const char = this.#text[this.#at]
     if (expecting === 'after') return this.#after(char)
     if (expecting === 'first-item' && char === ']') return this.#close()
     if (expecting === 'first-name' && char === '}') return this.#close()
@@ -64,7 +78,7 @@ class Scanner {
     const wrong = this.#string()
     if (wrong) return wrong
     this.#skip()
-    if (this.#chars[this.#at] !== ':') return { message: "Expecting ':' delimiter", at: this.#at }
+    if (this.#text[this.#at] !== ':') return { message: "Expecting ':' delimiter", at: this.#at }
     this.#at++
     return 'value'
   }
@@ -76,16 +90,16 @@ class Scanner {
       return char === '[' ? 'first-item' : 'first-name'
     }
     if (char === '"') return this.#string() ?? 'after'
-    const word = /^(?:null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?)/.exec(this.#chars.slice(this.#at, this.#at + 400).join(''))
-    if (!word) return { message: 'Expecting value', at: this.#at }
-    this.#at += word[0].length
-    return 'after'
+    const before = this.#at
+    this.#take(word)
+    return this.#at === before ? { message: 'Expecting value', at: before } : 'after'
   }
 
   #string(): Problem | null {
     const start = this.#at++
     for (;;) {
-      const char = this.#chars[this.#at]
+      this.#take(plain)
+      const char = this.#text[this.#at]
       if (char === undefined) return { message: 'Unterminated string starting at', at: start }
       if (char === '"') break
       if (char < ' ') return { message: 'Invalid control character at', at: this.#at }
@@ -99,18 +113,25 @@ class Scanner {
 
   // Called on the backslash; leaves the position on the last character of the escape.
   #escape(start: number): Problem | null {
-    const char = this.#chars[++this.#at]
+    const char = this.#text[++this.#at]
     if (char === undefined) return { message: 'Unterminated string starting at', at: start }
     if ('"\\/bfnrt'.includes(char)) return null
     if (char !== 'u') return { message: 'Invalid \\escape', at: this.#at - 1 }
-    const digits = this.#chars.slice(this.#at + 1, this.#at + 5).join('')
-    if (!/^[0-9a-fA-F]{4}$/.test(digits)) return { message: 'Invalid \\uXXXX escape', at: this.#at + 1 }
+    const digits = this.#text.slice(this.#at + 1, this.#at + 5)
+    // Four digits at the very end of the text count as broken there, too.
+    if (!/^[0-9a-fA-F]{4}$/.test(digits) || this.#at + 5 >= this.#text.length) return { message: 'Invalid \\uXXXX escape', at: this.#at }
     this.#at += 4
     return null
   }
 
   #skip(): void {
-    while (' \t\n\r'.includes(this.#chars[this.#at] ?? '-')) this.#at++
+    this.#take(blanks)
+  }
+
+  // Moves behind what the pattern finds just here.
+  #take(pattern: RegExp): void {
+    pattern.lastIndex = this.#at
+    this.#at += pattern.exec(this.#text)?.[0].length ?? 0
   }
 }
 
