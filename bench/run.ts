@@ -8,6 +8,7 @@ import { tenThousandCronJobs } from './cron.ts'
 import { acceptDeploys, idleWithCronJobs, listOfJobs, pipelineOfProcesses } from './deploy.ts'
 import { gatewayBesideProxy } from './gateway.ts'
 import { jobsOnSlots, wideOfProcesses } from './jobs.ts'
+import { kallitheaCalls } from './kallithea.ts'
 import { readOneRow } from './read.ts'
 import { restartWithRunning } from './restart.ts'
 import { threeStepRuns } from './runs.ts'
@@ -39,6 +40,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   slots: jobsOnSlots,
   cron: async (options) => [...(await idleWithCronJobs(options)), ...(await tenThousandCronJobs(options))],
   gateway: gatewayBesideProxy,
+  kallithea: kallitheaCalls,
 }
 
 // `npm run bench` measures everything; `-- --quick` what CI prints; `-- --only runs,read` some of it.
