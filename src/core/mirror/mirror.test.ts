@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -7,6 +8,7 @@ import { git } from '../../../test/support/git.ts'
 import { openRepositoryLab } from '../../../test/support/repository-lab.ts'
 import { settlePush } from '../repository/push-record.ts'
 import { specOf } from '../repository/spec.ts'
+import { ran } from '../../../test/support/programs.ts'
 import { mirrorKind } from './schedule-row.ts'
 import { mirrorSource } from './schedule.ts'
 import type { RepositoryLab } from '../../../test/support/repository-lab.ts'
@@ -209,4 +211,46 @@ test('the sealed address of one repository is of no use to another', async () =>
   if (!row || !other) throw new Error('They are there')
   await lab.store.write((tables) => tables.resources.update(two.id, { spec: { ...specOf(other), clone_sealed: specOf(row).clone_sealed } }))
   expect((await lab.refused(lab.root, 'repository.pull', { repository: 'two' })).code).toBe('internal')
+})
+
+test('a Mercurial repository is copied and pulled as well, and a remote of the other kind is refused', async ({ skip }) => {
+  if (lab.services.hg.missing !== null) skip('hg is not installed')
+  const there = join(lab.folder, 'there')
+  mkdirSync(there)
+  const env = { HGRCPATH: '', HGPLAIN: '1', HGUSER: 'ann', PATH: '/usr/bin:/bin', PYTHONUNBUFFERED: '1' }
+  const hg = async (...args: string[]) => {
+    const { code, out, err } = await ran(['hg', ...args], { cwd: there, env })
+    if (code !== 0) throw new Error(err)
+    return out.trim()
+  }
+  const more = async (text: string) => {
+    writeFileSync(join(there, 'a'), text)
+    await hg('commit', '-q', '-A', '-m', text)
+    return hg('log', '-r', '.', '-T', '{node}')
+  }
+  await hg('init')
+  const from = await more('one')
+  const serving = spawn('hg', ['serve', '-v', '-a', '127.0.0.1', '-p', '0'], { cwd: there, env })
+  let said = ''
+  for (const stream of [serving.stdout, serving.stderr]) stream.on('data', (text) => (said += text))
+  try {
+    await vi.waitUntil(() => /:\d+/.test(said), { timeout: 20_000 })
+    const clone_uri = `http://ann:secret@hg.test:${/:(\d+)/.exec(said)?.[1]}/`
+    const here = await lab.make('here', { kind: 'hg', clone_uri })
+    expect(here).toMatchObject({ kind: 'hg', clone_uri: clone_uri.replace('secret', '*****'), last_commit: { id: from } })
+    const to = await more('two')
+    const pulled = await lab.as<Pulled>('repository.pull', { repository: 'here' })
+    expect(pulled.changes).toEqual([{ ref: 'refs/heads/default', from, to }])
+    expect(await lab.as('repository.list-pushes', { repository: 'here' })).toMatchObject({ items: [{ state: 'done', changes: [{ from, to }] }] })
+    const before = [await lab.git.list(), await lab.services.hg.list()]
+    expect((await lab.refused(lab.root, 'repository.create', { path: 'wrong', clone_uri })).code).toBe('remote_unavailable')
+    await lab.make('gits')
+    await push('gits')
+    expect((await lab.refused(lab.root, 'repository.create', { path: 'wrong', kind: 'hg', clone_uri: remote('gits') })).code).toBe(
+      'remote_unavailable',
+    )
+    expect(await lab.services.hg.list()).toEqual(before[1])
+  } finally {
+    serving.kill('SIGKILL')
+  }
 })
