@@ -1,0 +1,3 @@
+import { deployCrashSuite } from './deploy.suite.ts'
+
+deployCrashSuite('SQLite', async () => ({}), { together: false })
