@@ -13,6 +13,7 @@ import { claimFolder } from './adapters/installation/installation.ts'
 import { createLoopback } from './adapters/loopback/loopback.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
 import { WorkerPatterns } from './adapters/patterns/patterns.ts'
+import { createIncoming } from './adapters/incoming/incoming.ts'
 import { createPrograms } from './adapters/programs/programs.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
 import { noImageBuilds } from './adapters/image-builds/none.ts'
@@ -138,6 +139,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       secretBox: createSecretBox({ folder: folder.keys }),
       passwords: createPasswordHasher(),
       programs: createPrograms(),
+      incoming: createIncoming({ root: folder.incoming }),
       tokens: createTokens({ folder: folder.keys, clock }),
       egress,
       egressProxy: own(createEgressProxy({ egress, log }), (it) => it.close()),
@@ -299,6 +301,8 @@ function makeFolders(data: string) {
     work: join(data, 'work'),
     logs: join(data, 'logs'),
     templates: join(data, 'templates'),
+    // Made by whoever puts something there.
+    incoming: join(data, 'incoming'),
   }
   // Others may pass through to their own task's folder, and see nothing on the way: everything in it is closed on its own.
   mkdirSync(data, { recursive: true, mode: 0o711 })

@@ -11,6 +11,8 @@ type CodeStorage = {
   create(id: string): Promise<void>
   /** Makes `id` a full copy of `source` (all refs), sharing nothing with it. Leaves nothing behind when it fails. */
   fork(id: string, source: string): Promise<void>
+  /** Makes `id` a full copy of a repository in a folder of this machine: its objects and refs, none of its hooks and configuration. As safe to fail as `fork`. */
+  adopt(id: string, folder: string): Promise<void>
   /** Moves the storage out of the way (`kept aside`), from where `purge` removes it. Harmless when it is gone. */
   setAside(id: string): Promise<void>
   purge(id: string): Promise<void>

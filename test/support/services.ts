@@ -86,6 +86,7 @@ export async function testServices(
     secretBox: createSecretBox({ folder: join(folder, 'keys') }),
     passwords: createPasswordHasher(),
     programs: absent('programs'),
+    incoming: absent('incoming'),
     tokens: createTokens({ folder: join(folder, 'keys'), clock }),
     egress: createEgress({ allow: [] }),
     egressProxy: absent('egressProxy'),

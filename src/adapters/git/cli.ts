@@ -107,6 +107,18 @@ export function createGit(options: GitOptions): Git {
         leave()
       }
     },
+    async adopt(id, folder) {
+      at(id)
+      if (await repositoryExists(host, id)) throw new GitUnavailable(`there is storage of ${id} already`)
+      const leave = await gate.enter(new AbortController().signal)
+      try {
+        const placed = await forkRepository(host, id, { directory: folder, head: await refs.head(folder) }, { timeoutMs: forkMs })
+        if (placed === 'taken') throw new GitUnavailable(`there is storage of ${id} already`)
+      } finally {
+        refs.forget(folder)
+        leave()
+      }
+    },
     async setAside(id) {
       await setRepositoryAside(host, id)
       await Promise.all([pool.drop(at(id)), serving.stop(id)])

@@ -127,6 +127,18 @@ async function createHg(options: HgOptions): Promise<Hg> {
         throw error
       }
     },
+    async adopt(id, folder) {
+      at(id)
+      if (await repositoryExists(host, id)) throw new HgUnavailable(`there is storage of ${id} already`)
+      const unfinished = await makeUnfinished(host)
+      try {
+        await act(acting, folder, { do: 'fork', dest: `${unfinished}/.hg` }, refuseChange)
+        if ((await place(host, unfinished, id)) === 'taken') throw new HgUnavailable(`there is storage of ${id} already`)
+      } catch (error) {
+        await rm(unfinished, { recursive: true, force: true })
+        throw error
+      }
+    },
     setAside: (id) => setRepositoryAside(host, id),
     purge: (id) => purgeRepository(host, id),
     exists: (id) => repositoryExists(host, id),

@@ -14,6 +14,7 @@ import type { ImageBuilds } from '../../ports/image-builds.ts'
 import type { Hg } from '../../ports/hg.ts'
 import type { Patterns } from '../../ports/patterns.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
+import type { Incoming } from '../../ports/incoming.ts'
 import type { Programs } from '../../ports/programs.ts'
 import type { RunLog } from '../../ports/run-log.ts'
 import type { Runtime } from '../../ports/runtime.ts'
@@ -40,6 +41,7 @@ export type Services = {
   readonly secretBox: SecretBox
   readonly passwords: PasswordHasher
   readonly programs: Programs
+  readonly incoming: Incoming
   readonly tokens: Tokens
   readonly egress: Egress
   readonly egressProxy: EgressProxy

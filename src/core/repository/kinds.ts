@@ -11,7 +11,10 @@ const listKinds = defineOperation({
   effect: 'read',
   audit: 'none',
   example: {},
-  run: async ({ services: { hg } }) => ({ items: hg.missing === null ? ['git', 'hg'] : ['git'], next: null }),
+  async run({ services: { hg } }) {
+    const items: ('git' | 'hg')[] = hg.missing === null ? ['git', 'hg'] : ['git']
+    return { items, next: null }
+  },
 })
 
 export { listKinds }

@@ -13,6 +13,7 @@ import { listPushes, pushRepository } from './push.ts'
 import { getRepository, listRepositories } from './read.ts'
 import { refreshRepository } from './refresh.ts'
 import { readHg } from './hg-transfer.ts'
+import { rescanRepositories } from './rescan.ts'
 import { listBranches, listTags } from './refs.ts'
 import { advertiseRefs, uploadPack } from './transfer.ts'
 import { updateRepository } from './update.ts'
@@ -29,6 +30,7 @@ const repositoryOperations: readonly AnyOperation[] = [
   forkRepository,
   locateRepository,
   refreshRepository,
+  rescanRepositories,
   listKinds,
   listMembersOfRepository,
   ...followOperations,
