@@ -6,6 +6,7 @@ import { answerClientError } from './client-error.ts'
 import { createMetrics } from './metrics.ts'
 import { sendFault } from './native/errors.ts'
 import { watchRoutes } from './routes-seen.ts'
+import { endSilent } from './silence.ts'
 import { longestUrl, toFault } from './to-fault.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '../core/identity/principal.ts'
@@ -39,6 +40,7 @@ type HttpOptions = {
 const seconds = 1000
 const bodyWithinMs = 30 * seconds
 const closeWithinMs = 4 * seconds
+const silentMs = 120 * seconds
 
 const staticHeaders = {
   'x-content-type-options': 'nosniff',
@@ -63,8 +65,6 @@ async function createHttp(options: HttpOptions): Promise<FastifyInstance> {
     genReqId: () => services.ids.opaque(),
     forceCloseConnections: 'idle',
     keepAliveTimeout: 65 * seconds,
-    // A connection that is silent for so long is gone. Nothing of ours is: streams ping, git reports progress.
-    connectionTimeout: 120 * seconds,
     http: { maxHeaderSize: 32 * 1024, headersTimeout: 15 * seconds, connectionsCheckingInterval: 5 * seconds },
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
@@ -78,6 +78,8 @@ async function createHttp(options: HttpOptions): Promise<FastifyInstance> {
   })
   // A form of another site can send text/plain: no API of ours takes it.
   http.removeContentTypeParser('text/plain')
+  // Nothing of ours is silent for so long once it has begun: streams ping, git reports progress.
+  endSilent(http, silentMs)
   http.setErrorHandler((error, request, reply) => sendFault(reply, toFault(error, request, host.log)))
   const routes = watchRoutes(http)
   addHooks(http, host, apis)

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { IncomingMessage } from 'node:http'
+import type { LookupFunction } from 'node:net'
 import { isFault } from '../../core/kernel/fault.ts'
 import { OutboundFailed } from '../../ports/egress.ts'
 import type { Egress, Outbound, OutboundAnswer, OutboundRequest } from '../../ports/egress.ts'
@@ -30,16 +31,15 @@ function createOutbound(options: { egress: Egress }): Outbound {
 }
 
 async function send(url: URL, addresses: readonly string[], request: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {
-  const [address = ''] = addresses
   const body = Buffer.from(request.body)
   const bare = url.hostname.replace(/^\[|\]$/g, '')
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const outgoing = start({
-      host: address,
+      host: bare,
       port: url.port || (url.protocol === 'https:' ? 443 : 80),
-      // The certificate must be of the name, not of the address.
-      ...(url.protocol === 'https:' && !/^[\d.]+$|:/.test(bare) ? { servername: bare } : {}),
+      // The name is not asked for again: the second answer could be another.
+      lookup: answered(addresses),
       method: 'POST',
       path: `${url.pathname}${url.search}`,
       headers: { 'user-agent': userAgent, ...request.headers, host: url.host, 'content-length': String(body.length), connection: 'close' },
@@ -55,6 +55,14 @@ async function send(url: URL, addresses: readonly string[], request: OutboundReq
     })
     outgoing.end(body)
   })
+}
+
+function answered(addresses: readonly string[]): LookupFunction {
+  const all = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
+  return (_, options, done) => {
+    if (options.all) done(null, all)
+    else done(null, all[0]?.address ?? '', all[0]?.family)
+  }
 }
 
 async function excerptOf(answer: IncomingMessage, limit: number): Promise<string> {

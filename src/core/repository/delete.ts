@@ -56,6 +56,7 @@ const deleteRepository = defineOperation({
       for (const { id } of gone) {
         // A new repository of this name must not bring the old grants back.
         await inside.db.grants.removeResource(id)
+        await inside.db.webhooks.removeOf(id)
         await inside.db.resources.markDeleted(id, inside.clock.now())
       }
       return output

@@ -66,7 +66,7 @@ async function queue(ctx: WriteCtx, webhook: WebhookRow, what: Pick<DeliveryRow,
   if (!webhook.active) throw fault('state_conflict', { what: name, state: 'not active', next: 'Make it active first.' })
   const row = newDelivery(webhook, { id: ctx.ids.record(), at: ctx.clock.now(), ...what })
   if (!(await ctx.db.deliveries.queue(row, mostWaiting))) throw fault('quota_exceeded', { scope: name, limit: `${mostWaiting} waiting deliveries` })
-  ctx.emit({ kind: 'webhook', id: webhook.id, name: webhook.id, state: 'queued', resource_id: webhook.resource_id })
+  ctx.emit({ kind: 'webhook', id: webhook.id, name: webhook.id, state: 'queued', resource_id: null })
   return viewDelivery(row)
 }
 

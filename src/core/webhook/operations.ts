@@ -76,7 +76,7 @@ const create = defineOperation({
       if (events.includes('run')) await inside.db.settings.setOnce(marker, { at: now })
       return { ...(await viewWebhook(inside, row)), secret: input.secret === undefined ? secret : null }
     })
-    tell(ctx, id, 'created', repository?.id ?? null)
+    tell(ctx, id, 'created')
     return view
   },
 })
@@ -139,7 +139,7 @@ const update = defineOperation({
   },
   example: { ...example, active: false },
   async run(ctx, input, { webhook }) {
-    const { id, resource_id } = webhook.row
+    const { id } = webhook.row
     if (input.url !== undefined) await checkAddress(ctx, 'webhook.update', input.url)
     const view = await ctx.write(async (inside) => {
       const { principal, services, clock, db } = inside
@@ -155,7 +155,7 @@ const update = defineOperation({
       if (input.events?.includes('run')) await db.settings.setOnce(marker, { at: clock.now() })
       return viewWebhook(inside, (await db.webhooks.byId(id)) ?? webhook.row)
     })
-    tell(ctx, id, 'updated', resource_id)
+    tell(ctx, id, 'updated')
     return view
   },
 })
@@ -172,7 +172,7 @@ const remove = defineOperation({
   example,
   async run(ctx, _, { webhook }) {
     await ctx.db.webhooks.remove(webhook.row.id)
-    tell(ctx, webhook.row.id, 'deleted', webhook.row.resource_id)
+    tell(ctx, webhook.row.id, 'deleted')
     return { id: webhook.row.id }
   },
 })
@@ -184,8 +184,9 @@ function onlyAdministrators(ctx: Ctx, operation: string): void {
   if (!ctx.principal.administrator) throw fault('forbidden', { operation, need: 'an administrator', subject: 'this server' })
 }
 
-function tell(ctx: Ctx, id: string, state: string, repository: string | null): void {
-  ctx.emit({ kind: 'webhook', id, name: id, state, resource_id: repository })
+// For administrators only: that there is one is not for every reader of a repository.
+function tell(ctx: Ctx, id: string, state: string): void {
+  ctx.emit({ kind: 'webhook', id, name: id, state, resource_id: null })
 }
 
 // A name and password would be shown to every administrator of the repository; signatures are there instead.

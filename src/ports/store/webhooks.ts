@@ -53,6 +53,8 @@ type WebhookTable = {
   ): Promise<void>
   /** With its deliveries. */
   remove(id: string): Promise<void>
+  /** All of a repository, with their deliveries. */
+  removeOf(resourceId: string): Promise<void>
   /** By time of making. `resourceId` null: those of everything; left out: all. */
   page(filter: { resourceId?: string | null }, page: PageRequest): Promise<Page<WebhookRow>>
   count(resourceId: string | null): Promise<number>

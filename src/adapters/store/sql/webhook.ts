@@ -79,6 +79,10 @@ function webhookTable(sql: Sql): WebhookTable {
       await sql.run('delete from webhook_delivery where webhook_id = ?', [id])
       await sql.run('delete from webhook where id = ?', [id])
     },
+    async removeOf(resourceId) {
+      await sql.run('delete from webhook_delivery where webhook_id in (select id from webhook where resource_id = ?)', [resourceId])
+      await sql.run('delete from webhook where resource_id = ?', [resourceId])
+    },
     page: (filter, page) =>
       readPage(sql, {
         codec: webhooks,

@@ -61,6 +61,15 @@ export function webhookSuite(use: UseStore): void {
     await store.write((t) => t.webhooks.remove(row.id))
     expect(await store.reader.webhooks.byId(row.id)).toBeNull()
     expect(await store.reader.deliveries.byId(delivery.id)).toBeNull()
+    const other = webhookRow({ resource_id: 'other' })
+    await store.write(async (t) => {
+      await t.webhooks.insert(row)
+      await t.webhooks.insert(other)
+      await t.deliveries.queue(delivery, most)
+      await t.webhooks.removeOf('repository')
+    })
+    expect([await store.reader.webhooks.byId(row.id), await store.reader.deliveries.byId(delivery.id)]).toEqual([null, null])
+    expect(await store.reader.webhooks.byId(other.id)).not.toBeNull()
   })
 
   test('active webhooks of the repository and of everything hear of an event that they asked for', async () => {
