@@ -535,7 +535,7 @@ def capstan(ui, repo, question):
         out.write(b'0' if large else b'1' + fctx.data())
         return 0
     if what in ('commit', 'merge'):
-        ask.update(json.loads(ui.fin.read()))
+        ask.update(json.loads(b''.join(iter(lambda: ui.fin.read(1 << 20), b''))))
     answers = {
         'refs': lambda: {text(ref): node for ref, node in refsof(repo).items()},
         'resolve': lambda: idof(resolve(served, ask['revision'])),

@@ -73,6 +73,8 @@ async function exchange(request: HgServeRequest, outgoing: ClientRequest, token:
     outgoing.once('response', resolve)
     outgoing.once('error', (error) => reject(new HgUnavailable(`the end of hg went: ${String(error)}`, { cause: error })))
   })
+  // It may fail when nobody waits for it any more.
+  answered.catch(() => {})
   const gone = () => {
     token?.close()
     if (!token?.allowed()) outgoing.destroy()
