@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net'
 import type { Server as HttpServer } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { gitUrl, pushTree, shellTask } from '../support/git.ts'
+import { startCounter } from '../support/counter.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
+import type { Counter } from '../support/counter.ts'
 import type { Server } from '../support/server.ts'
 
 type Post = { event: string; delivery: string; signature: string; text: string; body: Record<string, unknown> }
@@ -48,9 +50,11 @@ async function startReceiver() {
 let server: Server
 let receiver: Awaited<ReturnType<typeof startReceiver>>
 let hook: { id: string; secret: string }
+let counter: Counter
 
 beforeAll(async () => {
   receiver = await startReceiver()
+  counter = await startCounter()
   server = await startServer({ environment: { CAPSTAN_EGRESS_ALLOW: '127.0.0.1/32' } })
   await server.admin.ok('repository.create', { path: 'weather' })
   hook = await server.admin.ok('webhook.create', { repository: 'weather', url: receiver.url })
@@ -58,6 +62,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.close()
   await receiver?.down()
+  await counter?.close()
 })
 
 async function push(text: string): Promise<void> {
@@ -117,4 +122,25 @@ test('the end of a task is told to the webhooks of the repository that it came f
   const { id } = await server.admin.ok('task.deploy', { repository: 'weather', directory: 'hello', namespace: 'weather' })
   const post = await until('it was posted', () => receiver.posts.find(({ event }) => event === 'run'))
   expect(post.body).toMatchObject({ run: { id, state: 'succeeded', kind: 'task' }, repository: { path: 'weather' } })
+})
+
+test('the end of a task that came while the server was down, or that it had no time to tell of, is told after its start', async () => {
+  const script = `${counter.gate('down')}\n${counter.hit('ended')}`
+  await pushTree(gitUrl(server.url, 'weather', server.admin), shellTask('late', script))
+  const { id } = await server.admin.ok('task.deploy', { repository: 'weather', directory: 'late', namespace: 'weather' })
+  await until('it runs', () => counter.visits('down') === 1)
+  await server.kill()
+  counter.open('down')
+  await until('it has ended', () => counter.visits('ended') === 1)
+  await server.start()
+  const told = () => receiver.posts.filter(({ event, body }) => event === 'run' && (body.run as { id: string }).id === id)
+  await until('it was told', () => told().length > 0)
+  // Ends that were told of are not told of again by what looks for missed ones.
+  const runs = () => receiver.posts.filter(({ event }) => event === 'run').length
+  const before = runs()
+  await server.kill()
+  await server.start()
+  await push('five')
+  await until('a later event was told', () => receiver.posts.at(-1)?.event === 'push')
+  expect(runs()).toBe(before)
 })
