@@ -12,11 +12,13 @@ type Choice = {
   readonly mechanisms: readonly Mechanism[]
   /** The user ids for work when the server is root, else null. */
   readonly uids: UidRange | null
+  /** Further folders of the sandbox's root to mount things at. */
+  readonly places?: readonly string[]
 }
 
 /** The best sandbox that holds here, found by running each, and why it is not a better one. */
 async function chooseSandbox(choice: Choice): Promise<{ readonly sandbox: Sandbox; readonly reason: string | null }> {
-  const view = createView(choice.root, choice.hide)
+  const view = createView(choice.root, choice.hide, choice.places)
   const root = choice.uids !== null
   const none = createSandbox('none', view, { root })
   if (choice.unsandboxed) return { sandbox: none, reason: 'The operator switched the sandbox off.' }

@@ -12,12 +12,27 @@ export function isAlive(who: Identity): boolean {
   return stat !== null && stat.startTime === who.startTime && stat.state !== 'Z' && stat.state !== 'X' && who.bootId === readBoot()
 }
 
+type Placed = { readonly pid: number; readonly place: 'launcher' | 'first' | 'inside' }
+
 /** All below a supervisor's own helpers: the launcher and what it started, with a word on where each stands in the sandbox. */
-export function workOf(supervisor: Identity): { pid: number; place: 'launcher' | 'first' | 'inside' }[] {
+export function workOf(supervisor: Identity): Placed[] {
   if (!isAlive(supervisor)) return []
-  const found = children(supervisor.pid).flatMap(children)
+  return children(supervisor.pid)
+    .flatMap(children)
+    .flatMap((launcher) => withBelow(launcher))
+}
+
+/** A process and all below it, with a word on where each stands in its sandbox. */
+function withBelow(first: number): Placed[] {
+  const found = [first]
   for (let at = 0; at < found.length; at++) found.push(...children(found[at] as number))
   return found.map((pid) => ({ pid, place: place(pid) }))
+}
+
+/** What the kernel says of a living process, so that it can be told from a later one with its pid; null when it is gone. */
+function identify(pid: number): Identity | null {
+  const stat = parse(text(`/proc/${pid}/stat`))
+  return stat && { pid, startTime: stat.startTime, bootId: readBoot() }
 }
 
 /** Sends a signal; that nobody is there any more is no error. */
@@ -73,3 +88,6 @@ function text(path: string): string {
     return ''
   }
 }
+
+export type { Placed }
+export { withBelow, identify }

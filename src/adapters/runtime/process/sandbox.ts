@@ -1,7 +1,7 @@
 import type { Folder } from './folder.ts'
 import { entryScript, mountScript } from './scripts.ts'
 import { bubblewrapOptions, mountTable, readMountinfo } from './view.ts'
-import type { View } from './view.ts'
+import type { OwnFolders, View } from './view.ts'
 import { writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
@@ -21,8 +21,18 @@ type Sandbox = {
   readonly ownUser: boolean
   /** Where work finds its folders. */
   paths(folder: Folder): { readonly code: string; readonly home: string; readonly tmp: string }
+  /** It can be given no network at all. */
+  readonly cutsNetwork: boolean
   /** The command line that runs `command` inside. */
-  launch(folder: Folder, what: { readonly command: readonly string[]; readonly uid: number | null; readonly processes: number }): string[]
+  launch(folder: Folder & OwnFolders, what: Launched): string[]
+}
+
+type Launched = {
+  readonly command: readonly string[]
+  readonly uid: number | null
+  readonly processes: number
+  /** Its own loopback and nothing else, where the mechanism can; absent: that of the host. */
+  readonly network?: 'none'
 }
 
 const shell = ['/bin/sh', '-c']
@@ -30,14 +40,22 @@ const viewPaths = { code: '/code', home: '/home/task', tmp: '/tmp' }
 
 /** The sandbox of a mechanism for a server that is root or is not. */
 function createSandbox(mechanism: Mechanism, view: View, options: { readonly root: boolean }): Sandbox {
+  const cutsNetwork = mechanism === 'bubblewrap'
   switch (mechanism) {
     case 'bubblewrap':
-      return { mechanism, isolated: true, ownUser: options.root, paths: () => viewPaths, launch: (folder, what) => bubblewrap(view, folder, what) }
+      return {
+        ...{ mechanism, cutsNetwork, isolated: true, ownUser: options.root, paths: () => viewPaths },
+        launch: (folder, what) => bubblewrap(view, folder, what),
+      }
     case 'namespaces':
-      return { mechanism, isolated: true, ownUser: options.root, paths: () => viewPaths, launch: (folder, what) => namespaces(view, folder, what) }
+      return {
+        ...{ mechanism, cutsNetwork, isolated: true, ownUser: options.root, paths: () => viewPaths },
+        launch: (folder, what) => namespaces(view, folder, what),
+      }
     case 'user':
       return {
         mechanism,
+        cutsNetwork,
         isolated: true,
         ownUser: true,
         paths: (folder) => folder,
@@ -47,6 +65,7 @@ function createSandbox(mechanism: Mechanism, view: View, options: { readonly roo
       // A limit of processes counts all that the server's user runs, so here it would hit the wrong ones.
       return {
         mechanism,
+        cutsNetwork,
         isolated: false,
         ownUser: false,
         paths: (folder) => folder,
@@ -55,18 +74,16 @@ function createSandbox(mechanism: Mechanism, view: View, options: { readonly roo
   }
 }
 
-type What = Parameters<Sandbox['launch']>[1]
-
-function bubblewrap(view: View, folder: Folder, what: What): string[] {
+function bubblewrap(view: View, folder: Folder & OwnFolders, what: Launched): string[] {
   const user = what.uid === null ? ['--unshare-user', '--uid', '1000', '--gid', '1000'] : ['--cap-add', 'ALL']
   return [
-    ...['bwrap', '--unshare-pid', '--unshare-ipc', '--die-with-parent', '--as-pid-1', ...user],
+    ...['bwrap', '--unshare-pid', '--unshare-ipc', '--die-with-parent', '--as-pid-1', ...user, ...(what.network ? ['--unshare-net'] : [])],
     ...bubblewrapOptions(view, folder, readMountinfo()),
     ...['--', ...(what.uid === null ? [] : drop(what.uid)), ...entry('first', '/code', countable(what), '', what.command)],
   ]
 }
 
-function namespaces(view: View, folder: Folder, what: What): string[] {
+function namespaces(view: View, folder: Folder & OwnFolders, what: Launched): string[] {
   const table = join(folder.path, 'mounts')
   writeFileSync(table, mountTable(view, folder, readMountinfo()), { mode: 0o600 })
   const inner = entry('first', '/code', countable(what), '', what.command)
@@ -89,7 +106,7 @@ function entry(how: 'first' | 'plain' | 'group', where: string, processes: numbe
 }
 
 // Before Linux 5.14 processes were counted per user over all namespaces: without an id of its own, work would be counted with the server.
-function countable(what: What): number | null {
+function countable(what: Launched): number | null {
   const [major = 0, minor = 0] = release().split('.').map(Number)
   return what.uid !== null || major > 5 || (major === 5 && minor >= 14) ? what.processes : null
 }

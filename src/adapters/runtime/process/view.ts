@@ -31,11 +31,11 @@ const ours = ['proc', 'dev', 'tmp', 'run', 'home', 'root', 'code']
 const leftOut = [...ours, 'sys', 'boot', 'lost+found']
 const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
-/** Makes the empty root. `hide` are paths whose content must not be seen, wherever they are mounted. */
-function createView(root: string, hide: readonly string[]): View {
+/** Makes the empty root. `hide` are paths whose content must not be seen, wherever they are mounted; `places` are further folders to mount things at. */
+function createView(root: string, hide: readonly string[], places: readonly string[] = []): View {
   const path = join(root, '.view')
   const shown: string[] = []
-  for (const name of ['', ...ours, 'sys/devices', 'home/task', 'dev/shm']) makeDirectory(join(path, name))
+  for (const name of ['', ...ours, 'sys/devices', 'home/task', 'dev/shm', ...places]) makeDirectory(join(path, name))
   for (const entry of readdirSync('/', { withFileTypes: true })) {
     const real = join('/', entry.name)
     if (leftOut.includes(entry.name)) continue
@@ -69,12 +69,27 @@ function nameServers(view: string): string[] {
   }
 }
 
-type OwnFolders = { readonly code: string; readonly home: string; readonly tmp: string }
+type OwnFolders = {
+  readonly code: string
+  readonly home: string
+  readonly tmp: string
+  /** The code is shown and cannot be changed. */
+  readonly codeReadOnly?: true
+  /** The temporary folder is in memory and holds this much; null or absent: it is the folder `tmp`. Only `bubblewrap` can. */
+  readonly tmpBytes?: number
+  /** What else is mounted, at folders that the root has: its own (`places`) or the host's. */
+  readonly more?: readonly Place[]
+}
+
+type Place = { readonly from: string; readonly to: string; readonly writable: boolean }
 
 /** The table of mounts, in the form of fstab, that turns fresh namespaces into the view. `mountinfo` is the text of /proc/self/mountinfo. */
 function mountTable(view: View, own: OwnFolders, mountinfo: string): string {
   const bind = (from: string, to: string) => mount(from, view.root + to, 'bind,nosuid,nodev')
-  return systemTable(view, mountinfo) + bind(own.code, '/code') + bind(own.home, '/home/task') + bind(own.tmp, '/tmp')
+  const show = (from: string, to: string) => mount(from, view.root + to, 'bind,ro,nosuid,nodev')
+  const code = own.codeReadOnly ? show(own.code, '/code') : bind(own.code, '/code')
+  const more = (own.more ?? []).map(({ from, to, writable }) => (writable ? bind(from, to) : show(from, to)))
+  return systemTable(view, mountinfo) + code + bind(own.home, '/home/task') + bind(own.tmp, '/tmp') + more.join('')
 }
 
 // All but the work's own folders is the same for all work until the host mounts something, and costs more to find than to mount.
@@ -109,7 +124,9 @@ function bubblewrapOptions(view: View, own: OwnFolders, mountinfo: string): stri
     ...currentMasks(view, mountinfo).flatMap(({ path, kind }) =>
       kind === 'folder' ? ['--tmpfs', path, '--remount-ro', path] : ['--ro-bind', '/dev/null', path],
     ),
-    ...['--bind', own.code, '/code', '--bind', own.home, '/home/task', '--bind', own.tmp, '/tmp'],
+    ...[own.codeReadOnly ? '--ro-bind' : '--bind', own.code, '/code', '--bind', own.home, '/home/task'],
+    ...(own.tmpBytes === undefined ? ['--bind', own.tmp, '/tmp'] : ['--perms', '1777', '--size', String(own.tmpBytes), '--tmpfs', '/tmp']),
+    ...(own.more ?? []).flatMap(({ from, to, writable }) => [writable ? '--bind' : '--ro-bind', from, to]),
   ]
 }
 
@@ -219,5 +236,5 @@ function readMountinfo(): string {
   return readFileSync('/proc/self/mountinfo', 'utf8')
 }
 
-export type { View, Mask, OwnFolders }
+export type { View, Mask, OwnFolders, Place }
 export { createView, mountTable, bubblewrapOptions, masks, parseMounts, readMountinfo }
