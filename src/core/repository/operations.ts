@@ -14,7 +14,7 @@ import { getRepository, listRepositories } from './read.ts'
 import { refreshRepository } from './refresh.ts'
 import { readHg } from './hg-transfer.ts'
 import { rescanRepositories } from './rescan.ts'
-import { listBranches, listTags } from './refs.ts'
+import { listBookmarks, listBranches, listTags } from './refs.ts'
 import { advertiseRefs, uploadPack } from './transfer.ts'
 import { updateRepository } from './update.ts'
 import { pullRepository } from '../mirror/pull.ts'
@@ -36,6 +36,7 @@ const repositoryOperations: readonly AnyOperation[] = [
   ...followOperations,
   listBranches,
   listTags,
+  listBookmarks,
   listCommits,
   getFile,
   listFiles,

@@ -53,6 +53,22 @@ export const listTags = defineOperation({
   },
 })
 
+export const listBookmarks = defineOperation({
+  name: 'repository.list-bookmarks',
+  summary: 'Lists the bookmarks of a Mercurial repository by name, with the commit that each points at. Git has none.',
+  input: Closed({ repository: RepositoryMember, ...listMembers }),
+  output: PageOf(Closed({ name: Type.String(), commit: Type.String() })),
+  access: 'anyone',
+  subjects: { repository: subject('repository', 'read', 'repository') },
+  effect: 'read',
+  audit: 'none',
+  example: { repository: 'lab/weather' },
+  async run(ctx, input, { repository }) {
+    const page = await refsPage(ctx, repository.row, 'refs/bookmarks/', input)
+    return { items: page.items.map(([name, commit]) => ({ name, commit })), next: page.next }
+  },
+})
+
 async function refsPage(ctx: Ctx, row: ResourceRow, prefix: string, input: { limit?: number | undefined; cursor?: string | undefined }) {
   const { limit, after } = pageRequest(input)
   const behind = String(after?.[0] ?? '')
