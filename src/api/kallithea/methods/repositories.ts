@@ -20,7 +20,14 @@ const getRepo = defineMethod({
   name: 'get_repo',
   args: { repoid: required(asIs), with_revision_names: optional(flag, false), with_pullrequests: optional(flag, false) },
   caller: 'anybody',
-  operations: ['repository.get', 'repository.list-members', 'repository.list-followers', 'repository.list-branches', 'repository.list-tags'],
+  operations: [
+    'repository.get',
+    'repository.list-members',
+    'repository.list-followers',
+    'repository.list-branches',
+    'repository.list-tags',
+    'repository.list-bookmarks',
+  ],
   errors: [absentRepository],
   async run(call, args) {
     const repository = await call.invoke<RepositoryView>('repository.get', { repository: referenceOf('repository', args.repoid) })
@@ -33,16 +40,21 @@ const getRepo = defineMethod({
       ...encodeRepository(repository),
       members: encodeMembers('repository', members.items, repository),
       followers: followers.items.map(encodeUser),
-      ...(args.with_revision_names ? await revisionNames(call, on) : {}),
+      ...(args.with_revision_names ? await revisionNames(call, repository) : {}),
     }
   },
 })
 
-async function revisionNames(call: MethodCall, on: { readonly repository: string }) {
+async function revisionNames(call: MethodCall, { id, kind, last_commit }: RepositoryView) {
+  const on = { repository: id }
   const names = (refs: readonly Ref[]) => Object.fromEntries(refs.map(({ name, commit }) => [name, commit]))
   const branches = await call.all<Ref>('repository.list-branches', on)
   const tags = await call.all<Ref>('repository.list-tags', on)
-  return { tags: names(tags), branches: names(branches), bookmarks: {} }
+  if (kind === 'git') return { tags: names(tags), branches: names(branches), bookmarks: {} }
+  const bookmarks = await call.all<Ref>('repository.list-bookmarks', on)
+  // Mercurial counts its newest changeset among the tags.
+  const tip = last_commit === null ? {} : { tip: last_commit.id }
+  return { tags: { ...names(tags), ...tip }, branches: names(branches), bookmarks: names(bookmarks) }
 }
 
 const getRepos = defineMethod({
