@@ -29,14 +29,17 @@ export async function tenThousandCronJobs({ quick }: BenchOptions): Promise<Figu
   const options = { port, folder, path: '/readyz', environment: environmentOf(port, folder, raised) }
   const begin = () => start([join(root, 'bench/support/capstan.ts')], options)
   let server = await begin()
-  try {
-    let token = await signIn(port)
-    await deployAll(port, token, jobs, (n) => `${n % 60} * * * *`)
+  const restart = async () => {
     await server.stop()
     const began = performance.now()
     server = await begin()
-    const ready = performance.now() - began
-    token = await signIn(port)
+    return performance.now() - began
+  }
+  try {
+    const without = await restart()
+    await deployAll(port, await signIn(port), jobs, (n) => `${n % 60} * * * *`)
+    const ready = await restart()
+    const token = await signIn(port)
     await untilSecond(5)
     const idle = await busyShare(server, 30)
 
@@ -52,7 +55,14 @@ export async function tenThousandCronJobs({ quick }: BenchOptions): Promise<Figu
     const { tookMs, lost, doubled } = await fired(port, token, slot, jobs)
     const p99 = at(skews, 0.99)
     return [
-      figure(`ready with ${many} cron jobs`, `${(ready / 1000).toFixed(2)} s`, '≤ 2 s', ready <= 2000),
+      {
+        what: `ready with ${many} cron jobs`,
+        ours: `${(ready / 1000).toFixed(2)} s`,
+        floor: `${(without / 1000).toFixed(2)} s`,
+        ratio: (ready / without).toFixed(2),
+        bar: '≤ 2 s',
+        held: ready <= 2000,
+      },
       figure(`idle CPU with ${many} cron jobs`, `${(idle * 100).toFixed(2)} %`, '< 1 %', idle < 0.01),
       figure(`start skew, p99 of ${skews.length} in a minute`, `${p99.toFixed(0)} ms`, '≤ 1 s', p99 <= 1000),
       figure(`${many} cron jobs of one minute`, `${(tookMs / 1000).toFixed(1)} s`, '', null),
