@@ -22,6 +22,7 @@ import { scheduleOperations } from './run/schedule-operations.ts'
 import { runLogStream } from './run/streams.ts'
 import { secretOperations } from './secret/operations.ts'
 import { webhookOperations } from './webhook/operations.ts'
+import { allWorkflowOperations } from './workflow/operations.ts'
 import type { AnyOperation } from './operation/operation.ts'
 import type { AnyStream } from './operation/stream.ts'
 
@@ -47,6 +48,7 @@ export const operations: readonly AnyOperation[] = [
   ...runOperations,
   ...scheduleOperations,
   ...webhookOperations,
+  ...allWorkflowOperations,
   ...auditOperations,
   ...batchOperations,
   ...serverOperations,

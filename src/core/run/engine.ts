@@ -12,7 +12,7 @@ import { isEnd } from '../kernel/run-state.ts'
 import { WaitingRoom } from './waiting.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { FlowGraph, FlowNode } from '../flow/graph.ts'
-import type { Json } from '../kernel/json.ts'
+import type { Json, JsonObject } from '../kernel/json.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Services } from '../operation/services.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
@@ -36,9 +36,17 @@ type Engine = {
    */
   cancel(ctx: Ctx, runId: string, order: CancelOrder): Promise<boolean>
   /** A new run of the same graph and input that names the old one; from a step on when `from` is given: what is not downstream of it counts as done. */
-  retry(ctx: Ctx, runId: string, options: { from?: string }): Promise<Accepted>
+  retry(ctx: Ctx, runId: string, options: RetryOptions): Promise<Accepted>
   /** Answers a question that a run waits for. */
   answer(ctx: Ctx, runId: string, key: string, answer: Json): Promise<void>
+}
+
+type RetryOptions = {
+  /** Key of the step to begin with; what is not behind it counts as done. */
+  readonly from?: string
+  /** In place of those of the run before: a newer version of what it ran. */
+  readonly graph?: FlowGraph
+  readonly spec?: JsonObject
 }
 
 type CancelOrder = {
@@ -124,20 +132,21 @@ class RunEngine implements Engine, RunHost {
     return active
   }
 
-  async retry(ctx: Ctx, runId: string, { from }: { from?: string }): Promise<Accepted> {
+  async retry(ctx: Ctx, runId: string, { from, graph: other, spec: changed }: RetryOptions): Promise<Accepted> {
     const old = await ctx.db.runs.byId(runId)
     if (!old?.graph) throw fault('not_found', { kind: 'run', reference: runId }, { private: { kind: 'run', absence: 'missing' } })
     if (this.source(old.kind).ownsRepetition) {
       throw fault('state_conflict', { what: `The run ${runId}`, state: `a ${old.kind}`, next: 'What it belongs to starts it again by itself.' })
     }
-    const graph = old.graph as unknown as FlowGraph // written by us from a checked graph
+    const graph = other ?? (old.graph as unknown as FlowGraph) // written by us from a checked graph
     const id = ctx.ids.opaque()
     const steps = from === undefined ? [] : await ctx.db.steps.ofRun(runId)
     if (from !== undefined && !steps.some((step) => step.key === from)) {
       throw fault('not_found', { kind: 'step', reference: from }, { private: { kind: 'step', absence: 'missing' } })
     }
     const earlier = from === undefined ? [] : rowsToKeep(graph, steps, from, id)
-    const { kind, name, namespace, resource_id: resourceId, spec, input } = old
+    const { kind, name, namespace, resource_id: resourceId, input } = old
+    const spec = changed ?? old.spec
     const unique = old.parent_id === null && (kind === 'task' || kind === 'pipeline')
     const draft = { id, kind, name, namespace, resourceId, spec, graph, input, unique }
     return this.#accept(ctx, draft, { retryOf: runId, audit: [auditLineOf(ctx, { id })] }, earlier)

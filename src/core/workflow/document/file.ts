@@ -1,6 +1,6 @@
 import { readIconVersion, writeIconVersion } from './icon.ts'
 import { readKomWorkflow, writeKomWorkflow } from './kom.ts'
-import { isJsonObject, memberOf, objectMember, objectsMember, textMember, unreadable, withMembers } from './members.ts'
+import { isJsonObject, memberOf, objectMember, objectsMember, textMember, unreadable, withMembers, without } from './members.ts'
 import { converted } from './convert.ts'
 import { timestamp } from '../../kernel/clock.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
@@ -43,6 +43,15 @@ function readIcon(icon: JsonObject): WorkflowDocument[] {
   })
 }
 
+/**
+ * One workflow in the members of a `.kom` file, as requests send it. With the version before, what the request leaves out stays as it is there.
+ */
+function readWorkflow(body: JsonObject, before?: WorkflowDocument): WorkflowDocument {
+  const own = before ? (before.format === 'kom' ? before : converted(before, 'kom').document) : null
+  const whole = own ? withMembers({ ...writeKomWorkflow(own), triggers: own.triggers.map((trigger) => ({ ...trigger })) }, body) : body
+  return readKomWorkflow(without(whole, 'triggers'), objectsMember(whole, 'triggers', 'the workflow'), own ? objectMember(own.kept, 'file') : {})
+}
+
 /** The export file of a workflow. What the other format cannot say is in `warnings`. Values of secrets are never in it: a document holds none. */
 function writeWorkflowFile(document: WorkflowDocument, format: Format, by: ExportedBy): { file: JsonObject; warnings: string[] } {
   const { document: own, warnings } = converted(document, format)
@@ -75,4 +84,4 @@ function triggerIds(parameters: readonly JsonObject[]): string[] {
 }
 
 export type { Format, ExportedBy }
-export { readWorkflowFile, writeWorkflowFile, versionBody }
+export { readWorkflow, readWorkflowFile, writeWorkflowFile, versionBody }

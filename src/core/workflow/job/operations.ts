@@ -1,0 +1,310 @@
+import { viewerOf } from '../../identity/principal.ts'
+import { fault } from '../../kernel/fault.ts'
+import { pageRequest } from '../../kernel/page.ts'
+import { isEnd } from '../../kernel/run-state.ts'
+import { Closed, Nullable, OneOf, PageOf, Time, Type, listMembers } from '../../kernel/schema.ts'
+import { defineOperation, subject } from '../../operation/operation.ts'
+import { isJsonObject, memberOf, textMember } from '../document/members.ts'
+import { graphOf } from '../start.ts'
+import { jobSpecOf, workflowSpecOf } from '../spec.ts'
+import { executionsOf } from './context.ts'
+import { nodesOf } from './nodes.ts'
+import { Job, JobStep, JobSummary, jobStates, jobStatus, jobStep, jobSummary, jobView } from './view.ts'
+import type { Json, JsonObject } from '../../kernel/json.ts'
+import type { RunState } from '../../kernel/run-state.ts'
+import type { Ctx } from '../../operation/context.ts'
+import type { AnyOperation } from '../../operation/operation.ts'
+import type { RunRow } from '../../../ports/store/rows.ts'
+import type { WorkflowDocument } from '../document/model.ts'
+import type { JobMarks } from '../spec.ts'
+import type { JobStatus } from './view.ts'
+
+const jobMember = Type.String({ description: 'Id of the job.' })
+const example = { job: '4f8b1c1e-6f5d-4a43-9a53-0d3f6ef6a001' }
+const subjects = {
+  read: { job: { ...subject('run', 'read', 'job') } },
+  execute: { job: { ...subject('run', 'execute', 'job') } },
+}
+
+const list = defineOperation({
+  name: 'job.list',
+  summary: 'Jobs of workflows that the caller may read, newest first.',
+  input: Closed({
+    workflow: Type.Optional(Type.String({ description: 'Id of a workflow.' })),
+    status: Type.Optional(OneOf(jobStates)),
+    all_kinds: Type.Optional(Type.Boolean({ description: 'Runs of every kind, as jobs.' })),
+    ...listMembers,
+  }),
+  output: PageOf(JobSummary),
+  access: 'signed-in',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example: { limit: 20 },
+  async run(ctx, input) {
+    const states = input.status === undefined ? null : statesOf(input.status)
+    const filter = {
+      ...(input.all_kinds ? {} : { kinds: ['workflow'] }),
+      ...(input.workflow === undefined ? {} : { resourceId: input.workflow }),
+      ...(states ? { states } : {}),
+    }
+    const page = await ctx.db.runs.page(filter, viewerOf(ctx.principal), 'newest', pageRequest(input))
+    // Marks are no states: of those that failed only some are meant.
+    const rows = input.status === undefined ? page.items : page.items.filter((run) => jobStatus(run) === input.status)
+    return { items: rows.map((run) => jobSummary(ctx, run)), next: page.next }
+  },
+})
+
+const get = defineOperation({
+  name: 'job.get',
+  summary: 'One job with its context, the paths that it took and what it waits for.',
+  input: Closed({ job: jobMember }),
+  output: Job,
+  access: 'signed-in',
+  subjects: subjects.read,
+  effect: 'read',
+  audit: 'none',
+  example,
+  run: (ctx, _, { job }) => jobView(ctx, job.row),
+})
+
+const steps = defineOperation({
+  name: 'job.list-steps',
+  summary: 'Every execution of a step of a job, in order, with input, output and log.',
+  input: Closed({ job: jobMember }),
+  output: Closed({ items: Type.Array(JobStep) }),
+  access: 'signed-in',
+  subjects: subjects.read,
+  effect: 'read',
+  audit: 'none',
+  example,
+  async run(ctx, _, { job }) {
+    const document = await documentOf(ctx, job.row)
+    const rows = await ctx.db.steps.ofRun(job.row.id)
+    return { items: document ? executionsOf(job.row, document, rows).map((execution) => jobStep(ctx, execution)) : [] }
+  },
+})
+
+const Artifact = Closed({
+  id: Type.String(),
+  step: Type.String(),
+  name: Type.String(),
+  type: Type.String(),
+  content: Type.String(),
+  created_at: Time,
+})
+
+const artifacts = defineOperation({
+  name: 'job.list-artifacts',
+  summary: 'What the steps of a job have kept for people to read.',
+  input: Closed({ job: jobMember }),
+  output: Closed({ items: Type.Array(Artifact) }),
+  access: 'signed-in',
+  subjects: subjects.read,
+  effect: 'read',
+  audit: 'none',
+  example,
+  async run(ctx, _, { job }) {
+    const rows = await ctx.db.steps.ofRun(job.row.id)
+    const items = rows.flatMap(({ output }) => {
+      const artifact = isJsonObject(output) ? memberOf(output, 'artifact') : undefined
+      if (!isJsonObject(artifact)) return []
+      const text = (name: string) => textMember(artifact, name)
+      return [
+        {
+          id: text('artifact_id'),
+          step: text('step_uid'),
+          name: text('name'),
+          type: text('type'),
+          content: text('content'),
+          created_at: text('created_at'),
+        },
+      ]
+    })
+    return { items }
+  },
+})
+
+const cancel = defineOperation({
+  name: 'job.cancel',
+  summary: 'Orders a job to end; a plugin that is called just now is ended politely, then by force.',
+  input: Closed({ job: jobMember }),
+  output: Job,
+  access: 'signed-in',
+  subjects: subjects.execute,
+  effect: 'act',
+  audit: { subject: (input) => `run:${input.job}`, subjectId: (input) => input.job },
+  example,
+  async run(ctx, _, { job }) {
+    const { row } = job
+    if (isEnd(row.state))
+      throw fault('state_conflict', { what: `The job ${row.id}`, state: jobStatus(row), next: 'It has ended; there is nothing to cancel.' })
+    await ctx.services.engine.cancel(ctx, row.id, { cleanup: false, reason: 'cancelled' })
+    return jobView(ctx, (await ctx.db.runs.byId(row.id)) ?? row)
+  },
+})
+
+const rerun = defineOperation({
+  name: 'job.rerun',
+  summary: 'Starts an ended job again as another job of its group, from the start, from the step that failed, or from any step.',
+  input: Closed({
+    job: jobMember,
+    from: Type.Optional(
+      Type.String({ description: '`start` (when left out), `failed_step`, or the id of a step. What is not behind that step keeps its outputs.' }),
+    ),
+    version: Type.Optional(OneOf(['same', 'active'], { description: 'The version that the job ran, or the one that is active now.' })),
+  }),
+  output: JobSummary,
+  access: 'signed-in',
+  subjects: subjects.execute,
+  effect: 'act',
+  audit: {
+    subject: (input) => `run:${input.job}`,
+    subjectId: (input) => input.job,
+    detail: (input, output) => ({ from: input.from ?? 'start', job: output?.id ?? '' }),
+  },
+  example: { ...example, from: 'failed_step' },
+  async run(ctx, input, { job }) {
+    const { row } = job
+    const old = jobSpecOf(row.spec)
+    const document = await documentOf(ctx, row)
+    if (!document)
+      throw fault('state_conflict', { what: `The run ${row.id}`, state: `a ${row.kind}`, next: 'Only jobs of workflows are run again here.' })
+    if (!isEnd(row.state))
+      throw fault('state_conflict', { what: `The job ${row.id}`, state: jobStatus(row), next: 'Wait until it has ended, or cancel it first.' })
+    const version = input.version === 'active' ? await activeVersion(ctx, row) : old.version_id
+    const now = version === old.version_id ? document : await ctx.services.workflows.document({ spec: { version_id: version } })
+    const from = await keyToBeginWith(ctx, row, document, now, input.from ?? 'start')
+    const spec: JsonObject = { version_id: version, type: old.type, group_id: old.group_id, trigger_id: old.trigger_id, marks: {} }
+    const accepted = await ctx.services.engine.retry(ctx, row.id, { ...(from === null ? {} : { from }), graph: graphOf(now), spec })
+    if (row.state === 'failed' || row.state === 'timed_out' || row.state === 'lost') await mark(ctx, row.id, { retried: true })
+    return jobSummary(ctx, accepted.run)
+  },
+})
+
+const dismiss = defineOperation({
+  name: 'job.dismiss',
+  summary: 'Marks a failed job as one that nobody has to look after any more.',
+  input: Closed({ job: jobMember }),
+  output: Job,
+  access: 'signed-in',
+  subjects: subjects.execute,
+  effect: 'act',
+  audit: { subject: (input) => `run:${input.job}`, subjectId: (input) => input.job },
+  example,
+  async run(ctx, _, { job }) {
+    const { row } = job
+    if (jobStatus(row) !== 'failed')
+      throw fault('state_conflict', { what: `The job ${row.id}`, state: jobStatus(row), next: 'Only a failed job is dismissed.' })
+    return jobView(ctx, await mark(ctx, row.id, { dismissed: true }))
+  },
+})
+
+const update = defineOperation({
+  name: 'job.update',
+  summary: 'Says who looks after a job, and what it belongs to elsewhere.',
+  input: Closed({
+    job: jobMember,
+    owned_by: Type.Optional(Nullable(Type.Integer({ description: 'Serial of a user.' }))),
+    investigation: Type.Optional(Type.String({ maxLength: 200 })),
+  }),
+  output: Job,
+  access: 'signed-in',
+  subjects: subjects.execute,
+  effect: 'act',
+  audit: { subject: (input) => `run:${input.job}`, subjectId: (input) => input.job, detail: ({ job: _, ...marks }) => ({ ...marks }) },
+  example: { ...example, investigation: 'INC-7' },
+  async run(ctx, input, { job }) {
+    const { owned_by, investigation } = input
+    const marks = { ...(owned_by === undefined ? {} : { owned_by }), ...(investigation === undefined ? {} : { investigation }) }
+    return jobView(ctx, await mark(ctx, job.row.id, marks))
+  },
+})
+
+const decide = defineOperation({
+  name: 'job.decide',
+  summary: 'Chooses the path at a step that waits for a person.',
+  input: Closed({
+    job: jobMember,
+    step: Type.String({ description: 'Id of the step that waits.' }),
+    path: Type.String({ description: 'Id of the path to take.' }),
+  }),
+  output: Job,
+  access: 'signed-in',
+  subjects: subjects.execute,
+  effect: 'act',
+  audit: { subject: (input) => `run:${input.job}`, subjectId: (input) => input.job, detail: ({ step, path }) => ({ step, path }) },
+  example: { ...example, step: 'ask', path: 'yes' },
+  async run(ctx, input, { job }) {
+    const { row } = job
+    const document = await documentOf(ctx, row)
+    const view = document ? await jobView(ctx, row) : null
+    const waiting = view?.waiting_for.find(({ step }) => step === input.step)
+    if (!waiting || !document)
+      throw fault('state_conflict', {
+        what: `The step "${input.step}"`,
+        state: 'not waiting for a decision',
+        next: 'It takes one answer, while it waits.',
+      })
+    const choice = (waiting.choices as Json[]).filter(isJsonObject).find((each) => textMember(each, 'edge') === input.path)
+    if (!choice) throw fault('malformed_request', { why: `the path "${input.path}" is no choice of this step` })
+    if (memberOf(choice, 'timeout_only') === true) throw fault('malformed_request', { why: 'this path is taken only when nobody answers in time' })
+    const rows = await ctx.db.steps.ofRun(row.id)
+    const asking = rows.find((each) => each.node === nodesOf(document).nodeOf(input.step) && each.state === 'waiting')
+    if (!asking)
+      throw fault('state_conflict', { what: `The step "${input.step}"`, state: 'answered already', next: 'It takes one answer, while it waits.' })
+    const answer = { edge: input.path, path: textMember(choice, 'path'), user_name: ctx.principal.name }
+    await ctx.services.engine.answer(ctx, row.id, asking.key, answer)
+    return jobView(ctx, (await ctx.db.runs.byId(row.id)) ?? row)
+  },
+})
+
+function statesOf(status: JobStatus): RunState[] {
+  if (status === 'failed' || status === 'retried' || status === 'dismissed') return ['failed', 'timed_out', 'lost']
+  return status === 'running' ? ['running', 'starting'] : [status]
+}
+
+async function documentOf(ctx: Ctx, run: RunRow): Promise<WorkflowDocument | null> {
+  return run.kind === 'workflow' ? ctx.services.workflows.ofVersion(jobSpecOf(run.spec).version_id) : null
+}
+
+async function activeVersion(ctx: Ctx, run: RunRow): Promise<string> {
+  const workflow = run.resource_id ? await ctx.db.resources.byId(run.resource_id) : null
+  const spec = workflow && workflow.deleted_at === null ? workflowSpecOf(workflow) : null
+  if (!spec?.active || !spec.published)
+    throw fault('state_conflict', { what: `The workflow "${run.name}"`, state: 'not active', next: 'Run the same version again.' })
+  return spec.published
+}
+
+/** The key of the row that a re-run begins with; null for the start. */
+async function keyToBeginWith(ctx: Ctx, run: RunRow, before: WorkflowDocument, now: WorkflowDocument, from: string): Promise<string | null> {
+  if (from === 'start') return null
+  const executions = executionsOf(run, before, await ctx.db.steps.ofRun(run.id))
+  const failed = (state: string) => state === 'failed' || state === 'timed_out' || state === 'lost' || state === 'cancelled'
+  const found = from === 'failed_step' ? executions.findLast(({ row }) => failed(row.state)) : executions.findLast(({ step }) => step.id === from)
+  const none = {
+    what: `The job ${run.id}`,
+    state: from === 'failed_step' ? 'without a failed step' : `one that never ran the step "${from}"`,
+    next: 'Begin with the start.',
+  }
+  if (!found) throw fault('state_conflict', none)
+  if (!now.steps.some(({ id }) => id === found.step.id)) {
+    throw fault('state_conflict', { what: `The step "${found.step.name}"`, state: 'not in the active version', next: 'Run the same version again.' })
+  }
+  // The parts before a step (what a loop goes over, a sub-workflow's input) belong to it.
+  return found.row.key
+}
+
+async function mark(ctx: Ctx, id: string, marks: JobMarks): Promise<RunRow> {
+  return ctx.write(async ({ db }) => {
+    const run = await db.runs.byId(id)
+    if (!run) throw fault('not_found', { kind: 'job', reference: id })
+    const spec: JsonObject = { ...run.spec, marks: { ...jobSpecOf(run.spec).marks, ...marks } }
+    await db.runs.patch(id, { spec })
+    return { ...run, spec }
+  })
+}
+
+const jobOperations: readonly AnyOperation[] = [list, get, steps, artifacts, cancel, rerun, dismiss, update, decide]
+
+export { jobOperations }

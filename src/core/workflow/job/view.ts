@@ -1,0 +1,237 @@
+import { timestamp } from '../../kernel/clock.ts'
+import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
+import { isEnd } from '../../kernel/run-state.ts'
+import { isJsonObject, memberOf, textMember } from '../document/members.ts'
+import { isInnerPath, shapeOf } from '../document/shape.ts'
+import { jobSpecOf } from '../spec.ts'
+import { entriesOf, executionsOf, startMessage } from './context.ts'
+import { loopsOf, nodesOf } from './nodes.ts'
+import { childEntries, jobUrl } from './scope.ts'
+import type { Static } from '../../kernel/schema.ts'
+import type { Json, JsonObject } from '../../kernel/json.ts'
+import type { RunState } from '../../kernel/run-state.ts'
+import type { Ctx } from '../../operation/context.ts'
+import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
+import type { WorkflowDocument, WorkflowPath } from '../document/model.ts'
+import type { StepExecution } from './context.ts'
+
+const jobStates = ['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled', 'retried', 'dismissed'] as const
+type JobStatus = (typeof jobStates)[number]
+
+const summaryMembers = {
+  id: Type.String(),
+  type: OneOf(['active', 'test']),
+  workflow: Nullable(Type.String({ description: 'Id of the workflow.' })),
+  version: Type.String(),
+  group: Type.String({ description: 'The first job of a family of re-runs.' }),
+  name: Type.String(),
+  status: OneOf(jobStates),
+  created_at: Time,
+  updated_at: Time,
+  started_at: Nullable(Time),
+  ended_at: Nullable(Time),
+  time_spent: Type.Number({ description: 'Seconds from the start to the end, or to now.' }),
+  started_by: Type.String(),
+  message: Nullable(Type.String()),
+  investigation: Type.String(),
+  viewed_by: Nullable(Type.Integer()),
+  owned_by: Nullable(Type.Integer()),
+  rerunnable: Type.Boolean(),
+}
+
+const JobSummary = Closed(summaryMembers)
+
+const Path = Closed({
+  id: Type.String(),
+  from: Type.String(),
+  to: Type.String({ description: 'Empty: the end of the job, or of a round.' }),
+  name: Type.String(),
+  description: Type.String(),
+})
+
+const Job = Closed({
+  ...summaryMembers,
+  context: Closed({ data: Type.Unknown(), stack: Type.Array(Type.Unknown()) }),
+  traversed_paths: Type.Array(Path),
+  potential_next_paths: Type.Array(Path),
+  next_steps: Type.Array(Type.String()),
+  failed_step: Nullable(Closed({ execution: Type.Integer(), name: Type.String(), message: Nullable(Type.String()) })),
+  errors: Type.Array(Closed({ step: Type.String(), message: Type.String() })),
+  waiting_for: Type.Array(Closed({ step: Type.String(), name: Type.String(), choices: Type.Array(Type.Unknown()), until: Nullable(Time) })),
+})
+
+const JobStep = Closed({
+  execution: Type.Integer({ description: 'Number of this execution within its job.' }),
+  step: Type.String({ description: 'Id of the step in the workflow.' }),
+  key: Type.String(),
+  name: Type.String(),
+  type: Type.String(),
+  status: OneOf(['running', 'waiting', 'succeeded', 'failed', 'skipped', 'cancelled']),
+  started_at: Nullable(Time),
+  ended_at: Nullable(Time),
+  time_spent: Type.Number(),
+  input: Type.Unknown(),
+  output: Type.Unknown(),
+  log: Type.String(),
+  error: Nullable(Type.String()),
+  exception: Type.Unknown(),
+  loop_index: Type.Integer({ description: '-1 outside of loops.' }),
+  parent_step: Type.String(),
+  attempt: Type.Integer(),
+})
+
+/** How a job stands, marks included. `starting` counts as running, `timed_out` and `lost` as failed. */
+function jobStatus(run: Pick<RunRow, 'state' | 'spec'>): JobStatus {
+  const { marks } = jobSpecOf(run.spec)
+  const state = shownState(run.state)
+  if (state !== 'failed') return state
+  return marks.dismissed ? 'dismissed' : marks.retried ? 'retried' : 'failed'
+}
+
+type ShownState = Exclude<JobStatus, 'retried' | 'dismissed'>
+
+function shownState(state: RunState): ShownState {
+  if (state === 'starting') return 'running'
+  if (state === 'skipped') return 'cancelled'
+  return state === 'timed_out' || state === 'lost' ? 'failed' : state
+}
+
+/** A job as lists show it. Runs of other kinds have their subject as workflow and no version. */
+function jobSummary(ctx: Ctx, run: RunRow): Static<typeof JobSummary> {
+  const spec = jobSpecOf(run.spec)
+  const end = run.finished_at ?? ctx.clock.now()
+  return {
+    id: run.id,
+    type: spec.type,
+    workflow: run.resource_id,
+    version: spec.version_id,
+    group: spec.group_id || run.id,
+    name: run.name,
+    status: jobStatus(run),
+    created_at: timestamp(run.created_at) as string,
+    updated_at: timestamp(run.finished_at ?? run.started_at ?? run.created_at) as string,
+    started_at: timestamp(run.started_at),
+    ended_at: timestamp(run.finished_at),
+    time_spent: run.started_at === null ? 0 : Math.max(end - run.started_at, 0) / 1000,
+    started_by: run.started_by_name,
+    message: run.message,
+    investigation: spec.marks.investigation ?? '',
+    viewed_by: spec.marks.viewed_by ?? null,
+    owned_by: spec.marks.owned_by ?? null,
+    rerunnable: run.kind === 'workflow' && isEnd(run.state),
+  }
+}
+
+/** A job with its context and the paths that it took. */
+async function jobView(ctx: Ctx, run: RunRow): Promise<Static<typeof Job>> {
+  const rows = await ctx.db.steps.ofRun(run.id)
+  const document = run.kind === 'workflow' ? await ctx.services.workflows.ofVersion(jobSpecOf(run.spec).version_id) : null
+  const summary = jobSummary(ctx, run)
+  if (!document) return { ...summary, rerunnable: false, context: { data: baseData(ctx, run), stack: [rootFrame] }, ...nothingTaken }
+  const executions = executionsOf(run, document, rows)
+  const entries = entriesOf(run, document, rows, await childEntries(ctx.services, rows))
+  const paths = pathsOf(document, executions)
+  const failed = executions.findLast(({ row, step }) => !step.continue_on_failure && (row.state === 'failed' || row.state === 'lost')) ?? null
+  const open = executions.filter(({ row }) => !isEnd(row.state))
+  return {
+    ...summary,
+    context: { data: { ...baseData(ctx, run), ...entries }, stack: stackOf(document, executions) },
+    traversed_paths: paths.taken.map(viewPath),
+    potential_next_paths: paths.next.map(viewPath),
+    next_steps: isEnd(run.state) ? [] : open.map(({ step }) => step.id),
+    failed_step:
+      failed && summary.status !== 'succeeded' ? { execution: failed.row.position, name: failed.step.name, message: failed.row.message } : null,
+    errors: executions
+      .filter(({ row }) => row.reason === 'rule_failed' || row.reason === 'expression_failed')
+      .map(({ step, row }) => ({ step: step.name, message: row.message ?? '' })),
+    waiting_for: open
+      .filter(({ row }) => row.kind === 'question')
+      .map(({ step, row }) => ({ step: step.id, name: step.name, choices: choicesOf(run, row), until: timestamp(row.due_at) })),
+  }
+}
+
+const rootFrame: JsonObject = { parent_step_uid: '', parent_step_name: '', loop_index: -1 }
+const nothingTaken = { traversed_paths: [], potential_next_paths: [], next_steps: [], failed_step: null, errors: [], waiting_for: [] }
+
+function baseData(ctx: Ctx, run: RunRow): JsonObject {
+  return {
+    $URL: jobUrl(ctx.services, run.id),
+    $created_at: timestamp(run.created_at) ?? '',
+    $id: run.id,
+    $name: run.name,
+    $start_message: startMessage(run),
+  }
+}
+
+function stackOf(document: WorkflowDocument, executions: readonly StepExecution[]): JsonObject[] {
+  const nodes = nodesOf(document)
+  const last = executions.at(-1)
+  if (!last) return [rootFrame]
+  const rounds = last.row.key.split('/')
+  const loops = loopsOf(nodes, last.step)
+  return [
+    rootFrame,
+    ...loops.map((loop, depth) => ({ parent_step_uid: loop.id, parent_step_name: loop.name, loop_index: Number(rounds[depth * 2 + 1] ?? 1) - 1 })),
+  ]
+}
+
+/** The paths that were taken, in order, and those that leave the step where the job stands or stopped. */
+function pathsOf(
+  document: WorkflowDocument,
+  executions: readonly StepExecution[],
+): { taken: readonly WorkflowPath[]; next: readonly WorkflowPath[] } {
+  const { out } = shapeOf(document)
+  const taken: WorkflowPath[] = []
+  let next: readonly WorkflowPath[] = []
+  for (const { step, row } of executions) {
+    const paths = out.get(step.id) ?? []
+    const followed = isEnd(row.state) && (row.state === 'succeeded' || row.state === 'timed_out' || step.continue_on_failure)
+    const output = isJsonObject(row.output) ? row.output : {}
+    const edge = textMember(output, 'edge')
+    if (step.type === 'loop' && row.state !== 'queued') taken.push(...paths.filter((path) => isInnerPath(step, path)))
+    const ways = paths.filter((path) => !isInnerPath(step, path) && (edge === '' || path.id === edge))
+    const stopped = memberOf(output, 'passed') === false || memberOf(output, 'break') === true
+    if (followed && !stopped) taken.push(...ways)
+    else next = paths
+  }
+  return { taken, next: next.filter((path) => !taken.includes(path)) }
+}
+
+function viewPath({ id, from, to, name, description }: WorkflowPath): Static<typeof Path> {
+  return { id, from, to, name, description }
+}
+
+function choicesOf(run: RunRow, row: StepRow): Json[] {
+  const graph = run.graph as { nodes?: { id: string; ask?: { choices?: Json[] } }[] } | null // written by us from a compiled graph
+  return graph?.nodes?.find(({ id }) => id === row.node)?.ask?.choices ?? []
+}
+
+/** An execution of a step as callers see it. */
+function jobStep(ctx: Ctx, { step, row, entry }: StepExecution): Static<typeof JobStep> {
+  const output = isJsonObject(row.output) ? row.output : {}
+  const rounds = row.key.split('/')
+  const end = row.finished_at ?? ctx.clock.now()
+  const state = shownState(row.state)
+  return {
+    execution: row.position,
+    step: step.id,
+    key: row.key,
+    name: step.name,
+    type: step.type,
+    status: row.state === 'skipped' ? 'skipped' : state === 'queued' ? 'running' : state,
+    started_at: timestamp(row.started_at ?? row.created_at),
+    ended_at: timestamp(row.finished_at),
+    time_spent: Math.max(end - (row.started_at ?? row.created_at), 0) / 1000,
+    input: memberOf(output, 'input') ?? null,
+    output: entry ?? null,
+    log: textMember(output, 'log'),
+    error: row.state === 'succeeded' ? null : row.message,
+    exception: memberOf(output, 'exception') ?? null,
+    loop_index: rounds.length > 1 ? Number(rounds.at(-2)) - 1 : -1,
+    parent_step: step.parent,
+    attempt: row.attempt,
+  }
+}
+
+export type { JobStatus }
+export { Job, JobSummary, JobStep, jobStates, jobStatus, jobSummary, jobView, jobStep }

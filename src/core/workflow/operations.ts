@@ -1,0 +1,10 @@
+import { jobOperations } from './job/operations.ts'
+import { transferOperations } from './transfer-operations.ts'
+import { versionOperations } from './version-operations.ts'
+import { workflowOperations } from './workflow-operations.ts'
+import type { AnyOperation } from '../operation/operation.ts'
+
+/** Everything that can be done with workflows and their jobs. */
+const allWorkflowOperations: readonly AnyOperation[] = [...workflowOperations, ...versionOperations, ...transferOperations, ...jobOperations]
+
+export { allWorkflowOperations }

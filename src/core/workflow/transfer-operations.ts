@@ -1,0 +1,85 @@
+import { fault } from '../kernel/fault.ts'
+import { Closed, OneOf, Type } from '../kernel/schema.ts'
+import { defineOperation, subject } from '../operation/operation.ts'
+import { catalogOf } from './catalog.ts'
+import { readWorkflowFile, writeWorkflowFile } from './document/file.ts'
+import { validateDocument } from './document/validate.ts'
+import { freeName, insertWorkflow } from './store-version.ts'
+import { workflowSpecOf } from './spec.ts'
+import { workflowExample, workflowMember } from './workflow-operations.ts'
+import { Workflow, viewWorkflows } from './view.ts'
+import type { Json } from '../kernel/json.ts'
+import type { AnyOperation } from '../operation/operation.ts'
+
+const importFile = defineOperation({
+  name: 'workflow.import',
+  summary: 'Makes a draft of every workflow in an export file, and says what is missing to activate them.',
+  description: 'Reads `.kom` 0.4 and `.icon` 2.0.0. All are made or none; a name that is taken gets a number. Nothing that exists is overwritten.',
+  input: Closed({ file: Type.Unknown({ description: 'The whole content of the file.' }) }),
+  output: Closed({ items: Type.Array(Workflow), warnings: Type.Array(Type.String()) }),
+  access: { system: 'workflow.modify' },
+  subjects: {},
+  effect: 'act',
+  audit: {
+    subject: (_, output) => `workflow:${output?.items[0]?.name ?? ''}`,
+    detail: (_, output) => ({ workflows: output?.items.map(({ name }) => name) ?? [] }),
+  },
+  example: { file: { workflows: [{ name: 'Look up', steps: [], paths: [] }] } },
+  async run(ctx, input) {
+    const documents = readWorkflowFile(input.file as Json) // what arrived was JSON
+    if (documents.length === 0) throw fault('malformed_request', { why: 'the file holds no workflow' })
+    if (documents.length > 100) throw fault('malformed_request', { why: 'the file holds more than 100 workflows' })
+    const warnings: string[] = []
+    for (const document of documents) {
+      const findings = await validateDocument(document, catalogOf(ctx), ctx.services.patterns)
+      for (const { step, input: where, message } of findings) {
+        warnings.push(`${document.name}${step === '' ? '' : `, step "${step}"`}${where === '' ? '' : `, ${where}`}: ${message}`)
+      }
+      for (const step of document.steps) {
+        if (step.type.endsWith('_chatops'))
+          warnings.push(`${document.name}, step "${step.name}": needs a chat adapter, which is not built; it fails when it runs`)
+      }
+    }
+    const rows = await ctx.write(async (inside) => {
+      const made = []
+      for (const document of documents) {
+        const name = await freeName(inside, document.name.trim())
+        if (name !== document.name.trim()) warnings.push(`${document.name}: a workflow of that name exists, so it is called "${name}"`)
+        made.push(await insertWorkflow(inside, { ...document, name }))
+      }
+      return made
+    })
+    return { items: await viewWorkflows(ctx, rows, { documents: true }), warnings }
+  },
+})
+
+const exportFile = defineOperation({
+  name: 'workflow.export',
+  summary: 'A workflow as an export file, without secrets.',
+  input: Closed({
+    workflow: workflowMember,
+    format: Type.Optional(OneOf(['kom', 'icon'], { description: 'The format that it came in when left out.' })),
+  }),
+  output: Closed({ file: Type.Unknown(), warnings: Type.Array(Type.String()) }),
+  access: 'signed-in',
+  subjects: { workflow: subject('workflow', 'read', 'workflow') },
+  effect: 'read',
+  audit: 'none',
+  example: workflowExample,
+  async run(ctx, input, { workflow }) {
+    const { active, published, draft } = workflowSpecOf(workflow.row)
+    const document = await ctx.services.workflows.document({ spec: { version_id: (active ? published : null) ?? draft ?? published } })
+    const user = await ctx.db.users.byId(ctx.principal.id)
+    return writeWorkflowFile({ ...document, name: workflow.row.name }, input.format ?? document.format, {
+      at: ctx.clock.now(),
+      user_name: ctx.principal.name,
+      first_name: user?.first_name ?? '',
+      last_name: user?.last_name ?? '',
+      email: user?.email ?? '',
+    })
+  },
+})
+
+const transferOperations: readonly AnyOperation[] = [importFile, exportFile]
+
+export { transferOperations }
