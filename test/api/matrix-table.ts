@@ -97,6 +97,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'repository.list-pushes': repository,
   'repository.advertise-refs': { input: async (make) => ({ repository: await make.repository(), service: 'receive-pack' }), ends: transfer },
   'repository.upload-pack': { ...repository, ends: transfer },
+  'repository.read-hg': { ...repository, ends: transfer },
   'repository.push': { ...repository, ends: transfer },
   'repository.pull': { ...repository, ends: 'state_conflict' },
   'repository.commit-files': { input: async (make) => ({ repository: await make.repository(), message: 'x', files: [{ path: 'x', text: 'x' }] }) },

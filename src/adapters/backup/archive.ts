@@ -71,7 +71,7 @@ function shown(text: string): string {
   return text.replace(/[^\w.+-]/g, '?').slice(0, 40)
 }
 
-const storage = /^(?:[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?\.git|\.aside-[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?)$/
+const storage = /^(?:[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?\.(?:git|hg)|\.aside-[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?)$/
 
 /** Folders of the data folder that a backup holds. */
 const folders = ['keys', 'repositories', 'logs', 'templates'] as const

@@ -2,6 +2,7 @@ import { lstat, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { BackupRefused, databaseName, isArchivePath, isStorageName, manifestName, manifestOf } from './archive.ts'
 import { copyDatabase } from './database.ts'
+import { addHgRepository, isHgRepository } from './hg-repository.ts'
 import { addRepository } from './repository-files.ts'
 import { absent, writeTar } from './tar-writer.ts'
 import type { TarWriter } from './tar-writer.ts'
@@ -67,6 +68,10 @@ function refuseFile(file: string, error: unknown): never {
 async function addRepositories(tar: TarWriter, root: string): Promise<number> {
   let count = 0
   for (const name of ((await readdir(root).catch(absent)) ?? []).filter(isStorageName).sort()) {
+    if (await isHgRepository(`${root}/${name}`)) {
+      if (await addHgRepository(tar, `repositories/${name}`, `${root}/${name}`)) count += name.endsWith('.hg') ? 1 : 0
+      continue
+    }
     const aside = name.endsWith('.git') ? [`${root}/.aside-${name.slice(0, -'.git'.length)}`] : []
     if (await addRepository(tar, `repositories/${name}`, [`${root}/${name}`, ...aside])) count += name.endsWith('.git') ? 1 : 0
   }
