@@ -52,7 +52,8 @@ function isExecutable(path: string): boolean {
 const fixedConfig: readonly string[] = [
   `extensions.capstan=${extension}`,
   'ui.interactive=no',
-  'ui.timeout=20',
+  // As long as a backup may hold the lock of a large repository.
+  'ui.timeout=120',
   'ui.merge=internal:merge',
   'ui.ssh=/bin/false',
   'ui.report_untrusted=no',
