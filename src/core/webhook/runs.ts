@@ -75,8 +75,8 @@ class RunFollower {
   async #refresh(): Promise<void> {
     const { store, log } = this.#services()
     await store.reader.webhooks.any('run').then(
-      (any) => {
-        this.#wanted = any
+      (found) => {
+        this.#wanted = found
       },
       (error: unknown) => log.warn('webhook.not_read', { error }),
     )
