@@ -136,10 +136,6 @@ describe('making repositories', () => {
     await lab.make('lab/broken')
   })
 
-  test('hg is refused as not supported', async () => {
-    expect(await code(lab.root, 'repository.create', { path: 'lab/hg', kind: 'hg' })).toBe('unsupported')
-  })
-
   test('only administrators name an owner', async () => {
     expect(await code(ann, 'repository.create', { path: 'lab/of-bob', owner: 'bob' })).toBe('forbidden')
     expect(await code(lab.root, 'repository.create', { path: 'lab/of-nobody', owner: 'nobody' })).toBe('not_found')
