@@ -81,6 +81,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'repository.delete': repository,
   'repository.fork': { input: async (make) => ({ repository: await make.repository(), path: `${await make.repositoryGroup()}/fork` }) },
   'repository.refresh': repository,
+  'repository.list-tree': repository,
   'repository.list-bookmarks': repository,
   'repository.rescan': nothing,
   'repository.list-kinds': nothing,

@@ -104,6 +104,32 @@ export const listFiles = defineOperation({
   },
 })
 
+export const listTree = defineOperation({
+  name: 'repository.list-tree',
+  summary: 'Lists all folders and files below a folder of a repository at a revision, at once.',
+  description: `Up to ${mostEntries} of them. Links count as files, submodules are left out.`,
+  input: Closed({ repository: RepositoryMember, path: Type.Optional(FilePath), revision: Type.Optional(RevisionMember) }),
+  output: Closed({ folders: Type.Array(Type.String()), files: Type.Array(Type.String()), revision: Nullable(Type.String()) }),
+  access: 'anyone',
+  subjects: { repository: subject('repository', 'read', 'repository') },
+  effect: 'read',
+  audit: 'none',
+  example: { repository: 'lab/weather', path: 'src' },
+  async run(ctx, input, { repository }) {
+    const { row } = repository
+    const path = trimmed(input.path ?? '')
+    return onStorage(ctx, row, async () => {
+      const revision = await commitOf(ctx, row, input.revision)
+      const top = revision === null ? null : await storageOf(ctx.services, row).entry(row.id, revision, path)
+      if (revision === null && path === '') return { folders: [], files: [], revision }
+      if (top?.type !== 'tree') throw noSuch('folder', path)
+      const all = await entriesBelow(ctx, row, top.oid, path, true)
+      const paths = (...types: Item['type'][]) => all.flatMap((item) => (types.includes(item.type) ? item.path : [])).sort()
+      return { folders: paths('folder'), files: paths('file', 'link'), revision }
+    })
+  },
+})
+
 type Item = { path: string; type: (typeof words)[CodeEntry['type']]; mode: string; size: number | null; object: string }
 
 async function entriesBelow(ctx: Ctx, row: ResourceRow, tree: string, folder: string, deep: boolean): Promise<Item[]> {

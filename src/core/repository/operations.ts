@@ -4,7 +4,7 @@ import { listCommits } from './commits.ts'
 import { createRepository, forkRepository } from './create.ts'
 import { deleteRepository } from './delete.ts'
 import { followOperations } from './follow.ts'
-import { getFile, listFiles } from './files.ts'
+import { getFile, listFiles, listTree } from './files.ts'
 import { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './group.ts'
 import { listKinds } from './kinds.ts'
 import { locateGroup, locateRepository } from './locate.ts'
@@ -40,6 +40,7 @@ const repositoryOperations: readonly AnyOperation[] = [
   listCommits,
   getFile,
   listFiles,
+  listTree,
   listPushes,
   advertiseRefs,
   uploadPack,
