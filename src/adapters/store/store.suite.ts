@@ -11,6 +11,7 @@ import { runSuite } from './testing/run.suite.ts'
 import { scheduleSuite } from './testing/schedule.suite.ts'
 import { transactionSuite } from './testing/transaction.suite.ts'
 import { webhookSuite } from './testing/webhook.suite.ts'
+import { workflowSuite } from './testing/workflow.suite.ts'
 
 export type StoreSuite = {
   /** A fresh, empty store for each test. */
@@ -45,6 +46,7 @@ export function storeSuite(engine: string, suite: StoreSuite): void {
     describe('runs, servers and schedules', () => runSuite(use))
     describe('occurrences and loadings', () => scheduleSuite(use))
     describe('webhooks', () => webhookSuite(use))
+    describe('workflows', () => workflowSuite(use))
     describe('transactions', () => transactionSuite(use))
   })
 }

@@ -58,6 +58,61 @@ type WorkflowTriggerTable = {
   bound(type?: string): Promise<WorkflowTriggerRow[]>
 }
 
+/**
+ * An event on its way to one workflow. `waiting`: a job is to be started at `next_at`, or is being started by `owner` until `lease_until`; then `started`, or
+ * `refused` when it never will be, with why.
+ */
+type TriggerEventRow = {
+  /** The same for the same event and workflow, however often it comes: it becomes one job. */
+  id: string
+  trigger_id: string
+  workflow_id: string
+  /** What the job is told. */
+  message: JsonObject
+  /** How many events in a row were caused by jobs that an event started. */
+  depth: number
+  state: 'waiting' | 'started' | 'refused'
+  attempt: number
+  next_at: number
+  owner: string
+  lease_until: number
+  job_id: string | null
+  error: string | null
+  created_at: number
+  finished_at: number | null
+}
+
+type TriggerEventTable = {
+  /** Takes events up; one that is there already is left as it is, and of a workflow that `most` wait for none is taken. Gives how many were taken. */
+  queue(rows: readonly TriggerEventRow[], most: number): Promise<number>
+  byId(id: string): Promise<TriggerEventRow | null>
+  /** Takes the next due events until `until`, the longest waiting first. */
+  take(owner: string, now: number, until: number, limit: number): Promise<TriggerEventRow[]>
+  /** Writes down what came of an event; false when it was somebody else's by then. */
+  settle(
+    id: string,
+    owner: string,
+    patch: Pick<TriggerEventRow, 'state' | 'attempt' | 'next_at' | 'job_id' | 'error' | 'finished_at'>,
+  ): Promise<boolean>
+  /** When something is to be started next; null when nothing waits. */
+  nextAt(): Promise<number | null>
+  /** Gives back what servers other than `owner` had taken: for one that is alone in its store. */
+  release(owner: string): Promise<number>
+  /** Newest first. */
+  page(triggerId: string, page: PageRequest): Promise<Page<TriggerEventRow>>
+  /** Forgets those that ended before a moment, at most `limit`. Gives how many. */
+  prune(before: number, limit: number): Promise<number>
+}
+
+/** Which server keeps a trigger alive that only one may keep. */
+type TriggerKeeperTable = {
+  /** Takes or renews it until `until`; false while another server has it. */
+  claim(triggerId: string, owner: string, now: number, until: number): Promise<boolean>
+  release(triggerId: string, owner: string): Promise<void>
+  /** Gives back what servers other than `owner` had: for one that is alone in its store. */
+  releaseOthers(owner: string): Promise<void>
+}
+
 /** A row of a list that workflows share. */
 type ArtifactEntityRow = { id: string; artifact_id: string; value: Json; created_at: number }
 
@@ -75,6 +130,8 @@ type ArtifactEntityTable = {
 type WorkflowTables = {
   readonly workflowVersions: WorkflowVersionTable
   readonly workflowTriggers: WorkflowTriggerTable
+  readonly triggerEvents: TriggerEventTable
+  readonly triggerKeepers: TriggerKeeperTable
   readonly artifactEntities: ArtifactEntityTable
 }
 
@@ -85,6 +142,9 @@ export type {
   WorkflowVersionTable,
   WorkflowTriggerRow,
   WorkflowTriggerTable,
+  TriggerEventRow,
+  TriggerEventTable,
+  TriggerKeeperTable,
   ArtifactEntityRow,
   ArtifactEntityTable,
 }

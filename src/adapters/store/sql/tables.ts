@@ -21,6 +21,7 @@ import type { Sql } from './sql.ts'
 import { stepTable } from './step.ts'
 import { userTable } from './user.ts'
 import { deliveryTable, webhookTable } from './webhook.ts'
+import { triggerEventTable, triggerKeeperTable } from './trigger-event.ts'
 import { artifactEntityTable, workflowTriggerTable, workflowVersionTable } from './workflow.ts'
 
 /** All tables over one executor: a connection, a transaction, or a pool. */
@@ -50,6 +51,8 @@ function tablesOver(sql: Sql): Tables {
     deliveries: deliveryTable(sql),
     workflowVersions: workflowVersionTable(sql),
     workflowTriggers: workflowTriggerTable(sql),
+    triggerEvents: triggerEventTable(sql),
+    triggerKeepers: triggerKeeperTable(sql),
     artifactEntities: artifactEntityTable(sql),
   }
 }

@@ -22,6 +22,8 @@ const members: Readonly<Record<string, string>> = {
   webhook_delivery: 'deliveries',
   workflow_version: 'workflowVersions',
   workflow_trigger: 'workflowTriggers',
+  trigger_event: 'triggerEvents',
+  trigger_keeper: 'triggerKeepers',
   artifact_entity: 'artifactEntities',
   server: 'servers',
 }
