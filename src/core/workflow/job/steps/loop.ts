@@ -3,7 +3,7 @@ import { isJsonObject, memberOf, objectMember, textMember } from '../../document
 import { LanguageError } from '../../language/scope.ts'
 import { fillTemplates, templateRoots } from '../../language/template.ts'
 import { repeatsList } from '../compile.ts'
-import { partOf } from '../nodes.ts'
+import { nodesOf, partOf } from '../nodes.ts'
 import { StepRows, scopeOf } from '../scope.ts'
 import { ruleHolds } from './decision.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
@@ -46,12 +46,15 @@ async function performOutputs(act: Act): Promise<Performed> {
   const count = loop && isJsonObject(loop.output) ? Number(memberOf(loop.output, 'rounds') ?? 0) : 0
   const prepared = await reading.one(partOf(key, 'items'))
   const items = prepared && isJsonObject(prepared.output) ? memberOf(prepared.output, 'items') : null
+  // It stands in the round as any step of the body does.
+  const nodes = nodesOf(act.document)
+  const inner = act.document.steps.find(({ parent }) => parent === step.id)
+  const node = inner ? nodes.nodeOf(inner.id) : ''
   const entry = new Map<string, Json>()
   for (const output of outputs) entry.set(textMember(output, 'name'), startOf(output))
   for (let round = 1; round <= count; round++) {
     const view: JsonObject = { index: round - 1, item: Array.isArray(items) ? (items[round - 1] ?? null) : null, parent: act.loop }
-    // It stands in the round, as any step of the body does.
-    const standing: Standing = { ...act, key: `${key}/${round}/${key}`, loop: view }
+    const standing: Standing = { ...act, key: `${key}/${round}/${node}`, loop: view }
     for (const output of outputs) await addRound(standing, reading, output, entry, { first: round === 1 })
   }
   return { output: { entry: Object.fromEntries(entry) } }
