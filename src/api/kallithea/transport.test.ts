@@ -144,6 +144,14 @@ describe('keys', () => {
     expect(await lab.error(ann, 'get_repo', { repoid: 4 })).toBe('repository `4` does not exist')
   })
 
+  test('a key with scopes is good for no more than they say', async () => {
+    const ann = await lab.member('scoped')
+    const { secret: key } = await lab.app.system('api-key.create', { label: 'narrow', user: 'scoped', scopes: ['read'] })
+    expect(await lab.error({ key }, 'get_repos')).toBeNull()
+    expect(await lab.error({ key }, 'create_repo', { repo_name: 'narrow', repo_type: 'git' })).toBe('Internal server error')
+    expect(await lab.error(ann, 'create_repo', { repo_name: 'narrow', repo_type: 'git' })).toBeNull()
+  })
+
   test('both spellings of a key count', async () => {
     expect(answer((await lab.raw({ body: asked({ api_key: `S_${lab.root.key}_S` }) })).text).error).toBe('repository `none` does not exist')
   })

@@ -67,13 +67,13 @@ const getRepos = defineMethod({
 })
 
 const nodeTypes = ['all', 'dirs', 'files'] as const
-type Entry = { readonly path: string; readonly type: 'file' | 'folder' | 'link' | 'submodule' }
+type Tree = { readonly folders: readonly string[]; readonly files: readonly string[] }
 
 const getRepoNodes = defineMethod({
   name: 'get_repo_nodes',
   args: { repoid: required(asIs), revision: required(asIs), root_path: required(text), ret_type: optional(asIs, 'all') },
   caller: 'anybody',
-  operations: ['repository.get', 'repository.list-files'],
+  operations: ['repository.get', 'repository.list-tree'],
   errors: [absentRepository],
   failed: 'failed to get repo: `{repo_name}` nodes',
   async run(call, args) {
@@ -83,11 +83,10 @@ const getRepoNodes = defineMethod({
     if (wanted === undefined) call.refuse(`ret_type must be one of ${nodeTypes.join(',')}`)
     const { revision } = args
     if (typeof revision !== 'string' && typeof revision !== 'number') throw new BadArgument()
-    const below = { repository: id, revision: String(revision), path: args.root_path, recursive: true }
-    const entries = await call.all<Entry>('repository.list-files', below)
-    const dirs = entries.filter(({ type }) => type === 'folder').map(({ path: name }) => ({ name, type: 'dir' }))
-    const files = entries.filter(({ type }) => type === 'file' || type === 'link').map(({ path: name }) => ({ name, type: 'file' }))
-    return [...(wanted === 'files' ? [] : dirs), ...(wanted === 'dirs' ? [] : files)]
+    const below = { repository: id, revision: String(revision), path: args.root_path }
+    const { folders, files } = await call.invoke<Tree>('repository.list-tree', below)
+    const nodes = (paths: readonly string[], type: 'dir' | 'file') => paths.map((name) => ({ name, type }))
+    return [...(wanted === 'files' ? [] : nodes(folders, 'dir')), ...(wanted === 'dirs' ? [] : nodes(files, 'file'))]
   },
 })
 
