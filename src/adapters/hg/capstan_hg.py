@@ -9,6 +9,7 @@
 
 import base64
 import ctypes
+import gc
 import io
 import json
 import os
@@ -62,6 +63,9 @@ HEX = re.compile(r'^[0-9a-f]{40}$')
 ID = re.compile(r'^[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?$')
 MOST_CONFLICTS = 1000
 MOST_CACHED = 200000
+# Children that wait for a client, and the status of one that got none.
+SPARE = 2
+UNUSED = 3
 
 
 def text(data):
@@ -177,6 +181,9 @@ def resolve(repo, revision):
     """The changeset of a full ref name or full id, or None"""
     if HEX.match(revision):
         node = bin(data(revision))
+        # All ones is a working copy, of which there is none.
+        if revision == 'f' * 40:
+            return None
         return repo[node] if node != nullid and repo.changelog.hasnode(node) else None
     kind, _, name = revision.removeprefix('refs/').partition('/')
     name = data(name)
@@ -684,27 +691,44 @@ def serve(ui, path, root):
     signal.signal(signal.SIGTERM, leave)
     os.umask(0o077)
     warm(ui, path + b'-warm')
+    gc.collect()
+    gc.freeze()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)
         listener.listen(128)
+        # Whom the next client meets is there already: making a child takes longer than most answers.
+        taken, taking = os.pipe()
+        for _ in range(SPARE):
+            child(end, listener, taking)
         os.write(1, b'ready\n')
         while True:
-            readable, _, _ = select.select([listener, 0], [], [], 1)
+            readable, _, _ = select.select([taken, 0], [], [], 1)
+            ended = 0
             try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
+                while (gone := os.waitpid(-1, os.WNOHANG))[0]:
+                    # One that ended before it took anybody is to be replaced as well.
+                    ended += gone[1] == UNUSED << 8
             except ChildProcessError:
                 pass
             # The server that started us has gone: what is still at work must not change anything behind the next one's back.
             if 0 in readable and not os.read(0, 1):
                 leave()
-            if listener in readable:
-                connection, _ = listener.accept()
-                if os.fork() == 0:
-                    listener.close()
-                    os.close(0)
-                    answerone(end, connection)
-                connection.close()
+            for _ in range(ended + (len(os.read(taken, 64)) if taken in readable else 0)):
+                child(end, listener, taking)
+
+
+def child(end, listener, taking):
+    if os.fork():
+        return
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    os.close(0)
+    try:
+        connection, _ = listener.accept()
+        os.write(taking, b'.')
+        listener.close()
+    except OSError:
+        os._exit(UNUSED)
+    answerone(end, connection)
 
 
 def uisetup(ui):

@@ -1,5 +1,4 @@
 import { request as httpRequest } from 'node:http'
-import { once } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { HgProtocolError, HgTimeout, HgUnavailable } from '../../ports/hg.ts'
 import type { HgServeAnswer, HgServeRequest } from '../../ports/hg.ts'
@@ -100,11 +99,21 @@ async function sendBody({ body }: HgServeRequest, outgoing: ClientRequest, moved
       if (left < 0) break
       moved()
       if (outgoing.destroyed || outgoing.writableEnded) return
-      if (!outgoing.write(chunk)) await Promise.race([once(outgoing, 'drain'), once(outgoing, 'close')])
+      if (!outgoing.write(chunk)) await drained(outgoing)
     }
   }
   if (left !== 0) throw new HgProtocolError('the body is not as long as it says')
   outgoing.end()
+}
+
+function drained(outgoing: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      outgoing.off('drain', done).off('close', done)
+      resolve()
+    }
+    outgoing.on('drain', done).on('close', done)
+  })
 }
 
 async function settle(serving: Serving, request: HgServeRequest, token: PushToken, outgoing: ClientRequest): Promise<void> {
