@@ -17,6 +17,9 @@ type EgressDestination = {
   readonly purpose: EgressPurpose
 }
 
+/** For a child program that may go wherever its purpose may: the plugins of workflows. */
+type EgressAnywhere = { readonly host: '*'; readonly purpose: EgressPurpose }
+
 /** How a child program reaches its destination: an HTTP proxy on loopback, and the secret that opens it for this child only. */
 type EgressPass = {
   readonly host: string
@@ -35,7 +38,7 @@ type EgressPass = {
  */
 type EgressProxy = {
   /** A pass for one child. `limitBytes` is what may come in through it altogether. */
-  open(destination: EgressDestination, options: { limitBytes: number }): Promise<EgressPass>
+  open(destination: EgressDestination | EgressAnywhere, options: { limitBytes: number }): Promise<EgressPass>
   close(): Promise<void>
 }
 
@@ -65,5 +68,5 @@ type Outbound = {
   post(request: OutboundRequest): Promise<OutboundAnswer>
 }
 
-export type { EgressPurpose, Egress, EgressDestination, EgressPass, EgressProxy, OutboundRequest, OutboundAnswer, Outbound }
+export type { EgressPurpose, Egress, EgressDestination, EgressAnywhere, EgressPass, EgressProxy, OutboundRequest, OutboundAnswer, Outbound }
 export { OutboundFailed }

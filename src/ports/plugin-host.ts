@@ -39,8 +39,10 @@ type InstalledPlugin = {
 type PluginCall = {
   readonly plugin: InstalledPlugin
   readonly what: 'action' | 'task' | 'test'
-  /** The action or task; for a test of a connection '' . */
+  /** The action or task. For a test of a connection any action or trigger of the plugin: the message must name one. */
   readonly name: string
+  /** What `name` is in a test; absent: an action. */
+  readonly testOf?: 'action' | 'trigger' | 'task'
   readonly meta: JsonObject
   /** Parameters of the connection with secrets opened; null: it has none. Goes through standard input or the body only. */
   readonly connection: { readonly key: string; readonly parameters: JsonObject } | null
@@ -51,7 +53,7 @@ type PluginCall = {
   readonly timeoutMs: number
 }
 
-type PluginTriggerStart = Omit<PluginCall, 'what' | 'state' | 'mode' | 'timeoutMs'>
+type PluginTriggerStart = Omit<PluginCall, 'what' | 'testOf' | 'state' | 'mode' | 'timeoutMs'>
 
 type PluginAnswer = {
   readonly status: 'ok' | 'error'

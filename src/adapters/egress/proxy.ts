@@ -6,10 +6,10 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { isFault } from '../../core/kernel/fault.ts'
 import type { Log } from '../../core/kernel/log.ts'
-import type { Egress, EgressDestination, EgressPass, EgressProxy } from '../../ports/egress.ts'
+import type { Egress, EgressAnywhere, EgressDestination, EgressPass, EgressProxy } from '../../ports/egress.ts'
 
 type Pass = {
-  readonly destination: EgressDestination
+  readonly destination: EgressDestination | EgressAnywhere
   readonly sockets: Set<Duplex>
   left: number
   refused: string | null
@@ -72,7 +72,7 @@ function createEgressProxy(options: { egress: Egress; log: Pick<Log, 'debug' | '
   /** A connection to the target that counts what comes in against the pass; null when it may not be, or cannot be made. */
   async function dial(pass: Pass, { host, port }: Target): Promise<Socket | 'refused' | 'unreachable'> {
     const { destination } = pass
-    if (sameHost(host) !== sameHost(destination.host) || (port !== destination.port && port !== httpsPort)) {
+    if (!leadsTo(destination, { host, port })) {
       refuse(pass, 'it was led to another host')
       return 'refused'
     }
@@ -115,7 +115,7 @@ function createEgressProxy(options: { egress: Egress; log: Pick<Log, 'debug' | '
       return void client.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="capstan"\r\nContent-Length: 0\r\n\r\n')
     const target = authorityOf(request.url ?? '')
     // A tunnel is for TLS: through one to the port of plain http, a proxy that reads could be walked around.
-    const may = target !== null && (pass.destination.scheme === 'https' || target.port === httpsPort)
+    const may = target !== null && (isAnywhere(pass.destination) || pass.destination.scheme === 'https' || target.port === httpsPort)
     if (!may) refuse(pass, 'it was led to another place')
     const remote = may ? await dial(pass, target).catch(() => 'unreachable' as const) : 'refused'
     if (remote === 'refused') return void client.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')
@@ -142,7 +142,7 @@ function createEgressProxy(options: { egress: Egress; log: Pick<Log, 'debug' | '
     const pass = passOf(request)
     if (!pass) return end(407, { 'proxy-authenticate': 'Basic realm="capstan"' })
     const url = absoluteOf(request.url ?? '')
-    if (!url || pass.destination.scheme !== 'http') {
+    if (!url || !(isAnywhere(pass.destination) || pass.destination.scheme === 'http')) {
       refuse(pass, 'it was led to another place')
       return end(403)
     }
@@ -230,6 +230,15 @@ function authorityOf(text: string): Target | null {
 function absoluteOf(text: string): URL | null {
   const url = text.startsWith('http://') ? URL.parse(text) : null
   return url?.protocol === 'http:' ? url : null
+}
+
+function isAnywhere(destination: EgressDestination | EgressAnywhere): destination is EgressAnywhere {
+  return destination.host === '*'
+}
+
+function leadsTo(destination: EgressDestination | EgressAnywhere, { host, port }: Target): boolean {
+  if (isAnywhere(destination)) return true
+  return sameHost(host) === sameHost(destination.host) && (port === destination.port || port === httpsPort)
 }
 
 function sameHost(host: string): string {

@@ -1,0 +1,149 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { PluginInterrupted, PluginRefused } from '../../ports/plugin-host.ts'
+import { callCold } from './cold.ts'
+import { prepareGround } from './ground.ts'
+import { failed } from './message.ts'
+import { keyOf, removePluginFolder } from './plugin-folder.ts'
+import { programOf } from './program.ts'
+import { prepareEnvironment } from './python.ts'
+import { readPackage } from './root.ts'
+import { runTrigger } from './trigger.ts'
+import { isUnpacked, unpack } from './unpack.ts'
+import { WarmPool } from './warm-pool.ts'
+import { startWarm } from './warm-process.ts'
+import type {
+  InstalledPlugin,
+  PluginAnswer,
+  PluginCall,
+  PluginEvent,
+  PluginHost,
+  PluginPackage,
+  PluginTriggerStart,
+} from '../../ports/plugin-host.ts'
+import type { Ground, GroundOptions } from './ground.ts'
+import type { Setting } from './program.ts'
+import type { PoolLimits } from './warm-pool.ts'
+
+type HostOptions = GroundOptions & Setting & { readonly pool?: Partial<PoolLimits> }
+
+/** A host of plugins, and how well it keeps them apart. */
+type ProcessPluginHost = PluginHost & {
+  /** Why plugins are not kept apart as they should be; null when they are. */
+  readonly weakness: string | null
+}
+
+const threads = 4
+
+/** The host of plugins on this machine. What an earlier server has left running is ended first. */
+async function createPluginHost(options: HostOptions): Promise<ProcessPluginHost> {
+  mkdirSync(options.root, { recursive: true, mode: 0o755 })
+  return new Plugins(await prepareGround(options), options)
+}
+
+class Plugins implements ProcessPluginHost {
+  readonly weakness: string | null
+  readonly #ground: Ground
+  readonly #setting: Setting
+  readonly #pool: WarmPool
+  readonly #threads: number
+  readonly #preparing = new Map<string, Promise<void>>()
+  readonly #closing = new AbortController()
+  readonly #under = new Set<Promise<unknown>>()
+
+  constructor(ground: Ground, options: HostOptions) {
+    this.weakness = ground.reason
+    this.#ground = ground
+    this.#setting = options
+    this.#threads = options.pool?.threads ?? threads
+    this.#pool = new WarmPool(ground, { threads, ...options.pool })
+  }
+
+  readPackage(path: string): Promise<PluginPackage> {
+    return readPackage(this.#setting.root, path)
+  }
+
+  unpack(archive: AsyncIterable<Uint8Array>, options: { limitBytes: number }): Promise<string> {
+    return unpack(this.#setting.root, archive, options)
+  }
+
+  prepare(plugin: InstalledPlugin, { signal }: { signal: AbortSignal }): Promise<void> {
+    const key = keyOf(plugin)
+    const known = this.#preparing.get(key)
+    if (known) return known
+    const work = this.#counted(this.#prepare(plugin, AbortSignal.any([signal, this.#closing.signal]))).finally(() => this.#preparing.delete(key))
+    this.#preparing.set(key, work)
+    return work
+  }
+
+  async #prepare(plugin: InstalledPlugin, signal: AbortSignal): Promise<void> {
+    const program = programOf(this.#ground, this.#setting, plugin)
+    if (program.entry.runner.kind === 'python') await prepareEnvironment(this.#ground, this.#setting, program, signal)
+  }
+
+  async forget(plugin: InstalledPlugin): Promise<void> {
+    const key = keyOf(plugin)
+    this.#pool.drop((line) => line.plugin === key)
+    await removePluginFolder(this.#ground, plugin)
+    if (plugin.path !== null && isUnpacked(plugin.path)) rmSync(join(this.#setting.root, plugin.path), { recursive: true, force: true })
+  }
+
+  call(call: PluginCall, { signal }: { signal: AbortSignal }): Promise<PluginAnswer> {
+    return this.#counted(this.#call(call, signal))
+  }
+
+  async #call(call: PluginCall, signal: AbortSignal): Promise<PluginAnswer> {
+    signal.throwIfAborted()
+    if (this.#closing.signal.aborted) throw new PluginInterrupted('The server stops')
+    try {
+      const program = programOf(this.#ground, this.#setting, call.plugin)
+      const line = { plugin: keyOf(call.plugin), connection: call.connection?.key ?? '' }
+      const start = (stop: AbortSignal) => startWarm(this.#ground, program, { threads: this.#threads, signal: stop })
+      const warm = call.mode === 'warm' ? await this.#pool.call(line, start, call, signal) : 'cold'
+      if (warm !== 'cold') return warm
+      return await callCold(this.#ground, program, call, { signal, closing: this.#closing.signal })
+    } catch (error) {
+      if (error instanceof PluginRefused) return failed(error.message)
+      throw error
+    }
+  }
+
+  trigger(
+    start: PluginTriggerStart,
+    { signal, onEvent }: { signal: AbortSignal; onEvent(event: PluginEvent): Promise<void> },
+  ): Promise<PluginAnswer> {
+    return this.#counted(this.#trigger(start, AbortSignal.any([signal, this.#closing.signal]), onEvent))
+  }
+
+  async #trigger(start: PluginTriggerStart, signal: AbortSignal, onEvent: (event: PluginEvent) => Promise<void>): Promise<PluginAnswer> {
+    try {
+      return await runTrigger(this.#ground, programOf(this.#ground, this.#setting, start.plugin), start, { signal, onEvent })
+    } catch (error) {
+      if (error instanceof PluginRefused) return failed(error.message)
+      throw error
+    }
+  }
+
+  dropConnection(key: string): Promise<void> {
+    this.#pool.drop(({ connection }) => connection === key)
+    return Promise.resolve()
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new PluginInterrupted('The server stops'))
+    await this.#pool.close()
+    await Promise.allSettled([...this.#under])
+  }
+
+  async #counted<T>(work: Promise<T>): Promise<T> {
+    this.#under.add(work)
+    try {
+      return await work
+    } finally {
+      this.#under.delete(work)
+    }
+  }
+}
+
+export type { HostOptions, ProcessPluginHost }
+export { createPluginHost }

@@ -1,0 +1,242 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chownSync, closeSync } from 'node:fs'
+import { join } from 'node:path'
+import { sleep } from '../../core/kernel/clock.ts'
+import { PluginRefused } from '../../ports/plugin-host.ts'
+import { makeCgroup, removeCgroup } from '../runtime/process/cgroup.ts'
+import { openEnvironment, searchPath } from '../runtime/process/environment.ts'
+import { folderOf, makeFolder } from '../runtime/process/folder.ts'
+import { carrying, identify, signal, withBelow } from '../runtime/process/proc.ts'
+import { removeTree } from '../runtime/process/remove.ts'
+import { openWayOut } from './way-out.ts'
+import { nodeOf, places } from './ground.ts'
+import { marker, writeRecord } from './orphans.ts'
+import { beginScript, cgroupScript } from './scripts.ts'
+import type { ChildProcess } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import type { Folder } from '../runtime/process/folder.ts'
+import type { Place } from '../runtime/process/view.ts'
+import type { Ground } from './ground.ts'
+import type { Door } from './way-out.ts'
+
+/** What a process of a plugin needs to begin. Its command and environment are made when it is known where it will find things. */
+type Launch = {
+  /** The folder of the package. */
+  readonly package: string
+  readonly uid: number | null
+  /** Folders that outlive the process: cache, environment. */
+  readonly more: readonly Place[]
+  command(paths: Paths): readonly string[]
+  environment(paths: Paths): Readonly<Record<string, string>>
+  /** `message`: standard input is what is written to `input`; `serve`: it stays. Both begin in the package or, `serve`, in a folder of their own. */
+  readonly how: 'message' | 'serve'
+  /** Lays what the process finds in the folder that both sides see, before it begins; gives doors besides the one to the network. */
+  readonly lay?: (folder: string) => Promise<readonly Door[]>
+  /** A limit of address space does not fit programs that reserve much and use little. */
+  readonly addressSpace: boolean
+}
+
+/** Where the process finds things. */
+type Paths = { readonly package: string; readonly own: string; readonly at: (place: string, from: string) => string }
+
+/** A process of a plugin with all that it starts. */
+type Running = {
+  readonly child: ChildProcess
+  /** The folder that the process may write and the server sees. */
+  readonly own: string
+  readonly input: Writable
+  readonly out: Readable
+  readonly err: Readable
+  /** Resolves when nothing is left of it. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>
+  /** The polite signal, patience, the hard one; resolves when nothing is left. Harmless when repeated. */
+  end(graceMs: number): Promise<void>
+}
+
+/** Starts a process of a plugin in its sandbox. Throws `PluginRefused` when it cannot be started. */
+async function launch(ground: Ground, what: Launch): Promise<Running> {
+  const { sandbox, limits } = ground
+  const token = randomBytes(16).toString('hex')
+  const folder = folderOf(ground.work, `host-${token.slice(0, 16)}`)
+  makeFolder(folder)
+  const own = {
+    ...folder,
+    code: what.package,
+    codeReadOnly: true as const,
+    ...(sandbox.mechanism === 'bubblewrap' ? { tmpBytes: limits.fileBytes } : {}),
+  }
+  const found = sandbox.paths(own)
+  const isolated = sandbox.mechanism !== 'none'
+  const paths: Paths = { package: found.code, own: found.home, at: (place, from) => (isolated ? place : from) }
+  const cut = sandbox.cutsNetwork
+  const wayOut = await openWayOut(ground.egressProxy, { folder: folder.home, cut })
+  const laid = (await what.lay?.(folder.home)) ?? []
+  const doors = cut ? [...wayOut.doors, ...laid] : []
+  const node = nodeOf(sandbox)
+  const more: Place[] = [
+    { from: node.folder, to: places.node, writable: false },
+    { from: ground.relay.folder, to: places.relay, writable: false },
+    ...what.more,
+  ]
+  if (what.uid !== null) for (const path of [folder.task, folder.home, folder.tmp]) chownSync(path, what.uid, what.uid)
+  const cgroup =
+    ground.cgroup === null
+      ? null
+      : makeCgroup(
+          ground.cgroup,
+          `plugin-${token.slice(0, 16)}`,
+          { cpu: limits.cpu, memoryBytes: limits.memoryBytes, processes: null },
+          limits.processes,
+        )
+  const begin = [
+    what.how,
+    what.how === 'serve' ? found.home : found.code,
+    // Where a cgroup counts what is really used, what is only reserved need not be limited.
+    cgroup === null && what.addressSpace ? String(Math.ceil(limits.memoryBytes / 1024)) : '',
+    String(Math.ceil(limits.fileBytes / 512)),
+    '',
+    cut ? node.path : '',
+    cut ? `${places.relay}/${ground.relay.name}` : '',
+    doors.map(({ way, from, to }) => `${way}:${from}:${to}`).join(' '),
+  ]
+  const command = ['/bin/sh', '-c', beginScript, 'plugin', ...begin, ...what.command(paths)]
+  const environment = {
+    ...base(ground, found.tmp),
+    ...wayOut.environment,
+    ...what.environment(paths),
+  }
+  const release = async () => {
+    wayOut.close()
+    if (cgroup !== null) removeCgroup(cgroup)
+    await removeTree(folder.path)
+  }
+  try {
+    const argv = sandbox.launch(
+      { ...own, more },
+      { command, uid: what.uid, processes: limits.processes, ...(cut ? { network: 'none' as const } : {}) },
+    )
+    return await begun(ground, {
+      folder,
+      argv: cgroup === null ? argv : ['/bin/sh', '-c', cgroupScript, 'cgroup', cgroup, ...argv],
+      environment,
+      token,
+      cgroup,
+      uid: what.uid,
+      release,
+    })
+  } catch (error) {
+    await release()
+    throw error instanceof PluginRefused
+      ? error
+      : new PluginRefused('A process of the plugin cannot be started just now. An operator finds the cause in the log.', { cause: error })
+  }
+}
+
+type Begin = {
+  readonly folder: Folder
+  readonly argv: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly token: string
+  readonly cgroup: string | null
+  readonly uid: number | null
+  release(): Promise<void>
+}
+
+async function begun(ground: Ground, { folder, argv, environment, token, cgroup, uid, release }: Begin): Promise<Running> {
+  const descriptor = openEnvironment(folder, environment, uid)
+  const [program = '', ...args] = argv
+  let child: ChildProcess
+  try {
+    child = spawn(program, args, {
+      cwd: '/',
+      detached: true,
+      env: { PATH: searchPath, [marker]: token },
+      stdio: [descriptor, 'pipe', 'pipe', 'pipe', 'pipe'],
+    })
+  } finally {
+    closeSync(descriptor)
+  }
+  const { promise: ended, resolve } = Promise.withResolvers<{ code: number | null; signal: string | null }>()
+  // Those were made by `pipe`, so they are there, sockets of ours; the fifth is what the process reads.
+  const [, out, err, ready, input] = child.stdio as unknown as [null, Readable, Readable, Readable, Writable]
+  input.on('error', () => {}) // it may end without reading
+  ready.on('error', () => {}).resume()
+  const who = child.pid === undefined ? null : identify(child.pid)
+  if (who) writeRecord(folder.path, { ...who, token, cgroup })
+  let said: Error | null = null
+  child.once('error', (error) => {
+    said = error
+    resolve({ code: null, signal: null })
+  })
+  child.once('close', (code, name) => {
+    if (ground.sandbox.mechanism === 'none') sweep(token, child)
+    resolve({ code, signal: name })
+  })
+  void ended.then(release)
+  if (child.pid === undefined) {
+    await ended
+    throw said ?? new Error('there is no process')
+  }
+  let ending: Promise<void> | null = null
+  const end = async (graceMs: number) => {
+    const over = new AbortController()
+    void ended.then(() => over.abort())
+    const passes = (ms: number) => sleep(ground.clock, ms, over.signal).catch(() => {})
+    if (graceMs > 0) {
+      ask(child)
+      await passes(graceMs)
+    }
+    while (!over.signal.aborted) {
+      kill(ground, child, token)
+      await passes(200)
+    }
+  }
+  return { child, own: folder.home, input, out, err, ended, end: (graceMs) => (ending ??= end(graceMs)) }
+}
+
+// The launcher of a sandbox takes the whole of it along when it ends: what is inside is asked.
+function ask(child: ChildProcess): void {
+  const all = withBelow(child.pid ?? 0)
+  const inside = all.filter(({ place }) => place === 'inside')
+  for (const { pid } of inside.length > 0 ? inside : all) signal(pid, 'SIGTERM')
+}
+
+function kill(ground: Ground, child: ChildProcess, token: string): void {
+  const all = withBelow(child.pid ?? 0)
+  const inside = all.filter(({ place }) => place === 'inside')
+  for (const { pid } of inside) signal(pid, 'SIGKILL')
+  for (const { pid } of all) signal(pid, 'SIGKILL')
+  if (ground.sandbox.mechanism === 'none') sweep(token, child)
+}
+
+// Without a process table of its own, what has left the group is known by its mark only.
+function sweep(token: string, child: ChildProcess): void {
+  for (const pid of carrying([`${marker}=${token}`])) if (pid !== child.pid || child.exitCode === null) signal(pid, 'SIGKILL')
+}
+
+/** What every plugin is given, and nothing of the server's. */
+function base({ certificates }: Ground, tmp: string): Record<string, string> {
+  const trust =
+    certificates === null
+      ? {}
+      : { SSL_CERT_FILE: certificates, REQUESTS_CA_BUNDLE: certificates, PIP_CERT: certificates, NODE_EXTRA_CA_CERTS: certificates }
+  return {
+    PATH: searchPath,
+    HOME: tmp,
+    TMPDIR: tmp,
+    LANG: 'C.UTF-8',
+    PYTHONUNBUFFERED: '1',
+    PYTHONDONTWRITEBYTECODE: '1',
+    SSL_CERT_DIR: '/etc/ssl/certs',
+    ...trust,
+  }
+}
+
+/** A name for a file of a process, as the host sees it. */
+function inside(running: Running, name: string): string {
+  return join(running.own, name)
+}
+
+export type { Launch, Paths, Running }
+export { launch, inside }

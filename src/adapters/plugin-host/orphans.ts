@@ -1,0 +1,49 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sleep } from '../../core/kernel/clock.ts'
+import { killCgroup, removeCgroup } from '../runtime/process/cgroup.ts'
+import { carrying, isAlive, signal, withBelow } from '../runtime/process/proc.ts'
+import type { Clock } from '../../core/kernel/clock.ts'
+import type { Log } from '../../core/kernel/log.ts'
+import type { Identity } from '../runtime/process/folder.ts'
+
+/** What finds a process of a plugin again after the server was killed: kept in its folder, where the plugin cannot write. */
+type HostRecord = Identity & {
+  /** Random; carried in the environment of the process and of all that it starts. */
+  readonly token: string
+  readonly cgroup: string | null
+}
+
+const marker = 'CAPSTAN_PLUGIN_HOST'
+const fileName = 'process.json'
+
+function writeRecord(folder: string, record: HostRecord): void {
+  writeFileSync(join(folder, fileName), JSON.stringify(record), { mode: 0o600 })
+}
+
+/** Ends what is left of a process that an earlier server has started: only exactly that one and what carries its mark. */
+async function endOrphan(folder: string, { clock, log }: { clock: Clock; log: Log }): Promise<void> {
+  const record = readRecord(folder)
+  if (!record) return
+  if (record.cgroup !== null) killCgroup(record.cgroup)
+  const mark = `${marker}=${record.token}`
+  const left = () => [...new Set([...(isAlive(record) ? withBelow(record.pid).map(({ pid }) => pid) : []), ...carrying([mark])])]
+  const found = left()
+  if (found.length > 0) log.info('plugin.orphan', { pid: record.pid, processes: found.length })
+  for (let pids = found; pids.length > 0; pids = left()) {
+    for (const pid of pids) signal(pid, 'SIGKILL')
+    await sleep(clock, 20)
+  }
+  if (record.cgroup !== null) removeCgroup(record.cgroup)
+}
+
+function readRecord(folder: string): HostRecord | null {
+  try {
+    return JSON.parse(readFileSync(join(folder, fileName), 'utf8')) as HostRecord // only this file writes it, where only the server may
+  } catch {
+    return null
+  }
+}
+
+export type { HostRecord }
+export { writeRecord, endOrphan, marker }

@@ -1,0 +1,66 @@
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { PluginRefused } from '../../ports/plugin-host.ts'
+import { findEntry } from './entry.ts'
+import { nodeOf, places } from './ground.ts'
+import { folderOfPlugin } from './plugin-folder.ts'
+import { packageOf } from './root.ts'
+import type { InstalledPlugin } from '../../ports/plugin-host.ts'
+import type { Place } from '../runtime/process/view.ts'
+import type { Entry } from './entry.ts'
+import type { Ground } from './ground.ts'
+import type { Launch, Paths } from './launch.ts'
+import type { PluginFolder } from './plugin-folder.ts'
+
+/** A plugin as it can be begun with any verb. */
+type Program = {
+  readonly entry: Entry
+  readonly folder: PluginFolder
+  readonly launch: Omit<Launch, 'command' | 'how' | 'environment'>
+  command(paths: Paths, verb: readonly string[]): string[]
+  environment(paths: Paths): Record<string, string>
+}
+
+type Setting = { readonly root: string; readonly python: string }
+
+/** What begins the processes of an installed plugin. Throws `PluginRefused` when its package is gone or has no entry point. */
+function programOf(ground: Ground, setting: Setting, plugin: InstalledPlugin): Program {
+  if (plugin.runtime === 'container')
+    throw new PluginRefused(
+      'Images of plugins need a Docker engine, and none is configured here. Install the package of the plugin as a folder or an archive.',
+    )
+  const path = packageOf(setting.root, plugin.path ?? '')
+  const entry = findEntry(path)
+  const folder = folderOfPlugin(ground, plugin)
+  const at = join(path, entry.folder)
+  readableBy(ground, at)
+  const prepared = existsSync(folder.made)
+  const more: Place[] = [
+    ...(prepared ? [{ from: folder.environment, to: places.environment, writable: false }] : []),
+    ...(plugin.cache ? [{ from: folder.cache, to: places.cache, writable: true }] : []),
+  ]
+  const interpreter = (paths: Paths) => (prepared ? join(paths.at(places.environment, folder.environment), 'bin', 'python') : setting.python)
+  return {
+    entry,
+    folder,
+    // Node reserves gigabytes of addresses and uses little of them.
+    launch: { package: at, uid: folder.uid, more, addressSpace: entry.runner.kind === 'python' || entry.runner.kind === 'shell' },
+    command(paths, verb) {
+      const file = join(paths.package, entry.file)
+      const { runner } = entry
+      if (runner.kind === 'python') return [interpreter(paths), file, ...verb]
+      if (runner.kind === 'node') return [nodeOf(ground.sandbox).path, file, ...verb]
+      return runner.kind === 'shell' ? [runner.program, file, ...verb] : [file, ...verb]
+    },
+    environment: (paths) => (entry.runner.kind === 'python' ? { PYTHONPATH: paths.package } : {}),
+  }
+}
+
+// A package that an operator has copied there may be closed to everybody else, and plugins are somebody else.
+function readableBy({ sandbox }: Ground, path: string): void {
+  if (sandbox.ownUser && (statSync(path).mode & 0o005) !== 0o005)
+    throw new PluginRefused('The folder of the package is closed to other users, and plugins run as one. Open it for reading ("chmod -R a+rX").')
+}
+
+export type { Program, Setting }
+export { programOf }
