@@ -63,7 +63,10 @@ function sendAndClose(request: FastifyRequest, reply: FastifyReply, host: ApiHos
   }
   const count = (chunk: Uint8Array) => {
     rest += chunk.length
-    if (rest > lingerBytes) end()
+    if (rest <= lingerBytes) return
+    // Whoever sends quickly could go on for as long as the answer takes to leave.
+    request.raw.pause()
+    end()
   }
   const timer = host.clock.after(lingerMs, end)
   request.raw.on('data', count).once('end', end).once('close', end).resume()
