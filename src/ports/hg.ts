@@ -14,9 +14,13 @@ type Hg = CodeStorage &
     lookup(id: string, word: string): Promise<string | null>
     /** How many changesets there are: their numbers are 0 to one less. */
     count(id: string): Promise<number>
+    /** The paths that a changeset adds, changes and removes, against its first parent; null when there is no such changeset. */
+    changedFiles(id: string, changeset: string): Promise<HgChangedFiles | null>
     /** One request of the protocol over HTTP. Bounded in number: `HgBusy` when the queue is full. */
     serve(request: HgServeRequest): Promise<HgServeAnswer>
   }
+
+type HgChangedFiles = { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] }
 
 type HgServeRequest = {
   readonly id: string
@@ -60,5 +64,5 @@ class HgContentRefused extends CodeContentRefused {
   override readonly name = 'HgContentRefused'
 }
 
-export type { Hg, HgServeRequest, HgServeAnswer }
+export type { Hg, HgChangedFiles, HgServeRequest, HgServeAnswer }
 export { HgBusy, HgUnavailable, HgTimeout, HgProtocolError, HgContentRefused }

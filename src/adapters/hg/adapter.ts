@@ -203,6 +203,7 @@ async function createHg(options: HgOptions): Promise<Hg> {
 
     lookup: (id, word) => reader.lookup(at(id), word),
     count: (id) => reader.count(at(id)),
+    changedFiles: async (id, changeset) => (isNode(changeset) ? reader.changedFiles(at(id), changeset) : null),
     async serve(request) {
       if (!(await repositoryExists(host, request.id))) throw new HgUnavailable(`there is no storage of ${request.id}`)
       const stallMs = options.stallMs ?? 10 * 60 * 1000

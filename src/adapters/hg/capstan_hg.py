@@ -339,7 +339,8 @@ def changed(repo, revision):
     if ctx is None:
         return None
     status = repo.status(ctx.p1(), ctx)
-    return {kind: [text(path) for path in getattr(status, kind)] for kind in ('added', 'modified', 'removed')}
+    kinds = {'added': status.added, 'changed': status.modified, 'removed': status.removed}
+    return {kind: [text(path) for path in paths] for kind, paths in kinds.items()}
 
 
 def checkout(repo, oid, folder, bytes_, files):

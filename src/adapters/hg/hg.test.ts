@@ -237,6 +237,38 @@ describe.skipIf(!hasHg())('Mercurial storage', () => {
     await expect(hg.tryMerge(id, ours, theirs, { source: fork, signal: new AbortController().signal })).rejects.toThrow(HgContentRefused)
   })
 
+  test('a changeset is found by number, by a prefix of its id and by name, and says what it changed', async () => {
+    const { hg } = await openHgLab()
+    const id = randomUUID()
+    await hg.create(id)
+    const one = await commit(hg, id, null, { a: '1', 'b/c': '1' })
+    const change = [
+      { path: 'a', content: Buffer.from('2') },
+      { path: 'b/c', content: null },
+      { path: 'd', content: Buffer.from('3') },
+    ]
+    const two = await hg.commit(id, { branch, parent: one, files: change, author: ann, message: 'x' })
+    if (two === 'conflict') throw new Error('A fixture is in conflict')
+    expect(await hg.count(id)).toBe(2)
+    expect(await hg.changedFiles(id, two)).toEqual({ added: ['d'], changed: ['a'], removed: ['b/c'] })
+    expect(await hg.changedFiles(id, one)).toEqual({ added: ['a', 'b/c'], changed: [], removed: [] })
+    for (const [word, node] of [
+      ['0', one],
+      ['1', two],
+      ['tip', two],
+      ['default', two],
+      [two.slice(0, 8), two],
+      [one, one],
+    ])
+      expect(await hg.lookup(id, word ?? ''), word).toBe(node)
+    for (const word of ['99', '', 'no', 'all()', '0:1', '0 + 1', 'f'.repeat(12), '--config', '-R', "desc('x')", '{node}'])
+      expect(await hg.lookup(id, word), word).toBeNull()
+    expect((await hg.log(id, branch, { limit: 9, skip: 0 })).map(({ number, branch: on }) => [number, on])).toEqual([
+      [1, 'default'],
+      [0, 'default'],
+    ])
+  })
+
   test('a repository that is damaged is reported as such, and the others go on', async () => {
     const { hg, path } = await openHgLab()
     const [good, bad] = [randomUUID(), randomUUID()]

@@ -1,4 +1,5 @@
 import type { CodeCommit, CodeEntry } from '../../ports/code-storage.ts'
+import type { HgChangedFiles } from '../../ports/hg.ts'
 import type { HgHost } from './environment.ts'
 import type { Pool } from './pool.ts'
 
@@ -8,6 +9,7 @@ type Reader = {
   resolve(directory: string, revision: string): Promise<string | null>
   lookup(directory: string, word: string): Promise<string | null>
   count(directory: string): Promise<number>
+  changedFiles(directory: string, revision: string): Promise<HgChangedFiles | null>
   entry(directory: string, treeish: string, path: string): Promise<CodeEntry | null>
   tree(directory: string, oid: string): Promise<CodeEntry[]>
   blob(directory: string, oid: string, limit: number): Promise<Buffer | null>
@@ -47,6 +49,7 @@ function createReader(host: HgHost, pool: Pool): Reader {
     resolve: (directory, revision) => answer(directory, { do: 'resolve', revision }),
     lookup: (directory, word) => answer(directory, { do: 'lookup', word }),
     count: (directory) => answer(directory, { do: 'count' }),
+    changedFiles: (directory, revision) => answer(directory, { do: 'changed', revision }),
     entry: (directory, treeish, path) => answer(directory, { do: 'entry', treeish, path }),
     tree: (directory, oid) => answer(directory, { do: 'tree', oid }),
     async blob(directory, oid, limit) {
