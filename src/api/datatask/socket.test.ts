@@ -31,8 +31,12 @@ function exchange(pieces: readonly (string | Buffer)[]): Promise<{ text: string;
     const next = (index: number) => {
       const piece = pieces[index]
       if (piece === undefined || socket.destroyed) return
-      sent += piece.length
-      socket.write(piece, () => next(index + 1))
+      // What is written after the other end has closed is refused here and never leaves.
+      socket.write(piece, (refused) => {
+        if (refused) return
+        sent += piece.length
+        next(index + 1)
+      })
     }
     next(0)
   })
