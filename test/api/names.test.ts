@@ -145,7 +145,9 @@ test('after all of it nothing was made outside, no defect was logged, and the se
   expect(folders.filter((path) => path.includes(mark) && !branches.test(path))).toEqual([])
   expect(readdirSync(app.folder)).toEqual(['data'])
   expect(
-    readdirSync(join(app.folder, 'data', 'repositories')).filter((name) => !/^([0-9a-f-]{36}\.(git|hg)|\.aside-[0-9a-f-]{36}|\.home|\.run-hg-\w{6})$/.test(name)),
+    readdirSync(join(app.folder, 'data', 'repositories')).filter(
+      (name) => !/^([0-9a-f-]{36}\.(git|hg)|\.aside-[0-9a-f-]{36}|\.home|\.run-hg-\w{6})$/.test(name),
+    ),
   ).toEqual([])
   for (const folder of [process.cwd(), dirname(app.folder), '/', '/tmp']) expect(existsSync(join(folder, mark)), folder).toBe(false)
   expect(app.logged.filter(({ event }) => event === 'operation.failed').map(({ fields }) => String(fields.error))).toEqual([])

@@ -16,7 +16,11 @@ async function onStorage<T>(ctx: Ctx, row: Pick<ResourceRow, 'id' | 'name'>, wor
 
 function storageFault(ctx: Ctx, row: Pick<ResourceRow, 'id' | 'name'>, error: unknown): unknown {
   if (error instanceof CodeBusy)
-    return fault('overloaded', { what: 'the storage of repositories is busy', seconds: busyRetryMs / 1000 }, { cause: error, retryAfterMs: busyRetryMs })
+    return fault(
+      'overloaded',
+      { what: 'the storage of repositories is busy', seconds: busyRetryMs / 1000 },
+      { cause: error, retryAfterMs: busyRetryMs },
+    )
   if (error instanceof CodeProtocolError) return fault('malformed_request', { why: 'it is not the protocol of the repository' }, { cause: error })
   if (error instanceof CodeContentRefused) {
     return fault(
