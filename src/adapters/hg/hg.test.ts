@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, writeFileSync, mkdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync, mkdirSync, rmSync } from 'node:fs'
 import { chmod, stat } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../core/kernel/clock.ts'
 import { HgBusy, HgContentRefused, HgUnavailable } from '../../ports/hg.ts'
@@ -284,7 +285,7 @@ describe.skipIf(!hasHg())('Mercurial storage', () => {
 })
 
 test('without hg there is storage that says so, and nothing is started', async () => {
-  const root = `/tmp/capstan-no-hg-${randomUUID()}`
+  const root = `${tmpdir()}/capstan-no-hg-${randomUUID()}`
   const hg = await createHg({ root, log: silent, clock: systemClock, program: 'no-such-hg' })
   try {
     expect(hg.missing).toBe('hg is not installed')
@@ -293,5 +294,6 @@ test('without hg there is storage that says so, and nothing is started', async (
     expect(readdirSync(root).filter((name) => name.startsWith('.new'))).toEqual([])
   } finally {
     await hg.close()
+    rmSync(root, { recursive: true, force: true })
   }
 })
