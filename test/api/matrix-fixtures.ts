@@ -101,6 +101,34 @@ export function makingIn(app: TestApp) {
       const input = { repository: await making.repository(), url: 'http://93.184.216.34/', active: false }
       return remember((await app.system('webhook.create', input)).id as string)
     },
+    /** An active workflow that asks a person; `{ draft }`: one that was changed since. */
+    workflow: async (options: { active?: boolean; draft?: boolean } = {}) => {
+      const workflow = name()
+      const steps = [
+        { id: 'start', name: 'start', type: 'api_trigger' },
+        { id: 'ask', name: 'ask', type: 'human_decision', parameters: { stepControlParams: [{ edgeId: 'yes' }] } },
+      ]
+      const paths = [
+        { id: 'go', from_step: 'start', to_step: 'ask' },
+        { id: 'yes', from_step: 'ask', to_step: '', name: 'Yes' },
+      ]
+      const document = { name: workflow, steps, paths }
+      await app.system('workflow.create', { document })
+      if (options.active !== false) await app.system('workflow.activate', { workflow })
+      if (options.draft) await app.system('workflow.update', { workflow, document: { ...document, description: 'changed' } })
+      await grant(`workflow:${workflow}`)
+      return remember(workflow)
+    },
+    /** A job that waits for a person, or one that was cancelled. */
+    job: async (options: { ended?: boolean } = {}) => {
+      const { id } = await app.system('workflow.run', { workflow: await making.workflow() })
+      const job = id as string
+      if (options.ended) {
+        await app.system('job.cancel', { job })
+        await until('the job has ended', async () => (await app.system('job.get', { job })).ended_at !== null)
+      } else await until('it asks', async () => (await app.system('job.get', { job })).status === 'waiting')
+      return remember(job)
+    },
     loading: async () => (await app.system('loading.start', { kind: 'task', repository: 'source', directory: 'job' })).id as string,
     /** A published service that everybody may use who is signed in. */
     service: async () => {

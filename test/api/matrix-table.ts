@@ -21,6 +21,9 @@ const user: Fixture = { input: async (make) => ({ user: await make.user() }) }
 const run: Fixture = { input: async (make) => ({ run: (await make.task()).run }) }
 const webhook: Fixture = { input: async (make) => ({ webhook: await make.webhook() }) }
 const schedule: Fixture = { input: async (make) => ({ schedule: (await make.schedule()).schedule }) }
+const workflow: Fixture = { input: async (make) => ({ workflow: await make.workflow() }) }
+const job: Fixture = { input: async (make) => ({ job: await make.job() }) }
+const document = { name: 'matrix', steps: [], paths: [] }
 const namespace: Fixture = { input: async (make) => ({ namespace: (await make.task()).namespace }), expect: hides.read }
 const onRepository = async (make: Making, more: object = {}) => ({ on: `repository:${await make.repository()}`, ...more })
 const member = async (make: Making) => ({ group: await make.group(), user: 'stranger' })
@@ -174,6 +177,31 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'run.retry': run,
   'run.answer': { input: async (make) => ({ run: (await make.task()).run, step: 'main', answer: {} }), ends: 'not_found' },
   'run.log': { input: async (make) => ({ run: (await make.task()).run, step: 'main' }) },
+  'workflow.create': { input: (make) => ({ document: { ...document, name: make.name() } }) },
+  'workflow.update': { input: async (make) => ({ workflow: await make.workflow(), document: { description: 'x' } }) },
+  'workflow.set-retention': { input: async (make) => ({ workflow: await make.workflow(), keep_days: 7, keep_jobs: null }) },
+  'workflow.get': workflow,
+  'workflow.list': nothing,
+  'workflow.delete': workflow,
+  'workflow.run': workflow,
+  'workflow.test': workflow,
+  'workflow.validate': workflow,
+  'workflow.activate': { input: async (make) => ({ workflow: await make.workflow({ active: false }) }) },
+  'workflow.deactivate': workflow,
+  'workflow.list-versions': workflow,
+  'workflow.get-version': { input: async (make) => ({ workflow: await make.workflow(), version: 'none' }), ends: 'not_found' },
+  'workflow.diff': { input: async (make) => ({ workflow: await make.workflow(), from: 'none', to: 'none' }), ends: 'not_found' },
+  'workflow.import': { input: (make) => ({ file: { workflows: [{ ...document, name: make.name() }] } }) },
+  'workflow.export': workflow,
+  'job.list': nothing,
+  'job.get': job,
+  'job.list-steps': job,
+  'job.list-artifacts': job,
+  'job.cancel': job,
+  'job.rerun': { input: async (make) => ({ job: await make.job({ ended: true }) }) },
+  'job.dismiss': { ...job, ends: 'state_conflict' },
+  'job.update': { input: async (make) => ({ job: await make.job(), investigation: 'INC-1' }) },
+  'job.decide': { input: async (make) => ({ job: await make.job(), step: 'ask', path: 'yes' }) },
   'audit.list': nothing,
   'batch.run': { input: () => ({ operations: [{ operation: 'repository.list', input: {} }] }) },
 }
