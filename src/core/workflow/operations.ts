@@ -1,3 +1,5 @@
+import { artifactOperations } from './artifact/operations.ts'
+import { connectionOperations } from './connection/operations.ts'
 import { jobOperations } from './job/operations.ts'
 import { transferOperations } from './transfer-operations.ts'
 import { versionOperations } from './version-operations.ts'
@@ -5,6 +7,13 @@ import { workflowOperations } from './workflow-operations.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 
 /** Everything that can be done with workflows and their jobs. */
-const allWorkflowOperations: readonly AnyOperation[] = [...workflowOperations, ...versionOperations, ...transferOperations, ...jobOperations]
+const allWorkflowOperations: readonly AnyOperation[] = [
+  ...workflowOperations,
+  ...versionOperations,
+  ...transferOperations,
+  ...jobOperations,
+  ...connectionOperations,
+  ...artifactOperations,
+]
 
 export { allWorkflowOperations }

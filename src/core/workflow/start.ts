@@ -1,5 +1,6 @@
 import { fault } from '../kernel/fault.ts'
 import { auditLineOf } from '../operation/invoke.ts'
+import { brokenConnection } from './connection/find.ts'
 import { isJsonObject, memberOf, textMember } from './document/members.ts'
 import { startStep } from './document/shape.ts'
 import { compileWorkflow } from './job/compile.ts'
@@ -28,6 +29,14 @@ async function startJob(ctx: Ctx, workflow: ResourceRow, start: Start): Promise<
   }
   const document = await ctx.services.workflows.ofVersion(version)
   if (!document) throw fault('not_found', { kind: 'workflow version', reference: version })
+  const broken = await brokenConnection(ctx, document)
+  if (broken) {
+    throw fault('state_conflict', {
+      what: `The workflow "${workflow.name}"`,
+      state: 'not able to run',
+      next: `Step "${broken.step}": ${broken.problem}.`,
+    })
+  }
   const id = ctx.ids.opaque()
   const draft = jobDraft(id, workflow, { id: version, document }, { ...start, outputs: declaredVariables(document, start.message) })
   const accepted = await ctx.services.engine.accept(ctx, draft, {
