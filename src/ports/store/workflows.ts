@@ -83,8 +83,8 @@ type TriggerEventRow = {
 }
 
 type TriggerEventTable = {
-  /** Takes events up; one that is there already is left as it is, and of a workflow that `most` wait for none is taken. Gives how many were taken. */
-  queue(rows: readonly TriggerEventRow[], most: number): Promise<number>
+  /** Takes an event up; one that is there already (`known`) is left as it is, and where `most` wait for the workflow (`full`) it is not taken. */
+  queue(row: TriggerEventRow, most: number): Promise<'taken' | 'known' | 'full'>
   byId(id: string): Promise<TriggerEventRow | null>
   /** Takes the next due events until `until`, the longest waiting first. */
   take(owner: string, now: number, until: number, limit: number): Promise<TriggerEventRow[]>

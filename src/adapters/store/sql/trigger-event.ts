@@ -25,13 +25,14 @@ const insertEvent = `${events.insert()} on conflict (id) do nothing`
 
 function triggerEventTable(sql: Sql): TriggerEventTable {
   return {
-    async queue(rows, most) {
-      let taken = 0
-      for (const row of rows) {
+    async queue(row, most) {
+      const known = await sql.one('select 1 as found from trigger_event where id = ?', [row.id])
+      if (known !== null) return 'known'
+      if (row.state === 'waiting') {
         const open = await sql.one(`select count(*) as count from trigger_event where workflow_id = ? and state = 'waiting'`, [row.workflow_id])
-        if (row.state !== 'waiting' || Number(open?.count) < most) taken += await sql.run(insertEvent, events.values(row))
+        if (Number(open?.count) >= most) return 'full'
       }
-      return taken
+      return (await sql.run(insertEvent, events.values(row))) > 0 ? 'taken' : 'known'
     },
     async byId(id) {
       const raw = await sql.one(`select ${events.list} from trigger_event where id = ?`, [id])

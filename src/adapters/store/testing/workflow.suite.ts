@@ -109,12 +109,12 @@ export function workflowSuite(use: UseStore): void {
   test('an event is taken up once, however often it comes, and not where too many wait', async () => {
     const { store } = use()
     const row = eventRow()
-    const queue = (rows: TriggerEventRow[], limit = most) => store.write((t) => t.triggerEvents.queue(rows, limit))
-    expect(await queue([row])).toBe(1)
-    expect(await queue([{ ...row, message: {} }])).toBe(0)
+    const queue = (one: TriggerEventRow, limit = most) => store.write((t) => t.triggerEvents.queue(one, limit))
+    expect(await queue(row)).toBe('taken')
+    expect(await queue({ ...row, message: {} })).toBe('known')
     expect(await store.reader.triggerEvents.byId(row.id)).toStrictEqual(row)
-    expect(await queue([eventRow(), eventRow({ workflow_id: 'other' })], 1)).toBe(1)
-    expect(await queue([eventRow({ state: 'refused', error: 'too deep', finished_at: 3 })], 1)).toBe(1)
+    expect([await queue(row, 1), await queue(eventRow(), 1), await queue(eventRow({ workflow_id: 'other' }), 1)]).toEqual(['known', 'full', 'taken'])
+    expect(await queue(eventRow({ state: 'refused', error: 'too deep', finished_at: 3 }), 1)).toBe('taken')
     expect(await allPages(1, (page) => store.reader.triggerEvents.page('trigger', page))).toHaveLength(3)
   })
 
@@ -122,7 +122,9 @@ export function workflowSuite(use: UseStore): void {
     const { store } = use()
     const { triggerEvents } = store.reader
     const [late, early, future] = [eventRow({ next_at: 20 }), eventRow({ next_at: 10 }), eventRow({ next_at: 90 })]
-    await store.write((t) => t.triggerEvents.queue([late, early, future], most))
+    await store.write(async (t) => {
+      for (const row of [late, early, future]) await t.triggerEvents.queue(row, most)
+    })
     expect(await triggerEvents.nextAt()).toBe(10)
     const take = (owner: string, now: number, until: number, limit = 10) => store.write((t) => t.triggerEvents.take(owner, now, until, limit))
     const mine = await take('one', 50, 80, 1)
@@ -146,7 +148,9 @@ export function workflowSuite(use: UseStore): void {
   test('of two servers that take events at the same time each gets others', async () => {
     const { store } = use()
     const rows = Array.from({ length: 40 }, () => eventRow())
-    await store.write((t) => t.triggerEvents.queue(rows, most))
+    await store.write(async (t) => {
+      for (const row of rows) await t.triggerEvents.queue(row, most)
+    })
     const takes = Array.from({ length: 8 }, (_, server) => store.write((t) => t.triggerEvents.take(`server-${server}`, 20, 50, 7)))
     const taken = (await Promise.all(takes)).flat().map(({ id }) => id)
     expect(new Set(taken).size).toBe(taken.length)

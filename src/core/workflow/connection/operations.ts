@@ -1,0 +1,183 @@
+import { viewerOf } from '../../identity/principal.ts'
+import { fault } from '../../kernel/fault.ts'
+import { pageRequest } from '../../kernel/page.ts'
+import { Closed, listMembers, PageOf, Type } from '../../kernel/schema.ts'
+import { defineOperation, subject } from '../../operation/operation.ts'
+import { isJsonObject } from '../document/members.ts'
+import { testConnection } from './test-connection.ts'
+import { connectionKey } from './spec.ts'
+import { changeConnection, insertConnection } from './store.ts'
+import { Connection, viewConnection } from './view.ts'
+import type { Json, JsonObject } from '../../kernel/json.ts'
+import type { Ctx } from '../../operation/context.ts'
+import type { AnyOperation } from '../../operation/operation.ts'
+import type { ResourceRow } from '../../../ports/store/rows.ts'
+
+const connectionMember = Type.String({ maxLength: 300, description: 'Id or name of the connection.' })
+const nameMember = Type.String({ maxLength: 300 })
+const partMember = Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_.+-]+$' })
+const parametersMember = Type.Unknown({ description: "An object, as the plugin's spec describes its connection." })
+const example = { connection: 'Ticket system' }
+const onConnection = {
+  subject: (input: { connection: string }, output?: { name?: string }) => `connection:${output?.name ?? input.connection}`,
+  subjectId: (_: unknown, output?: { id?: string }) => output?.id ?? null,
+}
+
+const create = defineOperation({
+  name: 'connection.create',
+  summary: 'Stores the settings with which a plugin is called, and gives them without their secrets.',
+  description: 'Who makes it owns it; others need *execute* on it to use it in their workflows.',
+  input: Closed({
+    name: nameMember,
+    plugin_vendor: partMember,
+    plugin_name: partMember,
+    plugin_version: partMember,
+    parameters: Type.Optional(parametersMember),
+  }),
+  output: Connection,
+  access: { system: 'connection.modify' },
+  subjects: {},
+  effect: 'write',
+  secretMembers: ['parameters'],
+  audit: {
+    subject: (input) => `connection:${input.name}`,
+    subjectId: (_, output) => output?.id ?? null,
+    detail: ({ plugin_vendor, plugin_name, plugin_version }) => ({ plugin: `${plugin_vendor}/${plugin_name} ${plugin_version}` }),
+  },
+  example: {
+    name: 'Ticket system',
+    plugin_vendor: 'example',
+    plugin_name: 'tickets',
+    plugin_version: '1.0.0',
+    parameters: { url: 'https://tickets.example.org' },
+  },
+  async run(ctx, input) {
+    const { name, plugin_vendor, plugin_name, plugin_version } = input
+    const row = await insertConnection(ctx, name, { plugin_vendor, plugin_name, plugin_version }, objectOf(input.parameters))
+    tell(ctx, row, 'created')
+    return viewConnection(row)
+  },
+})
+
+const list = defineOperation({
+  name: 'connection.list',
+  summary: 'Lists the connections that the caller may see, by name, without their secrets.',
+  input: Closed({
+    serial: Type.Optional(Type.Integer({ minimum: 1, description: 'Only the one of this number.' })),
+    search: Type.Optional(Type.String({ maxLength: 200 })),
+    ...listMembers,
+  }),
+  output: PageOf(Connection),
+  access: 'signed-in',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example: { limit: 20 },
+  async run(ctx, input) {
+    const viewer = viewerOf(ctx.principal)
+    const options = { need: 'read', ownerIsAdmin: true } as const
+    if (input.serial !== undefined) {
+      const row = await ctx.db.resources.bySerial('connection', input.serial)
+      const seen = row && row.deleted_at === null ? await ctx.db.resources.visible([row.id], viewer, options) : new Set()
+      return { items: row && seen.has(row.id) ? [viewConnection(row)] : [], next: null }
+    }
+    const filter = { kind: 'connection', ...(input.search ? { search: input.search } : {}) }
+    const page = await ctx.db.resources.page(filter, viewer, options, pageRequest(input))
+    return { items: page.items.map(viewConnection), next: page.next }
+  },
+})
+
+const get = defineOperation({
+  name: 'connection.get',
+  summary: 'One connection, without its secrets.',
+  input: Closed({ connection: connectionMember }),
+  output: Connection,
+  access: 'signed-in',
+  subjects: { connection: subject('connection', 'read', 'connection') },
+  effect: 'read',
+  audit: 'none',
+  example,
+  run: (_, __, { connection }) => Promise.resolve(viewConnection(connection.row)),
+})
+
+const update = defineOperation({
+  name: 'connection.update',
+  summary: 'Changes a connection and gives it without its secrets.',
+  description:
+    'A secret that is sent as `********` stays as it is, but only if no other parameter has changed: otherwise a stored key could be sent to a new host.',
+  input: Closed({
+    connection: connectionMember,
+    name: Type.Optional(nameMember),
+    plugin_version: Type.Optional(partMember),
+    parameters: Type.Optional(parametersMember),
+  }),
+  output: Connection,
+  access: { system: 'connection.modify' },
+  subjects: { connection: subject('connection', 'write', 'connection') },
+  effect: 'write',
+  secretMembers: ['parameters'],
+  audit: {
+    ...onConnection,
+    detail: ({ name, plugin_version, parameters }) => ({
+      ...(name === undefined ? {} : { name }),
+      ...(plugin_version === undefined ? {} : { plugin_version }),
+      ...(parameters === undefined ? {} : { parameters: 'sent' }),
+    }),
+  },
+  example: { ...example, name: 'Tickets' },
+  async run(ctx, input, { connection }) {
+    const parameters = input.parameters === undefined ? undefined : objectOf(input.parameters)
+    const row = await changeConnection(ctx, connection.row, { name: input.name, plugin_version: input.plugin_version, parameters })
+    tell(ctx, row, 'updated', connectionKey(connection.row))
+    return viewConnection(row)
+  },
+})
+
+const remove = defineOperation({
+  name: 'connection.delete',
+  summary: 'Deletes a connection with its secrets. Steps that use it fail from then on, and say so.',
+  input: Closed({ connection: connectionMember }),
+  output: Closed({ id: Type.String(), name: Type.String() }),
+  access: { system: 'connection.modify' },
+  subjects: { connection: subject('connection', 'write', 'connection') },
+  effect: 'write',
+  audit: onConnection,
+  example,
+  async run(ctx, _, { connection }) {
+    const { row } = connection
+    // The row stays for the audit trail; what was secret does not.
+    await ctx.db.resources.update(row.id, { spec: { ...row.spec, sealed: '', shown: {} } })
+    await ctx.db.resources.markDeleted(row.id, ctx.clock.now())
+    tell(ctx, row, 'deleted', connectionKey(row))
+    return { id: row.id, name: row.name }
+  },
+})
+
+const test = defineOperation({
+  name: 'connection.test',
+  summary: 'Has the plugin try a connection, and tells what it says.',
+  input: Closed({ connection: connectionMember }),
+  output: Closed({ success: Type.Boolean(), message: Type.String(), log: Type.String() }),
+  access: { system: 'connection.modify' },
+  subjects: { connection: subject('connection', 'execute', 'connection') },
+  effect: 'act',
+  deadlineMs: 90_000,
+  audit: { subject: (input) => `connection:${input.connection}`, detail: (_, output) => ({ success: output?.success ?? false }) },
+  example,
+  run: (ctx, _, { connection }) => testConnection(ctx, connection.row),
+})
+
+/** Processes that hold what a connection was before are ended by its old key, on every server. */
+function tell(ctx: Ctx, row: ResourceRow, state: string, old?: string): void {
+  ctx.emit({ kind: 'connection', id: row.id, name: row.name, state, resource_id: row.id, ...(old === undefined ? {} : { data: { key: old } }) })
+}
+
+function objectOf(parameters: unknown): JsonObject {
+  const json = (parameters ?? {}) as Json // what arrived was JSON
+  if (!isJsonObject(json)) throw fault('malformed_request', { why: '"parameters" is not a JSON object' })
+  return json
+}
+
+const connectionOperations: readonly AnyOperation[] = [create, list, get, update, remove, test]
+
+export { connectionOperations }
