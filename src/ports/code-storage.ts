@@ -52,6 +52,16 @@ type CodeStorage = {
   checkout(id: string, tree: string, folder: string, options: { limitBytes: number; limitFiles: number; signal: AbortSignal }): Promise<void>
   /** Commits reachable from `revision`, newest first. `without` leaves out what that commit leads to. */
   log(id: string, revision: string, options: { limit: number; skip: number; without?: string }): Promise<CodeCommit[]>
+  /** How many numbers there are. Each commit of any ref has one: git counts by the date of commit, oldest first, Mercurial as its own revision numbers. */
+  count(id: string): Promise<number>
+  /** The commit of a number; null when there is none. */
+  commitAt(id: string, number: number): Promise<string | null>
+  /** The number of a commit; null when no ref leads to it. */
+  numberOf(id: string, commit: string): Promise<number | null>
+  /** Commits by their numbers; null when there is no such branch. Of a branch are what leads to its tip in git, and what was made on it in Mercurial. */
+  range(id: string, range: CodeRange): Promise<NumberedCommit[] | null>
+  /** What each of these commits does to files, against its first parent, in their order. */
+  changed(id: string, commits: readonly string[]): Promise<CodeChanges[]>
   /** The best commit that both lead to; null when there is none. `theirs` may be in the storage `source` only. */
   mergeBase(id: string, ours: string, theirs: string, options?: { source?: string }): Promise<string | null>
   /** Whether two commits can be put together, and if not, which files are in the way (a thousand at most). Nothing is kept. */
@@ -120,10 +130,28 @@ type CodeCommit = {
   readonly author: CodeSignature
   readonly committer: CodeSignature
   readonly message: string
-  /** Mercurial's own number of it in this storage, and its branch. Git has neither. */
+  /** Its number, where the storage keeps it with the commit: Mercurial's own, as is the branch. */
   readonly number?: number
   readonly branch?: string
 }
+/** A commit with its number. */
+type NumberedCommit = CodeCommit & { readonly number: number }
+
+/** Which commits are meant: those that fit everything that is said. Bounds are inclusive; moments are of the commit, in milliseconds. */
+type CodeRange = {
+  /** The full name of a branch; null: of any ref. */
+  readonly branch: string | null
+  readonly from: number | null
+  readonly to: number | null
+  readonly since: number | null
+  readonly until: number | null
+  readonly order: 'oldest-first' | 'newest-first'
+  readonly limit: number
+}
+
+/** Paths of files by what a commit does to them, each list in order. */
+type CodeChanges = { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] }
+
 type CodeSignature = { readonly name: string; readonly email: string; readonly at: number; readonly zone: string }
 
 /** Too many processes of this kind of storage run already. */
@@ -146,5 +174,19 @@ class CodeContentRefused extends Error {
   override readonly name: string = 'CodeContentRefused'
 }
 
-export type { CodeStorage, RefUpdate, CodeChange, CodeFile, CodeMerge, CodeMergeTry, CodeMerged, CodeEntry, CodeCommit, CodeSignature }
+export type {
+  CodeStorage,
+  RefUpdate,
+  CodeChange,
+  CodeFile,
+  CodeMerge,
+  CodeMergeTry,
+  CodeMerged,
+  CodeEntry,
+  CodeCommit,
+  NumberedCommit,
+  CodeRange,
+  CodeChanges,
+  CodeSignature,
+}
 export { CodeBusy, CodeUnavailable, CodeTimeout, CodeProtocolError, CodeContentRefused }

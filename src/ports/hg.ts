@@ -12,8 +12,6 @@ type Hg = CodeStorage &
      * expression. Null when nothing, or more than one, is meant.
      */
     lookup(id: string, word: string): Promise<string | null>
-    /** How many changesets there are: their numbers are 0 to one less. */
-    count(id: string): Promise<number>
     /** The paths that a changeset adds, changes and removes, against its first parent; null when there is no such changeset. */
     changedFiles(id: string, changeset: string): Promise<HgChangedFiles | null>
     /** One request of the protocol over HTTP. Bounded in number: `HgBusy` when the queue is full. */

@@ -10,7 +10,9 @@ import { defaultSearchPath } from './environment.ts'
 import type { GitHost, GitLog } from './environment.ts'
 import { adoptHead } from './head.ts'
 import { forkRepository } from './fork.ts'
+import { changedFiles } from './changed.ts'
 import { createGate } from './gate.ts'
+import { createHistory } from './history.ts'
 import { mergeBase, mergeInto, tryMerge } from './merge.ts'
 import { isOid, isRefName } from './names.ts'
 import { copyRemote, probeRemote, pullInto } from './pull.ts'
@@ -73,6 +75,7 @@ export function createGit(options: GitOptions): Git {
   }
   const at = (id: string) => repositoryPath(host, id)
   const refs = createRefReader(host.clock)
+  const history = createHistory(host)
   const cache = createObjectCache({ largest: rememberedBytes })
   const writers = createWriters(host, options.storage ?? 'alone')
   const refWriter = createRefWriter(host, refs, writers)
@@ -124,6 +127,7 @@ export function createGit(options: GitOptions): Git {
       await Promise.all([pool.drop(at(id)), serving.stop(id)])
       refs.forget(at(id))
       cache.forget(at(id))
+      history.forget(at(id))
     },
     adoptHead: (id, changes) => adoptHead(git, id, changes),
     purge: (id) => purgeRepository(host, id),
@@ -183,6 +187,16 @@ export function createGit(options: GitOptions): Git {
       const ids = stdout.toString('latin1').split('\n').filter(isOid)
       return read(id, (reader) => Promise.all(ids.map((oid) => readCommit(reader, oid))))
     },
+    count: async (id) => (await history.of(at(id))).count,
+    commitAt: async (id, number) => (await history.of(at(id))).commitAt(number),
+    numberOf: async (id, commit) => (isOid(commit) ? (await history.of(at(id))).numberOf(commit) : null),
+    async range(id, { branch, ...bounds }) {
+      const tip = branch === null ? undefined : await git.resolve(id, branch)
+      if (tip === null) return null
+      const numbered = await history.range(at(id), bounds, tip)
+      return read(id, (reader) => Promise.all(numbered.map(async ([number, oid]) => ({ ...(await readCommit(reader, oid)), number }))))
+    },
+    changed: (id, commits) => changedFiles(host, at(id), commits.filter(isOid)),
     mergeBase: (id, ours, theirs, { source = id } = {}) => mergeBase(host, at(id), { ours, theirs, source: at(source) }),
     tryMerge: (id, ours, theirs, { source, signal }) => tryMerge({ host, gate }, at(id), { ours, theirs, source: at(source) }, signal),
     merge: (id, merge, options) => mergeInto({ host, gate, refs, refWriter, writers }, at(id), { ...merge, source: at(merge.source) }, options),

@@ -203,6 +203,10 @@ async function createHg(options: HgOptions): Promise<Hg> {
 
     lookup: (id, word) => reader.lookup(at(id), word),
     count: (id) => reader.count(at(id)),
+    commitAt: async (id, number) => (Number.isSafeInteger(number) && number >= 0 && number < 2 ** 31 ? reader.commitAt(at(id), number) : null),
+    numberOf: async (id, commit) => (isNode(commit) ? reader.numberOf(at(id), commit) : null),
+    range: (id, range) => reader.range(at(id), range),
+    changed: (id, commits) => reader.changed(at(id), commits.filter(isNode)),
     changedFiles: async (id, changeset) => (isNode(changeset) ? reader.changedFiles(at(id), changeset) : null),
     async serve(request) {
       if (!(await repositoryExists(host, request.id))) throw new HgUnavailable(`there is no storage of ${request.id}`)

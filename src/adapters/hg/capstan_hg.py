@@ -315,6 +315,42 @@ def log(repo, revision, limit, skip, without):
     return found
 
 
+def history(repo, ask):
+    """Changesets by their numbers, from one end of a range; None when there is no such branch"""
+    if ask['branch'] is None:
+        revs = repo.changelog.revs()
+    else:
+        branch = data(ask['branch'].removeprefix('refs/heads/'))
+        if not repo.branchmap().hasbranch(branch):
+            return None
+        revs = repo.revs(b'branch(%s)', b'literal:' + branch)
+        revs.sort()
+    first = 0 if ask['from'] is None else ask['from']
+    last = len(repo.changelog) if ask['to'] is None else ask['to']
+    since, until = ask['since'], ask['until']
+    found = []
+    for rev in reversed(list(revs)) if ask['order'] == 'newest-first' else revs:
+        if len(found) >= ask['limit']:
+            break
+        if not first <= rev <= last:
+            continue
+        ctx = repo[rev]
+        at = int(ctx.date()[0] * 1000)
+        if (since is None or at >= since) and (until is None or at <= until):
+            found.append(commitof(ctx))
+    return found
+
+
+def commitat(repo, number):
+    changelog = repo.changelog
+    return text(hex(changelog.node(number))) if number in changelog and number >= 0 else None
+
+
+def numberof(repo, revision):
+    ctx = resolve(repo, revision)
+    return None if ctx is None else ctx.rev()
+
+
 def lookup(repo, word):
     try:
         # By the symbol alone: nothing here is ever read as an expression.
@@ -554,6 +590,10 @@ def capstan(ui, repo, question):
         'log': lambda: log(served, ask['revision'], ask['limit'], ask['skip'], ask['without']),
         'base': lambda: base(served, ask['ours'], ask['theirs'], ask['source']),
         'changed': lambda: changed(served, ask['revision']),
+        'changes': lambda: [changed(served, revision) for revision in ask['revisions']],
+        'history': lambda: history(served, ask),
+        'commit-at': lambda: commitat(served, ask['number']),
+        'number-of': lambda: numberof(served, ask['revision']),
         'checkout': lambda: checkout(served, ask['oid'], ask['folder'], ask['limit_bytes'], ask['limit_files']),
         'commit': lambda: commit(repo, ask),
         'bookmarks': lambda: setbookmarks(repo, ask['updates']),

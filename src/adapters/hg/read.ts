@@ -1,4 +1,4 @@
-import type { CodeCommit, CodeEntry } from '../../ports/code-storage.ts'
+import type { CodeChanges, CodeCommit, CodeEntry, CodeRange, NumberedCommit } from '../../ports/code-storage.ts'
 import type { HgChangedFiles } from '../../ports/hg.ts'
 import type { HgHost } from './environment.ts'
 import type { Pool } from './pool.ts'
@@ -9,6 +9,10 @@ type Reader = {
   resolve(directory: string, revision: string): Promise<string | null>
   lookup(directory: string, word: string): Promise<string | null>
   count(directory: string): Promise<number>
+  commitAt(directory: string, number: number): Promise<string | null>
+  numberOf(directory: string, commit: string): Promise<number | null>
+  range(directory: string, range: CodeRange): Promise<NumberedCommit[] | null>
+  changed(directory: string, commits: readonly string[]): Promise<CodeChanges[]>
   changedFiles(directory: string, revision: string): Promise<HgChangedFiles | null>
   entry(directory: string, treeish: string, path: string): Promise<CodeEntry | null>
   tree(directory: string, oid: string): Promise<CodeEntry[]>
@@ -50,6 +54,16 @@ function createReader(host: HgHost, pool: Pool): Reader {
     lookup: (directory, word) => answer(directory, { do: 'lookup', word }),
     count: (directory) => answer(directory, { do: 'count' }),
     changedFiles: (directory, revision) => answer(directory, { do: 'changed', revision }),
+    commitAt: (directory, number) => answer(directory, { do: 'commit-at', number }),
+    numberOf: (directory, commit) => answer(directory, { do: 'number-of', revision: commit }),
+    async range(directory, range) {
+      const commits = await answer<CommitAnswer[] | null>(directory, { do: 'history', ...range })
+      return commits?.map((commit) => ({ ...commitOf(commit), number: commit.number })) ?? null
+    },
+    async changed(directory, commits) {
+      const found = await answer<(CodeChanges | null)[]>(directory, { do: 'changes', revisions: commits })
+      return found.map((files) => files ?? { added: [], changed: [], removed: [] })
+    },
     entry: (directory, treeish, path) => answer(directory, { do: 'entry', treeish, path }),
     tree: (directory, oid) => answer(directory, { do: 'tree', oid }),
     async blob(directory, oid, limit) {

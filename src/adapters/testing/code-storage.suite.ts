@@ -264,5 +264,38 @@ export function codeStorageSuite({ name, branch, open }: Subject): void {
       expect(await storage.head(id)).toBe('refs/heads/topic')
       expect(await storage.adoptHead(id, [change])).toBeNull()
     })
+
+    test('commits have numbers, oldest first, by which they are found and listed from either end', async () => {
+      const { storage, id } = await opened()
+      const all = { branch: null, from: null, to: null, since: null, until: null, order: 'oldest-first', limit: 10 } as const
+      expect([await storage.count(id), await storage.commitAt(id, 0), await storage.numberOf(id, 'f'.repeat(40))]).toEqual([0, null, null])
+      expect([await storage.range(id, all), await storage.range(id, { ...all, branch: 'refs/heads/none' })]).toEqual([[], null])
+      const made: string[] = []
+      for (let number = 0; number < 4; number++) {
+        const author = { ...ann, at: ann.at + number * 60_000 }
+        const change = { branch, parent: made.at(-1) ?? null, files: filesOf({ [`f${number}`]: 'x' }), author, message: `${number}` }
+        made.push(await storage.commit(id, change))
+      }
+      expect(await storage.count(id)).toBe(4)
+      expect(await Promise.all([0, 3, 4, -1, 0.5].map((number) => storage.commitAt(id, number)))).toEqual([made[0], made[3], null, null, null])
+      expect(await Promise.all(made.map((one) => storage.numberOf(id, one)))).toEqual([0, 1, 2, 3])
+      const numbers = async (more: object) => (await storage.range(id, { ...all, ...more }))?.map(({ number }) => number)
+      expect((await storage.range(id, { ...all, limit: 1 }))?.[0]).toMatchObject({ id: made[0], number: 0, author: { at: ann.at } })
+      expect(await numbers({ from: 1, to: 2 })).toEqual([1, 2])
+      expect(await numbers({ order: 'newest-first', limit: 3 })).toEqual([3, 2, 1])
+      expect(await numbers({ since: ann.at + 60_000, until: ann.at + 120_000 })).toEqual([1, 2])
+      expect(await numbers({ branch, order: 'newest-first', to: 1 })).toEqual([1, 0])
+    })
+
+    test('what a commit does to files is told against its first parent', async () => {
+      const { storage, id, commit } = await opened()
+      const one = await commit(null, { 'dir/ä b': '1', c: '1' })
+      const two = await commit(one, { 'dir/ä b': '2', c: null, d: '1' })
+      expect(await storage.changed(id, [two, one])).toEqual([
+        { added: ['d'], changed: ['dir/ä b'], removed: ['c'] },
+        { added: ['c', 'dir/ä b'], changed: [], removed: [] },
+      ])
+      expect(await storage.changed(id, [])).toEqual([])
+    })
   })
 }
