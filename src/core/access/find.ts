@@ -2,6 +2,7 @@ import { fault } from '../kernel/fault.ts'
 import { isKind, kindOf } from '../resource/kind.ts'
 import { isSignedIn, viewerOf } from '../identity/principal.ts'
 import { atLeast, highest } from '../kernel/level.ts'
+import { gistHeld } from './gist.ts'
 import { parseReference } from './reference.ts'
 import { pullRequestAt, pullRequestLevel } from './pull-request.ts'
 import { resourceAt } from './row.ts'
@@ -21,6 +22,8 @@ type Holding = {
   readonly level: Level
   readonly extras: readonly string[]
   readonly name: string
+  /** It was deleted, and the caller could see it before. */
+  readonly gone?: true
 }
 
 /**
@@ -48,8 +51,9 @@ function judge<Kind extends string>(
 ): Found<Kind> {
   const member = need.member ?? need.kind
   if (!holding || holding.level === 'none') {
-    const absence = holding ? 'hidden' : 'missing'
-    const context = { absence, kind: need.kind, reference, member, ...(holding ? { path: holding.name } : {}) } as const
+    const absence = holding && !holding.gone ? 'hidden' : 'missing'
+    const name = holding ? { path: holding.name } : {}
+    const context = { absence, kind: need.kind, reference, member, ...name, ...(holding?.gone ? { note: 'gone' } : {}) } as const
     throw fault('not_found', { kind: title(need.kind), reference }, { private: context })
   }
   if (!atLeast(holding.level, need.need) || (need.extra && !hasExtra(holding, need.extra))) {
@@ -89,6 +93,7 @@ async function hold(ctx: Ctx, reference: Reference): Promise<Holding | null> {
   if (reference.kind === 'schedule') return holdSchedule(ctx, reference)
   if (reference.kind === 'pull-request') return holdPullRequest(ctx, reference)
   if (reference.kind === 'webhook') return holdWebhook(ctx, reference)
+  if (reference.kind === 'gist') return holdGist(ctx, reference)
   return holdResource(ctx, reference)
 }
 
@@ -135,19 +140,34 @@ async function holdWebhook(ctx: Ctx, reference: Reference): Promise<Holding | nu
   return { row, ...(await holdThrough(ctx, row.resource_id, 'none')), name: row.id }
 }
 
+async function holdGist(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  const held = await gistHeld(ctx, reference)
+  return held && { ...held, name: held.row.name }
+}
+
 async function holdThrough(ctx: Ctx, resourceId: string | null, own: Level): Promise<{ level: Level; extras: readonly string[] }> {
   if (ctx.principal.administrator) return { level: 'admin', extras: [] }
-  const resource = resourceId ? await ctx.db.resources.byId(resourceId) : null
-  if (!resource) return { level: own, extras: [] }
+  const row = resourceId ? await ctx.db.resources.byId(resourceId) : null
+  if (!row) return { level: own, extras: [] }
+  // Jobs stay readable when their workflow is deleted, for who could read it.
+  const resource = row.kind === 'workflow' ? { ...row, deleted_at: null } : row
   const access = await ctx.db.resources.access(resource, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(resource.kind).ownerIsAdmin })
   return { level: highest([access.level, own]), extras: access.extras }
 }
 
 async function holdResource(ctx: Ctx, reference: Reference): Promise<Holding | null> {
   const row = await resourceAt(ctx.db, reference)
-  if (!row) return null
+  if (!row) return holdDeleted(ctx, reference)
   const access = await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(row.kind).ownerIsAdmin })
   return { row, level: access.level, extras: access.extras, name: row.name }
+}
+
+// Of workflows alone a deleted one is told apart from one that never was (Komand contract §4), to those who could see it.
+async function holdDeleted(ctx: Ctx, { kind, id }: Reference): Promise<Holding | null> {
+  const row = kind === 'workflow' && id !== null ? await ctx.db.resources.byId(id) : null
+  if (row?.kind !== kind || !row || row.deleted_at === null) return null
+  const { level } = await ctx.db.resources.access({ ...row, deleted_at: null }, viewerOf(ctx.principal), { ownerIsAdmin: true })
+  return level === 'none' ? null : { row, level: 'none', extras: [], name: row.name, gone: true }
 }
 
 function title(kind: string): string {

@@ -34,4 +34,4 @@ function decodeCursor(cursor: string): readonly (string | number)[] {
 }
 
 export type { Page, PageRequest }
-export { defaultLimit, largestLimit, pageRequest, pageOf }
+export { defaultLimit, largestLimit, pageRequest, pageOf, encodeCursor }

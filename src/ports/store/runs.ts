@@ -108,7 +108,18 @@ type RunFilter = {
   readonly startedBy?: string
   readonly listed?: boolean
   readonly active?: boolean
+  /** Made at this moment or later. */
+  readonly createdFrom?: number
+  /** Made at this moment or before. */
+  readonly createdTo?: number
+  /** Jobs of one family of re-runs: those whose `spec` names this id. */
+  readonly group?: string
+  /** By what people said about a job: `none` of the marks, or the one that counts. */
+  readonly mark?: 'none' | 'retried' | 'dismissed'
 }
+
+/** What runs can be sorted by. */
+type RunSort = { readonly by: 'created' | 'updated' | 'ended' | 'id' | 'name' | 'state'; readonly direction: 'asc' | 'desc' }
 
 /** What is needed to know whether a run is as it was when it was seen before. */
 type RunKey = Pick<RunRow, 'id' | 'active' | 'version'>
@@ -128,6 +139,8 @@ type RunTable = {
   page(filter: RunFilter, viewer: Viewer | null, order: 'newest' | 'name', page: PageRequest): Promise<Page<RunRow>>
   /** Which runs there are, by namespace, name and creation. */
   keys(filter: RunFilter, viewer: Viewer | null, page: PageRequest): Promise<Page<RunKey>>
+  /** The ids of a part of a sorted list, for callers that count rows instead of going on from the last one. Without a sort: newest first. */
+  sortedIds(filter: RunFilter, viewer: Viewer | null, sort: readonly RunSort[], part: { limit: number; offset: number }): Promise<string[]>
   /** In no order. */
   summaries(ids: readonly string[]): Promise<RunSummary[]>
   /** All active runs of a server, for recovery. */
@@ -210,6 +223,7 @@ export type {
   RunTables,
   RunFilter,
   RunKey,
+  RunSort,
   RunSummary,
   StepSummary,
   RunTable,

@@ -52,14 +52,18 @@ function grantsOnAll(texts: string, ids: string, viewer: Viewer): Part {
   }
 }
 
-// Design §9: owner means admin for repositories and gists. A list of runs crosses all kinds, so it cannot be told by the caller as for a list of one kind.
-const ownedKinds = `r.kind in ('repository', 'gist')`
+// Design §9: owner means admin for repositories, gists and workflows. A list of runs crosses all kinds, so it cannot be told by the caller as for a list
+// of one kind.
+const ownedKinds = `r.kind in ('repository', 'gist', 'workflow')`
+
+// Jobs stay readable when their workflow is deleted, for who could read it.
+const kept = `(r.deleted_at is null or r.kind = 'workflow')`
 
 /** The condition that the viewer may see what belongs to the resource in `column`, or was started by the user in `starter`. */
 function seesThrough(viewer: Viewer | null, column: string, starter: string | null): Part | null {
   if (viewer === null || viewer.administrator) return null
   const held = holds(viewer, 'read', ownedKinds)
-  const through = `exists (select 1 from resource r where r.id = ${column} and r.deleted_at is null and ${held.text})`
+  const through = `exists (select 1 from resource r where r.id = ${column} and ${kept} and ${held.text})`
   if (starter === null) return { text: through, values: held.values }
   return { text: `(${starter} = ? or ${through})`, values: [self(viewer), ...held.values] }
 }

@@ -1,6 +1,6 @@
 import type { RunState } from '../../../core/kernel/run-state.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
-import type { RunFilter, RunKey, RunSummary, RunTable } from '../../../ports/store/runs.ts'
+import type { RunFilter, RunKey, RunSort, RunSummary, RunTable } from '../../../ports/store/runs.ts'
 import { pageOf } from '../../../core/kernel/page.ts'
 import { codec } from './codec.ts'
 import { keyset, readPage } from './page.ts'
@@ -114,6 +114,11 @@ export function runTable(sql: Sql): RunTable {
       const place = last && (await sql.one('select namespace, name, created_at, id from run where id = ?', [last.id]))
       return pageOf(rows, page.limit, () => Object.values(place ?? {}) as (string | number)[]) // the four columns of the order
     },
+    async sortedIds(filter, viewer, sort, { limit, offset }) {
+      const found = where([...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by')])
+      const text = `select n.id from run n${found.text} order by ${sortingOf(sort)} limit ? offset ?`
+      return (await sql.all(text, [...found.values, limit, offset])).map((raw) => String(raw.id))
+    },
     async summaries(ids) {
       return (await sql.all(`select ${summaries.list} from run where id in (${sql.dialect.texts})`, [textList(ids)])).map(summaries.decode)
     },
@@ -160,7 +165,42 @@ function filtered(sql: Sql, filter: RunFilter): (Part | null)[] {
     equal('n.started_by', filter.startedBy),
     equal('n.listed', flag(filter.listed)),
     equal('n.active', flag(filter.active)),
+    filter.createdFrom === undefined ? null : { text: 'n.created_at >= ?', values: [filter.createdFrom] },
+    filter.createdTo === undefined ? null : { text: 'n.created_at <= ?', values: [filter.createdTo] },
+    filter.group === undefined ? null : { text: `(n.id = ? or (n.kind = 'workflow' and ${says('group_id')}))`, values: [filter.group, filter.group] },
+    marked(filter.mark),
   ]
+}
+
+// Documents are compact JSON texts that we wrote ourselves, so that a member and its value stand side by side. A quote inside of a value is escaped,
+// so that nothing that somebody typed can look like a member.
+function says(member: string): string {
+  return `n.spec like '%"${member}":"' || ? || '"%'`
+}
+
+function marked(mark: RunFilter['mark']): Part | null {
+  if (mark === undefined) return null
+  const has = (name: string) => `n.spec like '%"${name}":true%'`
+  const own = `n.kind = 'workflow'`
+  if (mark === 'dismissed') return { text: `(${own} and ${has('dismissed')})`, values: [] }
+  if (mark === 'retried') return { text: `(${own} and ${has('retried')} and not ${has('dismissed')})`, values: [] }
+  return { text: `not (${own} and (${has('retried')} or ${has('dismissed')}))`, values: [] }
+}
+
+const sortColumns: Readonly<Record<RunSort['by'], string>> = {
+  created: 'n.created_at',
+  updated: 'coalesce(n.finished_at, n.started_at, n.created_at)',
+  ended: 'coalesce(n.finished_at, 0)',
+  id: 'n.id',
+  name: 'n.name',
+  state: 'n.state',
+}
+
+// The id makes the order total, so that parts of a list that are read one by one do not overlap.
+function sortingOf(sort: readonly RunSort[]): string {
+  const wanted: readonly RunSort[] = sort.length > 0 ? sort : [{ by: 'created', direction: 'desc' }]
+  const total = wanted.some(({ by }) => by === 'id') ? wanted : [...wanted, { by: 'id', direction: wanted[0]?.direction ?? 'desc' } as const]
+  return total.map(({ by, direction }) => `${sortColumns[by]} ${direction}`).join(', ')
 }
 
 function flag(value: boolean | undefined): number | undefined {

@@ -1,23 +1,20 @@
-import { viewerOf } from '../../identity/principal.ts'
 import { fault } from '../../kernel/fault.ts'
-import { pageRequest } from '../../kernel/page.ts'
 import { isEnd } from '../../kernel/run-state.ts'
-import { Closed, Nullable, OneOf, PageOf, Time, Type, listMembers } from '../../kernel/schema.ts'
+import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
 import { isJsonObject, memberOf, textMember } from '../document/members.ts'
 import { graphOf } from '../start.ts'
 import { jobSpecOf, workflowSpecOf } from '../spec.ts'
 import { executionsOf } from './context.ts'
 import { nodesOf } from './nodes.ts'
-import { Job, JobStep, JobSummary, jobStates, jobStatus, jobStep, jobSummary, jobView } from './view.ts'
+import { listJobs } from './list-operation.ts'
+import { Job, JobStep, JobSummary, jobStatus, jobStep, jobSummary, jobView } from './view.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
-import type { RunState } from '../../kernel/run-state.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { AnyOperation } from '../../operation/operation.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
 import type { WorkflowDocument } from '../document/model.ts'
 import type { JobMarks } from '../spec.ts'
-import type { JobStatus } from './view.ts'
 
 const jobMember = Type.String({ description: 'Id of the job.' })
 const example = { job: '4f8b1c1e-6f5d-4a43-9a53-0d3f6ef6a001' }
@@ -25,35 +22,6 @@ const subjects = {
   read: { job: { ...subject('run', 'read', 'job') } },
   execute: { job: { ...subject('run', 'execute', 'job') } },
 }
-
-const list = defineOperation({
-  name: 'job.list',
-  summary: 'Jobs of workflows that the caller may read, newest first.',
-  input: Closed({
-    workflow: Type.Optional(Type.String({ description: 'Id of a workflow.' })),
-    status: Type.Optional(OneOf(jobStates)),
-    all_kinds: Type.Optional(Type.Boolean({ description: 'Runs of every kind, as jobs.' })),
-    ...listMembers,
-  }),
-  output: PageOf(JobSummary),
-  access: 'signed-in',
-  subjects: {},
-  effect: 'read',
-  audit: 'none',
-  example: { limit: 20 },
-  async run(ctx, input) {
-    const states = input.status === undefined ? null : statesOf(input.status)
-    const filter = {
-      ...(input.all_kinds ? {} : { kinds: ['workflow'] }),
-      ...(input.workflow === undefined ? {} : { resourceId: input.workflow }),
-      ...(states ? { states } : {}),
-    }
-    const page = await ctx.db.runs.page(filter, viewerOf(ctx.principal), 'newest', pageRequest(input))
-    // Marks are no states: of those that failed only some are meant.
-    const rows = input.status === undefined ? page.items : page.items.filter((run) => jobStatus(run) === input.status)
-    return { items: rows.map((run) => jobSummary(ctx, run)), next: page.next }
-  },
-})
 
 const get = defineOperation({
   name: 'job.get',
@@ -259,11 +227,6 @@ const decide = defineOperation({
   },
 })
 
-function statesOf(status: JobStatus): RunState[] {
-  if (status === 'failed' || status === 'retried' || status === 'dismissed') return ['failed', 'timed_out', 'lost']
-  return status === 'running' ? ['running', 'starting'] : [status]
-}
-
 async function documentOf(ctx: Ctx, run: RunRow): Promise<WorkflowDocument | null> {
   return run.kind === 'workflow' ? ctx.services.workflows.ofVersion(jobSpecOf(run.spec).version_id) : null
 }
@@ -305,6 +268,6 @@ async function mark(ctx: Ctx, id: string, marks: JobMarks): Promise<RunRow> {
   })
 }
 
-const jobOperations: readonly AnyOperation[] = [list, get, steps, artifacts, cancel, rerun, dismiss, update, decide]
+const jobOperations: readonly AnyOperation[] = [listJobs, get, steps, artifacts, cancel, rerun, dismiss, update, decide]
 
 export { jobOperations }

@@ -6,6 +6,7 @@ import { isInnerPath, shapeOf } from '../document/shape.ts'
 import { jobSpecOf } from '../spec.ts'
 import { entriesOf, executionsOf, startMessage } from './context.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
+import { executionNumber } from './execution-number.ts'
 import { childEntries, jobUrl } from './scope.ts'
 import type { Static } from '../../kernel/schema.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
@@ -61,7 +62,7 @@ const Job = Closed({
 })
 
 const JobStep = Closed({
-  execution: Type.Integer({ description: 'Number of this execution within its job.' }),
+  execution: Type.Integer({ description: 'Number of this execution: later ones have higher numbers, whatever their job.' }),
   step: Type.String({ description: 'Id of the step in the workflow.' }),
   key: Type.String(),
   name: Type.String(),
@@ -124,7 +125,19 @@ function jobSummary(ctx: Ctx, run: RunRow): Static<typeof JobSummary> {
 
 /** A job with its context and the paths that it took. */
 async function jobView(ctx: Ctx, run: RunRow): Promise<Static<typeof Job>> {
-  const rows = await ctx.db.steps.ofRun(run.id)
+  return viewOfRows(ctx, run, await ctx.db.steps.ofRun(run.id))
+}
+
+/** Several jobs, their steps read at once. */
+async function jobViews(ctx: Ctx, runs: readonly RunRow[]): Promise<Static<typeof Job>[]> {
+  const steps = new Map<string, StepRow[]>(runs.map(({ id }) => [id, []]))
+  for (const row of await ctx.db.steps.ofRuns(runs.map(({ id }) => id))) steps.get(row.run_id)?.push(row)
+  const views: Static<typeof Job>[] = []
+  for (const run of runs) views.push(await viewOfRows(ctx, run, steps.get(run.id) ?? []))
+  return views
+}
+
+async function viewOfRows(ctx: Ctx, run: RunRow, rows: readonly StepRow[]): Promise<Static<typeof Job>> {
   const document = run.kind === 'workflow' ? await ctx.services.workflows.ofVersion(jobSpecOf(run.spec).version_id) : null
   const summary = jobSummary(ctx, run)
   if (!document) return { ...summary, rerunnable: false, context: { data: baseData(ctx, run), stack: [rootFrame] }, ...nothingTaken }
@@ -140,7 +153,7 @@ async function jobView(ctx: Ctx, run: RunRow): Promise<Static<typeof Job>> {
     potential_next_paths: paths.next.map(viewPath),
     next_steps: isEnd(run.state) ? [] : open.map(({ step }) => step.id),
     failed_step:
-      failed && summary.status !== 'succeeded' ? { execution: failed.row.position, name: failed.step.name, message: failed.row.message } : null,
+      failed && summary.status !== 'succeeded' ? { execution: executionNumber(failed.row), name: failed.step.name, message: failed.row.message } : null,
     errors: executions
       .filter(({ row }) => row.reason === 'rule_failed' || row.reason === 'expression_failed')
       .map(({ step, row }) => ({ step: step.name, message: row.message ?? '' })),
@@ -213,7 +226,7 @@ function jobStep(ctx: Ctx, { step, row, entry }: StepExecution): Static<typeof J
   const end = row.finished_at ?? ctx.clock.now()
   const state = shownState(row.state)
   return {
-    execution: row.position,
+    execution: executionNumber(row),
     step: step.id,
     key: row.key,
     name: step.name,
@@ -234,4 +247,4 @@ function jobStep(ctx: Ctx, { step, row, entry }: StepExecution): Static<typeof J
 }
 
 export type { JobStatus }
-export { Job, JobSummary, JobStep, jobStates, jobStatus, jobSummary, jobView, jobStep }
+export { Job, JobSummary, JobStep, jobStates, jobStatus, jobSummary, jobView, jobViews, jobStep }

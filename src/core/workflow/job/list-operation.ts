@@ -1,0 +1,109 @@
+import { viewerOf } from '../../identity/principal.ts'
+import { fault } from '../../kernel/fault.ts'
+import { encodeCursor, pageRequest } from '../../kernel/page.ts'
+import { Closed, OneOf, PageOf, Type, listMembers } from '../../kernel/schema.ts'
+import { defineOperation } from '../../operation/operation.ts'
+import { Job, jobStates, jobSummary, jobViews } from './view.ts'
+import type { RunState } from '../../kernel/run-state.ts'
+import type { Page, PageRequest } from '../../kernel/page.ts'
+import type { Ctx } from '../../operation/context.ts'
+import type { RunRow } from '../../../ports/store/rows.ts'
+import type { RunFilter, RunSort } from '../../../ports/store/runs.ts'
+import type { JobStatus } from './view.ts'
+
+const { context, traversed_paths, potential_next_paths, next_steps, failed_step, errors, waiting_for, ...summary } = Job.properties
+
+/** A job in a list: what only its steps tell is there when details were asked for. */
+const ListedJob = Closed({
+  ...summary,
+  context: Type.Optional(context),
+  traversed_paths: Type.Optional(traversed_paths),
+  potential_next_paths: Type.Optional(potential_next_paths),
+  next_steps: Type.Optional(next_steps),
+  failed_step: Type.Optional(failed_step),
+  errors: Type.Optional(errors),
+  waiting_for: Type.Optional(waiting_for),
+})
+
+const sortFields = ['created', 'updated', 'ended', 'id', 'name', 'state'] as const
+const moment = { maxLength: 40, description: 'A time, RFC 3339.' }
+
+const listJobs = defineOperation({
+  name: 'job.list',
+  summary: 'Jobs of workflows that the caller may read, newest first.',
+  input: Closed({
+    workflow: Type.Optional(Type.String({ maxLength: 300, description: 'Id of a workflow.' })),
+    group: Type.Optional(Type.String({ pattern: '^[0-9a-f-]{36}$', description: 'The first job of a family of re-runs.' })),
+    status: Type.Optional(OneOf(jobStates)),
+    created_from: Type.Optional(Type.String(moment)),
+    created_to: Type.Optional(Type.String(moment)),
+    all_kinds: Type.Optional(Type.Boolean({ description: 'Runs of every kind, as jobs.' })),
+    details: Type.Optional(Type.Boolean({ description: 'With context, paths and what failed, as `job.get` has them.' })),
+    sort: Type.Optional(
+      Type.Array(Closed({ by: OneOf(sortFields), direction: OneOf(['asc', 'desc']) }), {
+        maxItems: sortFields.length,
+        description: 'Newest first when left out.',
+      }),
+    ),
+    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000, description: 'So many are passed over first.' })),
+    ...listMembers,
+  }),
+  output: PageOf(ListedJob),
+  access: 'signed-in',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example: { limit: 20 },
+  async run(ctx, input) {
+    const { group, status } = input
+    const root = group === undefined ? null : await ctx.db.runs.byId(group)
+    // The jobs of a family belong to one workflow, whose jobs an index gives.
+    const workflow = input.workflow ?? root?.resource_id ?? undefined
+    const filter: RunFilter = {
+      ...(input.all_kinds ? {} : { kinds: ['workflow'] }),
+      ...(workflow === undefined ? {} : { resourceId: workflow }),
+      ...(group === undefined ? {} : { group }),
+      ...(status === undefined ? {} : filterOf(status)),
+      ...(input.created_from === undefined ? {} : { createdFrom: momentOf(input.created_from, 'created_from') }),
+      ...(input.created_to === undefined ? {} : { createdTo: momentOf(input.created_to, 'created_to') }),
+    }
+    const page = pageRequest(input)
+    const byCount = (input.sort?.length ?? 0) > 0 || input.offset !== undefined || page.after?.[0] === counting
+    const found = byCount
+      ? await counted(ctx, filter, input.sort ?? [], page, input.offset ?? 0)
+      : await ctx.db.runs.page(filter, viewerOf(ctx.principal), 'newest', page)
+    const items = input.details ? await jobViews(ctx, found.items) : found.items.map((run) => jobSummary(ctx, run))
+    return { items, next: found.next }
+  },
+})
+
+// The cursor of a list that is counted says how far it has come.
+const counting = 'offset'
+
+async function counted(ctx: Ctx, filter: RunFilter, sort: readonly RunSort[], page: PageRequest, offset: number): Promise<Page<RunRow>> {
+  const [kind, number] = page.after ?? [counting, offset]
+  if (kind !== counting || !Number.isSafeInteger(number) || Number(number) < 0) {
+    throw fault('invalid_input', { operation: 'the list', count: 1, first: '/cursor is not a cursor of this list' })
+  }
+  const from = Number(number)
+  const ids = await ctx.db.runs.sortedIds(filter, viewerOf(ctx.principal), sort, { limit: page.limit + 1, offset: from })
+  const rows = new Map((await ctx.db.runs.byIds(ids.slice(0, page.limit))).map((row) => [row.id, row]))
+  const items = ids.slice(0, page.limit).flatMap((id) => rows.get(id) ?? [])
+  const next = ids.length > page.limit ? encodeCursor([counting, from + page.limit]) : null
+  return { items, next }
+}
+
+function filterOf(status: JobStatus): Pick<RunFilter, 'states' | 'mark'> {
+  if (status === 'failed' || status === 'retried' || status === 'dismissed') {
+    return { states: ['failed', 'timed_out', 'lost'] satisfies RunState[], mark: status === 'failed' ? 'none' : status }
+  }
+  return { states: status === 'running' ? ['running', 'starting'] : [status] }
+}
+
+function momentOf(text: string, member: string): number {
+  const moment = Date.parse(text)
+  if (Number.isNaN(moment)) throw fault('invalid_input', { operation: 'job.list', count: 1, first: `/${member} is no time` }, { private: { member } })
+  return moment
+}
+
+export { listJobs }
