@@ -14,6 +14,7 @@ import { createLoopback } from './adapters/loopback/loopback.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
 import { WorkerPatterns } from './adapters/patterns/patterns.ts'
 import { createIncoming } from './adapters/incoming/incoming.ts'
+import { createPluginHost } from './adapters/plugin-host/host.ts'
 import { createPrograms } from './adapters/programs/programs.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
 import { noImageBuilds } from './adapters/image-builds/none.ts'
@@ -55,6 +56,7 @@ import { RunEngine } from './core/run/engine.ts'
 import { Scheduler, pruneSchedules } from './core/run/schedule.ts'
 import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
+import { dropOldConnections } from './core/workflow/plugin/drop-connections.ts'
 import { WorkflowDocuments } from './core/workflow/documents.ts'
 import { pruneDeliveries, WebhookDispatch } from './core/webhook/dispatch.ts'
 import type { Config } from './config/load.ts'
@@ -66,7 +68,9 @@ import type { AnyOperation } from './core/operation/operation.ts'
 import type { RunSource } from './core/run/source.ts'
 import type { Services } from './core/operation/services.ts'
 import type { Runtime } from './ports/runtime.ts'
+import type { EgressProxy } from './ports/egress.ts'
 import type { Hg } from './ports/hg.ts'
+import type { PluginHost } from './ports/plugin-host.ts'
 import type { Store } from './ports/store/store.ts'
 
 /** The whole server, built and not yet listening. */
@@ -122,6 +126,8 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       log.warn('runtime.isolation', { runtime: process.name, mechanism: process.isolation.mechanism, why: process.isolation.reason })
 
     const egress = createEgress({ allow: config.egressAllow })
+    const egressProxy = own(createEgressProxy({ egress, log }), (it) => it.close())
+    const plugins = own(await openPlugins(config, { work: folder.pluginWork, egressProxy, clock, log }), (it) => it.close())
     const services: Services = {
       settings: settingsOf(config, new Set(apis.flatMap((api) => api.segments))),
       registry: createRegistry([...operations, ...(options.operations ?? [])]),
@@ -142,7 +148,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       incoming: createIncoming({ root: folder.incoming }),
       tokens: createTokens({ folder: folder.keys, clock }),
       egress,
-      egressProxy: own(createEgressProxy({ egress, log }), (it) => it.close()),
+      egressProxy,
       outbound: createOutbound({ egress }),
       events: new EventHub(ids.hex(4)),
       refusals: own(new RefusalLog({ store, clock, ids, log }), (it) => it.flush()),
@@ -152,6 +158,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       templates: createFolderTemplates({ root: folder.templates }),
       workflows: new WorkflowDocuments(store),
       patterns: own(new WorkerPatterns(), (it) => it.close()),
+      plugins,
       get engine() {
         return engine
       },
@@ -167,6 +174,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
 
     const loadings: Loadings = own(new Loadings({ services: () => services, shared }), (it) => it.close())
     own(watchHistory(services), (it) => it.close())
+    own(dropOldConnections(services), (stop) => stop())
     const webhooks = own(new WebhookDispatch({ services: () => services, server }), (it) => it.close())
     const scheduler = own(new Scheduler({ store, clock, log, sources: [cronSource(services), mirrorSource(services)] }), (it) => it.close())
 
@@ -286,6 +294,17 @@ async function openStore(config: Config, log: Log): Promise<Store> {
   return openPostgresStore({ url: config.databaseUrl, log, clock: systemClock })
 }
 
+async function openPlugins(config: Config, given: { work: string; egressProxy: EgressProxy; clock: Clock; log: Log }): Promise<PluginHost> {
+  const { pluginRoot: root, pluginPython: python, pluginProcesses: processes, pluginIdleSeconds, pluginMemoryMb } = config
+  const host = await createPluginHost({
+    ...{ ...given, root, python, unsandboxed: config.unsandboxed === 'allow', hide: [config.data, root] },
+    limits: { memoryBytes: pluginMemoryMb * 1024 ** 2 },
+    pool: { processes, idleMs: pluginIdleSeconds * 1000 },
+  })
+  if (host.weakness !== null) given.log.warn('plugin.isolation', { why: host.weakness })
+  return host
+}
+
 async function openHg(config: Config, root: string, given: { log: Log; clock: Clock }): Promise<Hg> {
   const { hgProgram: program, hgProcesses: maxServing, hgMemoryMb, gitTimeoutMs: timeoutMs } = config
   const hg = await createHg({ ...given, root, program, maxServing, memoryBytes: hgMemoryMb * 1024 ** 2, timeoutMs })
@@ -299,6 +318,7 @@ function makeFolders(data: string) {
     keys: join(data, 'keys'),
     repositories: join(data, 'repositories'),
     work: join(data, 'work'),
+    pluginWork: join(data, 'plugin-work'),
     logs: join(data, 'logs'),
     templates: join(data, 'templates'),
     // Made by whoever puts something there.

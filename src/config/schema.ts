@@ -155,6 +155,19 @@ const keys = {
     path: 'hg.memory_mb',
     description: 'The most memory of one Mercurial process, in MiB. Mercurial holds whole files: the largest file of a repository needs about three times its size.',
   }),
+  pluginPython: set(matching(/^[\w./+-]{1,1000}$/, 'the name of a program or its path'), 'python3', {
+    path: 'plugins.python',
+    description: 'The interpreter of plugins in Python that have no environment of their own; a bare name is looked for in the folders of the system only.',
+  }),
+  pluginProcesses: set(whole(1, 1000), 8, {
+    path: 'plugins.processes',
+    description: 'How many processes of plugins stay for the next call; calls beyond what they can carry wait.',
+  }),
+  pluginIdleSeconds: set(whole(1, 86_400), 300, {
+    path: 'plugins.idle_seconds',
+    description: 'How long a process of a plugin stays without a call.',
+  }),
+  pluginMemoryMb: set(whole(64, 1_048_576), 1024, { path: 'plugins.memory_mb', description: 'The most memory of one process of a plugin, in MiB.' }),
   maxParallelTasksPerPipeline: set(whole(1, 1000), 32, {
     path: 'deploy_api.max_parallel_tasks_per_pipeline',
     description: 'How many tasks of one pipeline run at once.',

@@ -95,6 +95,7 @@ export async function testServices(
     loadings: absent('loadings'),
     workflows: new WorkflowDocuments(store),
     patterns: absent('patterns'),
+    plugins: absent('plugins'),
     templates: absent('templates'),
     events: new EventHub('test'),
     refusals,

@@ -113,7 +113,7 @@ async function runTool(ground: Ground, { timeoutMs, signal, ...what }: Tool): Pr
 
 function textOf(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return statSync(path).isFile() ? readFileSync(path, 'utf8') : ''
   } catch {
     return ''
   }

@@ -1,4 +1,4 @@
-import { closeSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 
 // Runs inside of a plugin's sandbox, which has no network: carries what comes in at one end of each door to the other. The doors that lead out end at
@@ -31,7 +31,8 @@ for (const { listen, to } of doors) {
     left -= 1
     if (left > 0) return
     writeSync(1, 'ready')
-    // Whoever waits for the word waits for the end of the file.
+    // Whoever waits for the word waits for the end of the file. Its number must not go to a connection: streams ask for it.
     closeSync(1)
+    openSync('/dev/null', 'w')
   })
 }

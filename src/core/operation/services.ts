@@ -13,6 +13,7 @@ import type { Git } from '../../ports/git.ts'
 import type { ImageBuilds } from '../../ports/image-builds.ts'
 import type { Hg } from '../../ports/hg.ts'
 import type { Patterns } from '../../ports/patterns.ts'
+import type { PluginHost } from '../../ports/plugin-host.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
 import type { Incoming } from '../../ports/incoming.ts'
 import type { Programs } from '../../ports/programs.ts'
@@ -50,6 +51,7 @@ export type Services = {
   readonly loadings: Loadings
   readonly workflows: WorkflowDocuments
   readonly patterns: Patterns
+  readonly plugins: PluginHost
   readonly templates: TemplateStore
   readonly events: EventHub
   readonly refusals: RefusalLog

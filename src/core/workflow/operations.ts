@@ -1,6 +1,7 @@
 import { artifactOperations } from './artifact/operations.ts'
 import { connectionOperations } from './connection/operations.ts'
 import { jobOperations } from './job/operations.ts'
+import { pluginOperations } from './plugin/operations.ts'
 import { transferOperations } from './transfer-operations.ts'
 import { versionOperations } from './version-operations.ts'
 import { workflowOperations } from './workflow-operations.ts'
@@ -14,6 +15,7 @@ const allWorkflowOperations: readonly AnyOperation[] = [
   ...jobOperations,
   ...connectionOperations,
   ...artifactOperations,
+  ...pluginOperations,
 ]
 
 export { allWorkflowOperations }
