@@ -1,4 +1,4 @@
-import { databaseUrl, flag, matching, networks, oneOf, origins, text, webAddress, whole } from './kinds.ts'
+import { databaseUrl, flag, matching, networks, oneOf, origins, smtpUrl, text, webAddress, whole } from './kinds.ts'
 import type { Kind } from './kinds.ts'
 
 /**
@@ -112,6 +112,16 @@ const keys = {
     path: 'egress.allow',
     description: 'Private, loopback or link-local networks that users may name in remotes, webhooks and connections.',
   }),
+  smtpUrl: unset(smtpUrl, {
+    path: 'smtp.url',
+    secret: true,
+    description: 'The mail server that workflows and notices are sent through.',
+  }),
+  smtpFrom: unset(matching(/^[^\u0000-\u001f\u007f]{0,200}@[^\u0000-\u001f\u007f]{1,200}$/u, 'an e-mail address'), {
+    path: 'smtp.from',
+    otherwise: 'capstan@<host of the public address>',
+    description: 'The sender of letters that name none.',
+  }),
   unsandboxed: set(oneOf(['refuse', 'allow']), 'refuse', {
     path: 'unsandboxed',
     description: "Whether everybody's tasks run where this machine has no sandbox; refuse lets administrators' tasks run only.",
@@ -150,14 +160,19 @@ const keys = {
     path: 'hg.program',
     description: 'The Mercurial program; a bare name is looked for in the folders of the system only.',
   }),
-  hgProcesses: set(whole(1, 1000), 16, { path: 'hg.processes', description: 'How many requests of Mercurial clients are answered at once; more wait.' }),
+  hgProcesses: set(whole(1, 1000), 16, {
+    path: 'hg.processes',
+    description: 'How many requests of Mercurial clients are answered at once; more wait.',
+  }),
   hgMemoryMb: set(whole(128, 1_048_576), 1024, {
     path: 'hg.memory_mb',
-    description: 'The most memory of one Mercurial process, in MiB. Mercurial holds whole files: the largest file of a repository needs about three times its size.',
+    description:
+      'The most memory of one Mercurial process, in MiB. Mercurial holds whole files: the largest file of a repository needs about three times its size.',
   }),
   pluginPython: set(matching(/^[\w./+-]{1,1000}$/, 'the name of a program or its path'), 'python3', {
     path: 'plugins.python',
-    description: 'The interpreter of plugins in Python that have no environment of their own; a bare name is looked for in the folders of the system only.',
+    description:
+      'The interpreter of plugins in Python that have no environment of their own; a bare name is looked for in the folders of the system only.',
   }),
   pluginProcesses: set(whole(1, 1000), 8, {
     path: 'plugins.processes',
