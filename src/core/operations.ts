@@ -8,10 +8,12 @@ import { handOverOperations } from './identity/hand-over.ts'
 import { locateOperations } from './identity/locate.ts'
 import { memberOperations } from './identity/member-operations.ts'
 import { registerOperations } from './identity/register-operations.ts'
+import { roleOperations } from './identity/role-operations.ts'
 import { sessionOperations } from './identity/session-operations.ts'
 import { signingKeyOperations } from './identity/signing-key-operations.ts'
 import { userOperations } from './identity/user-operations.ts'
 import { batchOperations } from './operation/batch.ts'
+import { gistOperations } from './gist/operations.ts'
 import { deployOperations } from './deploy/operations.ts'
 import { eventStream } from './notify/streams.ts'
 import { pullRequestOperations } from './pull-request/operations.ts'
@@ -36,6 +38,7 @@ export const operations: readonly AnyOperation[] = [
   ...groupOperations,
   ...memberOperations,
   ...locateOperations,
+  ...roleOperations,
   ...apiKeyOperations,
   ...signingKeyOperations,
   ...grantOperations,
@@ -44,6 +47,7 @@ export const operations: readonly AnyOperation[] = [
   ...repositoryOperations,
   ...repositoryGroupOperations,
   ...pullRequestOperations,
+  ...gistOperations,
   ...deployOperations,
   ...runOperations,
   ...scheduleOperations,

@@ -16,6 +16,7 @@ const nothing: Fixture = { input: () => ({}) }
 const repository: Fixture = { input: async (make) => ({ repository: await make.repositoryWithFile() }) }
 const repositoryGroup: Fixture = { input: async (make) => ({ group: await make.repositoryGroup() }) }
 const pullRequest: Fixture = { input: async (make) => ({ pull_request: await make.pullRequest() }) }
+const gist: Fixture = { input: async (make) => ({ gist: await make.gist() }) }
 const group: Fixture = { input: async (make) => ({ group: await make.group() }) }
 const user: Fixture = { input: async (make) => ({ user: await make.user() }) }
 const run: Fixture = { input: async (make) => ({ run: (await make.task()).run }) }
@@ -53,6 +54,9 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'user.disable': user,
   'user.enable': user,
   'user.delete': user,
+  'role.list': nothing,
+  'role.list-users': nothing,
+  'role.assign': { input: async (make) => ({ user: await make.user(), role: 'analyst' }) },
   'group.create': { input: (make) => ({ name: make.name() }) },
   'group.get': group,
   'group.list': nothing,
@@ -129,6 +133,12 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'pull-request.list-commits': pullRequest,
   'pull-request.check': pullRequest,
   'pull-request.merge': pullRequest,
+  'gist.create': { input: () => ({ files: [{ name: 'a', text: 'x' }] }) },
+  'gist.get': gist,
+  'gist.describe': gist,
+  'gist.list': nothing,
+  'gist.update': { input: async (make) => ({ gist: await make.gist(), description: 'x' }) },
+  'gist.delete': gist,
   'webhook.create': { input: async (make) => ({ repository: await make.repository(), url: 'http://93.184.216.34/', active: false }) },
   'webhook.list': { input: async (make) => ({ repository: await make.repository() }) },
   'webhook.get': webhook,

@@ -40,7 +40,7 @@ function refuseBuiltinGroup(row: ResourceRow): void {
   throw fault('state_conflict', {
     what: `The group "${row.name}"`,
     state: 'built in',
-    next: 'It follows the organisation of its users: change that with user.update.',
+    next: 'It follows its users: change their organisation with user.update, or their role with role.assign.',
   })
 }
 

@@ -15,6 +15,7 @@ const makers: ReadonlySet<string> = new Set([
   'user.set-password',
   'user.update',
   'user.create',
+  'role.assign',
 ])
 
 /** Whether the caller's credential reaches an operation. */

@@ -136,10 +136,13 @@ const ownClaims = ['sid', 'iat', 'exp'] as const
 const reissue = defineOperation({
   name: 'session.reissue',
   summary: 'The session of this call under another token, with claims that the clients of an API read.',
-  description: 'The old token ends; the session still expires when it would have. `sid`, `iat` and `exp` cannot be given; no claim is ever trusted.',
+  description: 'The old token ends; the session never lasts longer by it. `sid`, `iat` and `exp` cannot be given; no claim is ever trusted.',
   input: Closed({
     claims: Type.Unsafe<JsonObject>({ type: 'object', maxProperties: 32 }),
     exp_in_ms: Type.Optional(Type.Boolean({ description: 'Writes `exp` in milliseconds.' })),
+    lasts: Type.Optional(
+      Type.Integer({ minimum: 60, maximum: 31_536_000, description: 'Seconds from now, where that is sooner than it would end.' }),
+    ),
   }),
   output: SignedIn,
   access: 'signed-in',
@@ -155,9 +158,11 @@ const reissue = defineOperation({
     for (const name of ownClaims)
       if (Object.hasOwn(input.claims, name)) throw fault('malformed_request', { why: `the claim ${name} is not the caller's to give` })
     const sub = typeof input.claims.sub === 'string' ? input.claims.sub : user.id
-    const exp = input.exp_in_ms ? session.expires_at : Math.floor(session.expires_at / 1000)
-    const claims = { ...input.claims, sub, iat: Math.floor(ctx.clock.now() / 1000), exp }
-    return signedIn(await reissueSession(ctx, session, claims), user)
+    const now = ctx.clock.now()
+    const expiresAt = input.lasts === undefined ? session.expires_at : Math.min(session.expires_at, now + input.lasts * 1000)
+    const exp = input.exp_in_ms ? expiresAt : Math.floor(expiresAt / 1000)
+    const claims = { ...input.claims, sub, iat: Math.floor(now / 1000), exp }
+    return signedIn(await reissueSession(ctx, session, claims, expiresAt), user)
   },
 })
 

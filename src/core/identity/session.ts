@@ -18,10 +18,10 @@ async function openSession(ctx: WriteCtx, user: UserRow): Promise<OpenedSession>
   return { token: ctx.services.tokens.sign(claims), row }
 }
 
-/** The same session under a token with other claims, which an API's clients read: the old token ends, the time of expiry stays. */
-async function reissueSession(ctx: WriteCtx, session: SessionRow, claims: TokenClaims): Promise<OpenedSession> {
+/** The same session under a token with other claims, which an API's clients read: the old token ends, and it expires when the claims say. */
+async function reissueSession(ctx: WriteCtx, session: SessionRow, claims: TokenClaims, expiresAt: number): Promise<OpenedSession> {
   const token = ctx.services.tokens.sign(claims)
-  const row = rowOf(ctx, session.user_id, { id: sessionIdOf(token, claims), createdAt: session.created_at, expiresAt: session.expires_at })
+  const row = rowOf(ctx, session.user_id, { id: sessionIdOf(token, claims), createdAt: session.created_at, expiresAt })
   await ctx.db.sessions.end(session.id, ctx.clock.now())
   await ctx.db.sessions.insert(row)
   return { token, row }

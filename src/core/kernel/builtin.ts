@@ -11,4 +11,7 @@ const systemResourceId = '00000000-0000-7000-8000-000000000002'
 /** The actor of what the server does on its own: schedules, recovery, janitors. It is no row and cannot sign in. */
 const systemActorId = '00000000-0000-7000-8000-000000000003'
 
-export { everyoneId, everyoneName, systemResourceId, systemActorId }
+/** The built-in group of the users whose role is `analyst`. */
+const analystGroupId = '00000000-0000-7000-8000-000000000004'
+
+export { analystGroupId, everyoneId, everyoneName, systemResourceId, systemActorId }
