@@ -72,6 +72,7 @@ export class ActiveRun {
     this.#position = earlier.length
     this.#pending = effects.filter((effect) => effect.do === 'finish' || effect.do === 'more')
     const { create, starts } = this.#translate(effects)
+    if (this.#onlyWaits()) Object.assign(this.row, { state: 'waiting', started_at: this.row.created_at })
     return { steps: [...earlier, ...create], starts }
   }
 
@@ -114,12 +115,17 @@ export class ActiveRun {
     })
   }
 
-  /** Gives a waiting question its answer. */
-  answer(key: string, answer: Json): void {
+  /** The answer of a waiting question is stored. */
+  answered(key: string): void {
     this.post(async () => {
       const live = this.#live.get(key)
-      if (live?.node.kind === 'question') await this.#end(live, { state: 'succeeded', reason: 'answered', output: answer })
+      if (live?.node.kind === 'question') await this.#takeAnswer(live)
     })
+  }
+
+  /** Some question may have been answered by way of another server. */
+  lookForAnswers(): void {
+    for (const { node, row } of this.#live.all()) if (node.kind === 'question') this.answered(row.key)
   }
 
   /** Lets go of everything: the work goes on, this server does not follow it any more. */
@@ -238,6 +244,7 @@ export class ActiveRun {
     const { row, node } = live
     const begun = row.state === 'starting' || row.state === 'running'
     if (node.kind === 'work' && begun) this.#worker.resume(live)
+    else if (node.kind === 'question' && row.handle) await this.#takeAnswer(live)
     else if (node.kind === 'run' && row.child_id) this.#host.watchChild(row.child_id)
     else if (node.kind === 'call' && begun && node.repeatable) await this.#call(live, node)
     else if (node.kind === 'call' && begun) {
@@ -345,8 +352,18 @@ export class ActiveRun {
     if (live.node.kind === 'run' && live.row.child_id) this.#host.cancelChild(live.row.child_id, stopping.reason)
   }
 
+  /** Ends a question with the answer that was stored for it; false when there is none. */
+  async #takeAnswer(live: LiveStep): Promise<boolean> {
+    const stored = (await this.#host.services.store.reader.steps.one(this.row.id, live.row.key))?.handle
+    if (!stored || !Object.hasOwn(stored, 'answer') || !this.#live.has(live)) return false
+    await this.#end(live, { state: 'succeeded', reason: 'answered', output: stored.answer ?? null })
+    return true
+  }
+
   async #due(live: LiveStep): Promise<void> {
     if (!this.#live.has(live)) return
+    // Who answered in time is heard even if the news of it comes later than the clock.
+    if (live.node.kind === 'question' && (await this.#takeAnswer(live))) return
     if (live.node.kind === 'timer') await this.#end(live, { state: 'succeeded', reason: null })
     else if (live.node.kind === 'question') await this.#end(live, { state: 'timed_out', reason: 'timeout', output: timeoutAnswer(live.node) })
     else await this.#worker.retry(live)
@@ -364,11 +381,22 @@ export class ActiveRun {
   #runPatch(finish: Finish | null, changes: readonly StepChange[]): AdvanceAct['run'] {
     const now = this.#host.services.clock.now()
     if (finish) return endOfRun(this.row, finish, this.#last, { lone: this.#lone, now })
+    const waits = this.#onlyWaits()
+    if (this.row.state === 'running' || this.row.state === 'waiting') {
+      return waits === (this.row.state === 'waiting') ? null : { state: waits ? 'waiting' : 'running' }
+    }
     if (this.row.state !== 'queued') return null
     const begun = [...changes.map(({ patch }) => patch), ...this.#live.all().map(({ row }) => row)].some(
       ({ state }) => state === 'starting' || state === 'running',
     )
+    if (waits) return { state: 'waiting', started_at: now }
     return begun ? { state: 'running', started_at: now } : null
+  }
+
+  /** Nothing is done until somebody answers or a time comes. */
+  #onlyWaits(): boolean {
+    const leaves = this.#live.all().filter(({ node }) => node.kind !== 'loop' && node.kind !== 'scope')
+    return leaves.length > 0 && leaves.every(({ node, row }) => (node.kind === 'question' || node.kind === 'timer') && row.state === 'waiting')
   }
 
   #finished(): void {

@@ -153,14 +153,15 @@ class RunEngine implements Engine, RunHost {
   }
 
   async answer(ctx: Ctx, runId: string, key: string, answer: Json): Promise<void> {
-    const step = await ctx.db.steps.one(runId, key)
-    if (step?.kind !== 'question') throw fault('not_found', { kind: 'question', reference: key }, { private: { kind: 'step', absence: 'missing' } })
-    const run = this.#runs.get(runId)
-    if (step.state !== 'waiting' || !run) {
-      throw fault('state_conflict', { what: `The question "${key}"`, state: step.state, next: 'It takes one answer, while it waits.' })
-    }
-    await ctx.write(async () => {})
-    run.answer(key, answer)
+    await ctx.write(async ({ db }) => {
+      if (await db.steps.answer(runId, key, answer)) return
+      const step = await db.steps.one(runId, key)
+      if (step?.kind !== 'question') throw fault('not_found', { kind: 'question', reference: key }, { private: { kind: 'step', absence: 'missing' } })
+      const state = step.state === 'waiting' ? 'answered already' : step.state
+      throw fault('state_conflict', { what: `The question "${key}"`, state, next: 'It takes one answer, while it waits.' })
+    })
+    if (this.#runs.has(runId)) this.#runs.get(runId)?.answered(key)
+    else ctx.services.store.bus.publish('run.order', runId)
   }
 
   // RunHost ------------------------------------------------------------------------------------------------------------
@@ -336,6 +337,7 @@ class RunEngine implements Engine, RunHost {
   async #order(id: string): Promise<void> {
     const run = this.#runs.get(id)
     const stored = run && (await this.services.store.reader.runs.byId(id))
+    run?.lookForAnswers()
     if (!stored?.cancel) return
     const { cleanup, reason } = stored.cancel
     run?.cancel({ cleanup: cleanup === true, reason: typeof reason === 'string' ? reason : 'cancelled' })

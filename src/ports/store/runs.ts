@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../core/kernel/json.ts'
+import type { Json, JsonObject } from '../../core/kernel/json.ts'
 import type { Page, PageRequest } from '../../core/kernel/page.ts'
 import type { RunState, StepState } from '../../core/kernel/run-state.ts'
 import type { LoadingTable } from './loading.ts'
@@ -159,6 +159,8 @@ type StepTable = {
   /** As `ofRuns`, of each what lists show. */
   summaries(runIds: readonly string[]): Promise<StepSummary[]>
   countActive(states: readonly StepState[]): Promise<number>
+  /** Keeps the answer of a question that waits and has none yet, as its handle; false when it does not wait for one. */
+  answer(runId: string, key: string, answer: Json): Promise<boolean>
 }
 
 type ScheduleTable = {

@@ -1,6 +1,6 @@
 import type { StepRow } from '../../../ports/store/rows.ts'
 import type { StepSummary, StepTable } from '../../../ports/store/runs.ts'
-import { codec } from './codec.ts'
+import { codec, encode } from './codec.ts'
 import { textList } from './sql.ts'
 import type { Sql } from './sql.ts'
 
@@ -60,6 +60,10 @@ export function stepTable(sql: Sql): StepTable {
     async summaries(runIds) {
       const text = `select ${summaries.list} from step where run_id in (${sql.dialect.texts}) order by run_id, position, key`
       return (await sql.all(text, [textList(runIds)])).map(summaries.decode)
+    },
+    async answer(runId, key, answer) {
+      const text = `update step set handle = ? where run_id = ? and key = ? and kind = 'question' and state = 'waiting' and handle is null`
+      return (await sql.run(text, [encode('json', { answer }), runId, key])) > 0
     },
     async countActive(states) {
       const text = `select count(*) as count from step where ${live} and state in (${sql.dialect.texts})`
