@@ -11,6 +11,7 @@ import { sweepHg } from './adapters/hg/sweep.ts'
 import { sweep } from './adapters/git/sweep.ts'
 import { claimFolder } from './adapters/installation/installation.ts'
 import { createLoopback } from './adapters/loopback/loopback.ts'
+import { createMailer } from './adapters/mailer/smtp.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
 import { WorkerPatterns } from './adapters/patterns/patterns.ts'
 import { createIncoming } from './adapters/incoming/incoming.ts'
@@ -49,6 +50,7 @@ import { invoke } from './core/operation/invoke.ts'
 import { createRegistry } from './core/operation/registry.ts'
 import { openStream } from './core/operation/stream.ts'
 import { operations, streams } from './core/operations.ts'
+import { pruneGists } from './core/gist/expiry.ts'
 import { startJanitor } from './core/run/janitor.ts'
 import { recoverPushes } from './core/repository/push.ts'
 import { purgeKeptAside, sweepRepositories } from './core/repository/storage.ts'
@@ -150,6 +152,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
       egress,
       egressProxy,
       outbound: createOutbound({ egress }),
+      mailer: createMailer({ url: config.smtpUrl, from: config.smtpFrom ?? `capstan@${new URL(config.publicUrl).hostname}`, egress }),
       events: new EventHub(ids.hex(4)),
       refusals: own(new RefusalLog({ store, clock, ids, log }), (it) => it.flush()),
       signInGuard: new SignInGuard({ clock }),
@@ -212,7 +215,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         await scheduler.start()
         await loadings.start()
         await webhooks.start()
-        own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules, pruneDeliveries]), (it) => it.close())
+        own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules, pruneDeliveries, pruneGists]), (it) => it.close())
         const address = config.port === 0 ? config.publicUrl.replace(/:0$/, `:${port}`) : config.publicUrl
         const sample = config.sample ? await makeSample(services, { files: () => readFolder(sampleFolder), address }) : null
         started = true

@@ -76,6 +76,19 @@ function oneOf<const W extends readonly string[]>(words: W): Kind<W[number]> {
   }
 }
 
+/** A mail server, with user and password where it wants them. */
+const smtpUrl: Kind<string> = {
+  wanted: 'smtp://user:password@host:port, or smtps:// for TLS from the start',
+  toml: 'string',
+  read(value) {
+    const url = URL.canParse(value) ? new URL(value) : null
+    if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '' || url.search || url.hash || !/^\/?$/.test(url.pathname)) {
+      throw new BadValue('wanted smtp://user:password@host:port or smtps://user:password@host:port')
+    }
+    return value
+  },
+}
+
 /** An http(s) address without user, query and fragment; given back without a slash at the end. */
 const webAddress: Kind<string> = {
   wanted: 'an http:// or https:// address',
@@ -143,4 +156,4 @@ const databaseUrl: Kind<string> = {
 }
 
 export type { Kind }
-export { BadValue, text, matching, whole, flag, oneOf, webAddress, networks, origins, databaseUrl }
+export { BadValue, smtpUrl, text, matching, whole, flag, oneOf, webAddress, networks, origins, databaseUrl }

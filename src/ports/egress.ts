@@ -57,16 +57,42 @@ type OutboundRequest = {
 
 type OutboundAnswer = { readonly status: number; readonly excerpt: string }
 
+/** A request whose whole answer is wanted. */
+type OutboundCall = Omit<OutboundRequest, 'body'> & { readonly method: string; readonly body: string | null }
+
+type OutboundReply = {
+  readonly status: number
+  /** Names in lower case; of headers that came more than once all values, joined by commas. */
+  readonly headers: ReadonlyMap<string, string>
+  readonly body: Uint8Array
+  /** False when there was more of the body than `keepBytes`. */
+  readonly complete: boolean
+}
+
 /** It could not be delivered. The message is for whoever named the address, and says nothing about what else is reachable. */
 class OutboundFailed extends Error {
   override readonly name = 'OutboundFailed'
 }
 
-/** Posts to addresses that users name, through the guard. Redirects are not followed: a 3xx is an answer like any other. */
+/** Requests to addresses that users name, through the guard. Redirects are not followed: a 3xx is an answer like any other. */
 type Outbound = {
   /** Errors: `OutboundFailed`, and the fault `egress_refused`. */
   post(request: OutboundRequest): Promise<OutboundAnswer>
+  /** The same with any method. Headers that make up the message itself (length, host, connection) are not taken over. */
+  call(request: OutboundCall): Promise<OutboundReply>
 }
 
-export type { EgressPurpose, Egress, EgressDestination, EgressAnywhere, EgressPass, EgressProxy, OutboundRequest, OutboundAnswer, Outbound }
+export type {
+  EgressPurpose,
+  Egress,
+  EgressDestination,
+  EgressAnywhere,
+  EgressPass,
+  EgressProxy,
+  OutboundRequest,
+  OutboundAnswer,
+  OutboundCall,
+  OutboundReply,
+  Outbound,
+}
 export { OutboundFailed }

@@ -12,7 +12,17 @@ type Patterns = {
    * Throws `PatternRefused`.
    */
   capture(pattern: string, text: string, options: PatternOptions & { readonly all: boolean }): Promise<ReadonlyMap<string, readonly string[]> | null>
+  /** The first `most` matches in their order; they do not overlap. Throws `PatternRefused`. */
+  matches(pattern: string, text: string, options: PatternOptions & { readonly most: number }): Promise<readonly PatternMatch[]>
   close(): Promise<void>
+}
+
+/** Where a pattern was found, in UTF-16 units, and what its groups hold: null for one that took no part. */
+type PatternMatch = {
+  readonly start: number
+  readonly end: number
+  readonly groups: readonly (string | null)[]
+  readonly named: readonly (readonly [string, string])[]
 }
 
 type PatternOptions = { readonly ignoreCase: boolean }
@@ -22,5 +32,5 @@ class PatternRefused extends Error {
   override readonly name = 'PatternRefused'
 }
 
-export type { Patterns, PatternOptions }
+export type { Patterns, PatternMatch, PatternOptions }
 export { PatternRefused }

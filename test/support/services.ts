@@ -91,6 +91,7 @@ export async function testServices(
     egress: createEgress({ allow: [] }),
     egressProxy: absent('egressProxy'),
     outbound: absent('outbound'),
+    mailer: absent('mailer'),
     engine: absent('engine'),
     loadings: absent('loadings'),
     workflows: new WorkflowDocuments(store),

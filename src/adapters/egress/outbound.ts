@@ -4,57 +4,88 @@ import type { IncomingMessage } from 'node:http'
 import type { LookupFunction } from 'node:net'
 import { isFault } from '../../core/kernel/fault.ts'
 import { OutboundFailed } from '../../ports/egress.ts'
-import type { Egress, Outbound, OutboundAnswer, OutboundRequest } from '../../ports/egress.ts'
+import type { Egress, Outbound, OutboundCall, OutboundReply } from '../../ports/egress.ts'
 
 const userAgent = 'Capstan'
 
-/** Posts through the guard: the connection goes to the address that was judged, whatever the name means a moment later. */
+/** Requests through the guard: the connection goes to the address that was judged, whatever the name means a moment later. */
 function createOutbound(options: { egress: Egress }): Outbound {
   const { egress } = options
+  const call = async (request: OutboundCall): Promise<OutboundReply> => {
+    const url = URL.parse(request.url)
+    if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw new OutboundFailed('The address is neither http nor https')
+    const late = AbortSignal.timeout(request.timeoutMs)
+    const signal = AbortSignal.any([request.signal, late])
+    try {
+      const addresses = await within(signal, egress.resolve(url.hostname, request.purpose))
+      return await send(url, addresses, request, signal)
+    } catch (error) {
+      if (isFault(error)) throw error
+      if (late.aborted && !request.signal.aborted)
+        throw new OutboundFailed(`There was no answer within ${request.timeoutMs / 1000} s`, { cause: error })
+      throw error instanceof OutboundFailed ? error : new OutboundFailed(said(error), { cause: error })
+    }
+  }
   return {
+    call,
     async post(request) {
-      const url = URL.parse(request.url)
-      if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw new OutboundFailed('The address is neither http nor https')
-      const late = AbortSignal.timeout(request.timeoutMs)
-      const signal = AbortSignal.any([request.signal, late])
-      try {
-        const addresses = await within(signal, egress.resolve(url.hostname, request.purpose))
-        return await send(url, addresses, request, signal)
-      } catch (error) {
-        if (isFault(error)) throw error
-        if (late.aborted && !request.signal.aborted)
-          throw new OutboundFailed(`There was no answer within ${request.timeoutMs / 1000} s`, { cause: error })
-        throw error instanceof OutboundFailed ? error : new OutboundFailed(said(error), { cause: error })
-      }
+      const { status, body } = await call({ ...request, method: 'POST' })
+      return { status, excerpt: Buffer.from(body).toString('utf8') }
     },
   }
 }
 
-async function send(url: URL, addresses: readonly string[], request: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {
-  const body = Buffer.from(request.body)
+// Ours to say: with others a message could be read as two.
+const framing: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'upgrade',
+  'te',
+  'trailer',
+  'expect',
+  'proxy-authorization',
+  'proxy-connection',
+])
+
+async function send(url: URL, addresses: readonly string[], request: OutboundCall, signal: AbortSignal): Promise<OutboundReply> {
+  const body = request.body === null ? null : Buffer.from(request.body)
   const bare = url.hostname.replace(/^\[|\]$/g, '')
   const start = url.protocol === 'https:' ? httpsRequest : httpRequest
+  const given = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !framing.has(name.toLowerCase())))
   return new Promise((resolve, reject) => {
     const outgoing = start({
       host: bare,
       port: url.port || (url.protocol === 'https:' ? 443 : 80),
       // The name is not asked for again: the second answer could be another.
       lookup: answered(addresses),
-      method: 'POST',
+      method: request.method,
       path: `${url.pathname}${url.search}`,
-      headers: { 'user-agent': userAgent, ...request.headers, host: url.host, 'content-length': String(body.length), connection: 'close' },
+      headers: {
+        'user-agent': userAgent,
+        ...given,
+        host: url.host,
+        ...(body ? { 'content-length': String(body.length) } : {}),
+        connection: 'close',
+      },
       agent: false,
       signal,
     })
     outgoing.once('error', reject)
     outgoing.once('response', (answer) => {
-      excerptOf(answer, request.keepBytes).then((excerpt) => {
+      bodyOf(answer, request.keepBytes).then((kept) => {
         outgoing.destroy()
-        resolve({ status: answer.statusCode ?? 0, excerpt })
+        resolve({ status: answer.statusCode ?? 0, headers: headersOf(answer), ...kept })
       }, reject)
     })
-    outgoing.end(body)
+    outgoing.end(body ?? undefined)
   })
+}
+
+function headersOf({ headersDistinct }: IncomingMessage): Map<string, string> {
+  return new Map(Object.entries(headersDistinct).map(([name, values]) => [name, (values ?? []).join(', ')]))
 }
 
 function answered(addresses: readonly string[]): LookupFunction {
@@ -65,15 +96,16 @@ function answered(addresses: readonly string[]): LookupFunction {
   }
 }
 
-async function excerptOf(answer: IncomingMessage, limit: number): Promise<string> {
+async function bodyOf(answer: IncomingMessage, limit: number): Promise<{ body: Buffer; complete: boolean }> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     chunks.push(chunk.subarray(0, limit - size))
     size += chunk.length
-    if (size >= limit) break
+    // Whether there is more shows with the first byte of it.
+    if (size > limit) break
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return { body: Buffer.concat(chunks), complete: size <= limit }
 }
 
 function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {

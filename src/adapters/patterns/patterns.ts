@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { PatternRefused } from '../../ports/patterns.ts'
-import type { PatternOptions, Patterns } from '../../ports/patterns.ts'
+import type { PatternMatch, PatternOptions, Patterns } from '../../ports/patterns.ts'
 import type { PatternOrder, PatternReply, PatternResult } from './pattern-work.ts'
 
 type Waiting = { readonly order: PatternOrder; readonly resolve: (result: PatternResult) => void; readonly reject: (error: Error) => void }
@@ -45,6 +45,10 @@ class WorkerPatterns implements Patterns {
   async capture(pattern: string, text: string, options: PatternOptions & { all: boolean }): Promise<ReadonlyMap<string, readonly string[]> | null> {
     const { found, groups } = await this.#order({ do: 'capture', pattern, text, ignoreCase: options.ignoreCase, all: options.all })
     return found ? new Map(groups.filter(([, values]) => values.length > 0)) : null
+  }
+
+  async matches(pattern: string, text: string, options: PatternOptions & { most: number }): Promise<readonly PatternMatch[]> {
+    return (await this.#order({ do: 'matches', pattern, text, ignoreCase: options.ignoreCase, most: Math.min(options.most, 100_000) })).matches ?? []
   }
 
   async close(): Promise<void> {

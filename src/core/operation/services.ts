@@ -12,6 +12,7 @@ import type { Egress, EgressProxy, Outbound } from '../../ports/egress.ts'
 import type { Git } from '../../ports/git.ts'
 import type { ImageBuilds } from '../../ports/image-builds.ts'
 import type { Hg } from '../../ports/hg.ts'
+import type { Mailer } from '../../ports/mailer.ts'
 import type { Patterns } from '../../ports/patterns.ts'
 import type { PluginHost } from '../../ports/plugin-host.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
@@ -47,6 +48,7 @@ export type Services = {
   readonly egress: Egress
   readonly egressProxy: EgressProxy
   readonly outbound: Outbound
+  readonly mailer: Mailer
   readonly engine: Engine
   readonly loadings: Loadings
   readonly workflows: WorkflowDocuments

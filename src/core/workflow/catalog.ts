@@ -1,6 +1,6 @@
 import { findOrNull } from '../access/find.ts'
 import { isUuid } from '../kernel/id.ts'
-import { builtinPlugins } from './builtin/all.ts'
+import { builtinAt } from './builtin/all.ts'
 import { specOfBuiltin } from './plugin/builtin-spec.ts'
 import { requiredInputs } from './plugin/defaults.ts'
 import { installedSpec } from './plugin/installed.ts'
@@ -18,7 +18,7 @@ function catalogOf(ctx: Ctx): Catalog {
       if (!spec) return { missing: `the plugin ${plugin.vendor}/${plugin.name} ${plugin.version} is not installed` }
       const component = (kind === 'action' ? spec.actions : spec.triggers).get(plugin.identifier)
       if (!component) return { missing: `the plugin ${plugin.vendor}/${plugin.name} has no ${kind} "${plugin.identifier}"` }
-      return { required: requiredInputs(component), needsConnection: spec.connection !== null }
+      return { required: requiredInputs(component), needsConnection: spec.connection !== null && !isBuiltin(plugin) }
     },
     connection: (connection, plugin) => connectionProblem(ctx, connection, plugin),
     async snippet(uid) {
@@ -30,8 +30,13 @@ function catalogOf(ctx: Ctx): Catalog {
   }
 }
 
+/** The server's own plugins do without a connection, through what the operator has set. */
+function isBuiltin(plugin: WorkflowPlugin): boolean {
+  return builtinAt(plugin) !== null
+}
+
 async function specOf(ctx: Ctx, plugin: WorkflowPlugin) {
-  const builtin = builtinPlugins.find(({ vendor, name }) => vendor === plugin.vendor && name === plugin.name)
+  const builtin = builtinAt(plugin)
   return builtin ? specOfBuiltin(builtin) : installedSpec(ctx, plugin)
 }
 

@@ -1,6 +1,7 @@
 import { artifactOperations } from './artifact/operations.ts'
 import { connectionOperations } from './connection/operations.ts'
 import { jobOperations } from './job/operations.ts'
+import { notifyOperations } from './notify.ts'
 import { pluginOperations } from './plugin/operations.ts'
 import { transferOperations } from './transfer-operations.ts'
 import { versionOperations } from './version-operations.ts'
@@ -16,6 +17,7 @@ const allWorkflowOperations: readonly AnyOperation[] = [
   ...connectionOperations,
   ...artifactOperations,
   ...pluginOperations,
+  ...notifyOperations,
 ]
 
 export { allWorkflowOperations }

@@ -8,6 +8,10 @@ type BuiltinContext = {
   readonly services: Services
   readonly run: RunRow
   readonly starter: Principal
+  /** Names this call within its job: the same when the call is made again after a restart, another for every round, element and retry. */
+  readonly key: string
+  /** The stored connection that the step names, by number or name; null: none. */
+  readonly connection: number | string | null
   /** What it says to whoever reads the step; secrets are masked by who keeps it. */
   log(line: string): void
   readonly signal: AbortSignal
@@ -19,6 +23,8 @@ type BuiltinAction = {
   run(context: BuiltinContext, input: JsonObject): Promise<JsonObject>
   /** It may be done again when nobody knows whether it was done. */
   readonly repeatable: boolean
+  /** How long it may take where the step does not say; absent: as long as other actions. */
+  readonly timeoutMs?: number
 }
 
 /** A plugin that runs without any install: its spec as a package has it, and what its actions do. */
@@ -36,5 +42,15 @@ class ActionFailed extends Error {
   override readonly name = 'ActionFailed'
 }
 
+/** A plugin of the server's own. */
+function builtinPlugin(name: string, spec: string, actions: Readonly<Record<string, BuiltinAction>>): BuiltinPlugin {
+  return { spec, vendor: 'capstan', name, version: '1.0.0', actions: new Map(Object.entries(actions)) }
+}
+
+/** An action that only computes: the same input gives the same output, and nothing outside notices. */
+function pure(work: (input: JsonObject) => JsonObject): BuiltinAction {
+  return { repeatable: true, run: (_, input) => new Promise((resolve) => resolve(work(input))) }
+}
+
 export type { BuiltinContext, BuiltinAction, BuiltinPlugin }
-export { ActionFailed }
+export { ActionFailed, builtinPlugin, pure }

@@ -2,7 +2,7 @@ import { isFault } from '../../kernel/fault.ts'
 import { ActionFailed } from '../builtin/builtin.ts'
 import { findBuiltin } from '../plugin/find.ts'
 import { callInstalled } from '../plugin/call.ts'
-import { withDefaults } from '../plugin/defaults.ts'
+import { builtinInput, callBuiltin } from '../builtin/call.ts'
 import { starterOf } from '../../run/starter.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Services } from '../../operation/services.ts'
@@ -13,6 +13,8 @@ import type { WorkflowPlugin } from '../document/model.ts'
 type ActionCall = {
   readonly services: Services
   readonly run: RunRow
+  /** Names the call within its job; the same when it is made again after a restart. */
+  readonly key: string
   readonly plugin: WorkflowPlugin
   readonly connection: number | string | null
   readonly input: JsonObject
@@ -33,14 +35,15 @@ type ActionResult = {
 async function callAction(call: ActionCall): Promise<ActionResult> {
   const builtin = await findBuiltin(call.plugin)
   if (!builtin) return callInstalled(call)
-  const input = withDefaults(builtin.component, call.input)
+  const input = builtinInput(builtin, call.input)
   const lines: string[] = []
   const common = () => ({ input, log: lines.join('\n'), exception: null })
   const { signal, cancel } = deadline(call)
   try {
     const starter = await starterOf(call.services, call.run)
-    const context = { services: call.services, run: call.run, starter, log: (line: string) => void lines.push(line), signal }
-    return { ...common(), status: 'ok', output: await builtin.action.run(context, input) }
+    const { services, run, key, connection } = call
+    const context = { services, run, starter, key, connection, log: (line: string) => void lines.push(line), signal }
+    return { ...common(), status: 'ok', output: await callBuiltin(builtin, context, input) }
   } catch (error) {
     if (call.signal.aborted) throw call.signal.reason
     if (signal.aborted)

@@ -1,6 +1,7 @@
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
 import { choicesOf, isInnerPath, shapeOf, targetOf } from '../document/shape.ts'
 import { nodesOf, partOf } from './nodes.ts'
+import { builtinAt } from '../builtin/all.ts'
 import { flowLimits } from '../../flow/graph.ts'
 import type { FlowEdge, FlowGraph, FlowNode, StepPolicy } from '../../flow/graph.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
@@ -94,8 +95,14 @@ function call({ nodes }: Compiling, step: WorkflowStep, part: Part): FlowNode & 
     input: step.parent === '' ? {} : { loop: '{{loop}}' },
     policy: noRetries,
     // Nothing outside has seen it happen, except where a plugin is called.
-    ...(step.type !== 'action' || part !== 'main' || textMember(step.parameters, 'on_interrupt') === 'repeat' ? { repeatable: true } : {}),
+    ...(step.type !== 'action' || part !== 'main' || isRepeatable(step) ? { repeatable: true } : {}),
   }
+}
+
+/** An action may be done again after a restart when its author says so, or when the server's own action knows it. */
+function isRepeatable({ parameters, plugin }: WorkflowStep): boolean {
+  if (textMember(parameters, 'on_interrupt') === 'repeat') return true
+  return plugin !== null && builtinAt(plugin)?.actions.get(plugin.identifier)?.repeatable === true
 }
 
 type Common = { id: string; join: 'all' | 'any'; when: 'no-error'; title: string; continue_on_failure?: true }

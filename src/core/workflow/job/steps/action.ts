@@ -1,6 +1,7 @@
 import { sleep } from '../../../kernel/clock.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../../document/members.ts'
 import { fillTemplates, templateRoots } from '../../language/template.ts'
+import { builtinAt } from '../../builtin/all.ts'
 import { callAction } from '../action.ts'
 import { scopeOf } from '../scope.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
@@ -8,19 +9,19 @@ import type { Performed } from '../../../run/source.ts'
 import type { Act } from '../perform.ts'
 import type { ActionResult } from '../action.ts'
 
-const usualTimeout = 300_000
+const usualTimeoutMs = 300_000
 const inputLimit = 256 * 1024
 const logLimit = 64 * 1024
 
 /** Calls an action once, or once for each element of `repeatVariable`: then its entry is `{ $outputs }`. */
 async function performAction(act: Act): Promise<Performed> {
   const repeat = textMember(act.step.parameters, 'repeatVariable')
-  if (repeat === '') return shown([await callWithRetries(act, new Map())], (outputs) => outputs[0] ?? {})
+  if (repeat === '') return shown([await callWithRetries(act, new Map(), '')], (outputs) => outputs[0] ?? {})
   const list = fillTemplates(repeat, await scopeOf(act, templateRoots(repeat)))
   if (!Array.isArray(list)) return { output: null, failed: { reason: 'bad_loop', message: 'The variable to repeat is not an array' } }
   const results: ActionResult[] = []
-  for (const item of list) {
-    const result = await callWithRetries(act, new Map([['$item', item]]))
+  for (const [index, item] of list.entries()) {
+    const result = await callWithRetries(act, new Map([['$item', item]]), `#${index}`)
     results.push(result)
     if (result.status === 'error') break
   }
@@ -28,20 +29,20 @@ async function performAction(act: Act): Promise<Performed> {
 }
 
 /** Retries are an extension: `parameters.retry` `{ count, delay, backoff }`, delays in seconds. */
-async function callWithRetries(act: Act, extra: ReadonlyMap<string, Json>): Promise<ActionResult> {
+async function callWithRetries(act: Act, extra: ReadonlyMap<string, Json>, element: string): Promise<ActionResult> {
   const retry = objectMember(act.step.parameters, 'retry')
   const count = bounded(memberOf(retry, 'count'), 0, 100)
   let pause = bounded(memberOf(retry, 'delay'), 0, 3_600) * 1000
   const factor = Math.max(bounded(memberOf(retry, 'backoff'), 0, 10), 1)
   for (let attempt = 0; ; attempt++) {
-    const result = await call(act, extra)
+    const result = await call(act, extra, `${act.run.id}/${act.row.key}${element}@${attempt}`)
     if (result.status === 'ok' || attempt >= count) return result
     await sleep(act.services.clock, pause, act.signal)
     pause = Math.min(pause * factor, 3_600_000)
   }
 }
 
-async function call(act: Act, extra: ReadonlyMap<string, Json>): Promise<ActionResult> {
+async function call(act: Act, extra: ReadonlyMap<string, Json>, key: string): Promise<ActionResult> {
   const { services, run, step, signal } = act
   const { plugin } = step
   const template = objectMember(step.parameters, 'input')
@@ -52,11 +53,12 @@ async function call(act: Act, extra: ReadonlyMap<string, Json>): Promise<ActionR
   return callAction({
     services,
     run,
+    key,
     plugin,
     connection: step.connection,
     input,
     meta: { workflow_uid: run.resource_id ?? '', workflow_version_uid: textMember(run.spec, 'version_id'), step_uid: step.id },
-    timeoutMs: seconds > 0 ? seconds * 1000 : usualTimeout,
+    timeoutMs: seconds > 0 ? seconds * 1000 : (builtinAt(plugin)?.actions.get(plugin.identifier)?.timeoutMs ?? usualTimeoutMs),
     signal,
   })
 }

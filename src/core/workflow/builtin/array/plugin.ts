@@ -1,0 +1,123 @@
+import { canonical } from '../../../kernel/json.ts'
+import { flagMember, memberOf, textMember } from '../../document/members.ts'
+import { textOf } from '../../language/path.ts'
+import { ActionFailed, builtinPlugin, pure } from '../builtin.ts'
+import { listInput, numberInput, objectAt, pathInput } from '../input.ts'
+import { boundedList } from '../size.ts'
+import { arraySpec } from './spec.ts'
+import type { Json, JsonObject } from '../../../kernel/json.ts'
+
+/** Work on arrays. */
+const arrayPlugin = builtinPlugin('array', arraySpec, {
+  map: pure((input) => {
+    const found = listInput(input, 'array').map(pathInput(input, 'path'))
+    return counted(flagMember(input, 'skip_missing') ? found.filter((item) => item !== undefined) : found.map((item) => item ?? null))
+  }),
+  pick: pure((input) => {
+    const names = new Set(listInput(input, 'members').map(textOf))
+    const array = listInput(input, 'array')
+    return counted(array.map((_, index) => Object.fromEntries(Object.entries(objectAt(array, index, 'array')).filter(([name]) => names.has(name)))))
+  }),
+  filter: pure(filter),
+  sort: pure((input) => {
+    const value = pathInput(input, 'path')
+    const sign = flagMember(input, 'descending') ? -1 : 1
+    const keyed = listInput(input, 'array').map((item) => ({ item, key: value(item) }))
+    // What is missing stays at the end, whichever way the rest goes.
+    const missing = (key: Json | undefined) => key === undefined || key === null
+    keyed.sort((a, b) => Number(missing(a.key)) - Number(missing(b.key)) || sign * compare(a.key, b.key))
+    return { items: keyed.map(({ item }) => item) }
+  }),
+  unique: pure((input) => {
+    const value = pathInput(input, 'path')
+    const seen = new Set<string>()
+    const items = listInput(input, 'array').filter((item) => {
+      const key = canonical(value(item) ?? null)
+      return !seen.has(key) && seen.add(key)
+    })
+    return counted(items)
+  }),
+  flatten: pure((input) => {
+    const depth = numberInput(input, 'depth')
+    if (depth < 1 || depth > 10) throw new ActionFailed('"depth" is a number from 1 to 10')
+    let items = listInput(input, 'array')
+    for (let level = 0; level < depth; level++) items = boundedList(items.flat())
+    return counted(items)
+  }),
+  chunk: pure((input) => {
+    const size = numberInput(input, 'size')
+    if (size < 1) throw new ActionFailed('"size" is 1 or more')
+    const array = listInput(input, 'array')
+    const chunks: Json[] = []
+    for (let from = 0; from < array.length; from += size) chunks.push(array.slice(from, from + size))
+    return { chunks: boundedList(chunks), count: chunks.length }
+  }),
+  count: pure((input) => ({ count: listInput(input, 'array').length })),
+  item: pure((input) => {
+    const item = listInput(input, 'array').at(numberInput(input, 'index'))
+    return item === undefined ? { found: false } : { found: true, item }
+  }),
+})
+
+function counted(items: Json[]): JsonObject {
+  return { items, count: items.length }
+}
+
+type Test = (value: Json | undefined, given: string, fold: (text: string) => string) => boolean
+
+const tests: Readonly<Record<string, Test>> = {
+  equals: (value, given, fold) => value !== undefined && same(value, given, fold),
+  not_equals: (value, given, fold) => value === undefined || !same(value, given, fold),
+  // Of a list: one of its elements; of anything else: a part of its text.
+  contains: (value, given, fold) =>
+    Array.isArray(value) ? value.some((item) => same(item, given, fold)) : fold(textOf(value)).includes(fold(given)),
+  starts_with: (value, given, fold) => fold(textOf(value)).startsWith(fold(given)),
+  ends_with: (value, given, fold) => fold(textOf(value)).endsWith(fold(given)),
+  greater: (value, given) => isComparable(value) && compare(value, given) > 0,
+  less: (value, given) => isComparable(value) && compare(value, given) < 0,
+  exists: (value) => value !== undefined,
+  empty: (value) => value === undefined || value === null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0),
+}
+
+function filter(input: JsonObject): JsonObject {
+  const value = pathInput(input, 'path')
+  const given = textMember(input, 'value')
+  const operator = textMember(input, 'operator')
+  const test = Object.hasOwn(tests, operator) ? tests[operator] : undefined
+  if (!test) throw new ActionFailed(`There is no operator "${operator}"`)
+  const fold = memberOf(input, 'ignore_case') === true ? (text: string) => text.toLowerCase() : (text: string) => text
+  const items: Json[] = []
+  const others: Json[] = []
+  for (const item of listInput(input, 'array')) (test(value(item), given, fold) ? items : others).push(item)
+  return { items, others, count: items.length }
+}
+
+function same(value: Json, given: string, fold: (text: string) => string): boolean {
+  const number = numberOf(given)
+  return typeof value === 'number' && number !== null ? value === number : fold(textOf(value)) === fold(given)
+}
+
+function isComparable(value: Json | undefined): boolean {
+  return typeof value === 'number' || typeof value === 'string'
+}
+
+function numberOf(text: string): number | null {
+  const number = text.trim() === '' ? Number.NaN : Number(text)
+  return Number.isFinite(number) ? number : null
+}
+
+/** Numbers by size, before texts; texts by their characters, and those that are numbers both by size. */
+function compare(a: Json | undefined, b: Json | undefined): number {
+  const [left, right] = [sortable(a), sortable(b)]
+  if (typeof left === 'number' && typeof right === 'number') return left - right
+  if (typeof left !== typeof right) return typeof left === 'number' ? -1 : 1
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+function sortable(value: Json | undefined): number | string {
+  if (typeof value === 'number') return value
+  const text = textOf(value)
+  return numberOf(text) ?? text
+}
+
+export { arrayPlugin }

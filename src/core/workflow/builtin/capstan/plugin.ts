@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { fault } from '../../../kernel/fault.ts'
+import { flagMember, memberOf, objectMember, textMember } from '../../document/members.ts'
+import { builtinPlugin } from '../builtin.ts'
+import { onlyGiven } from '../input.ts'
+import { asStarter } from '../operation.ts'
+import { capstanSpec } from './spec.ts'
+import { endedRun, runEnd } from './wait.ts'
+import type { BuiltinAction, BuiltinContext } from '../builtin.ts'
+
+/** A step that waits for work lasts as long as the work. */
+const waitMs = 24 * 3_600_000
+
+/**
+ * Everything else of the server. Tasks and pipelines are deployed under a key of the call, so that a call that is made again after a restart finds what the
+ * first one started instead of starting it twice.
+ */
+const capstanPlugin = builtinPlugin('capstan', capstanSpec, {
+  deploy_task: starting('task.deploy'),
+  run_pipeline: starting('pipeline.run'),
+  run_workflow: {
+    repeatable: false,
+    timeoutMs: waitMs,
+    async run(context, input) {
+      const asked = { workflow: textMember(input, 'workflow'), message: objectMember(input, 'message') }
+      const started = runEnd(await asStarter(context, 'workflow.run', asked))
+      context.log(`started ${started.run}`)
+      return flagMember(input, 'wait') ? endedRun(context, started.run, flagMember(input, 'allow_failure')) : { ...started }
+    },
+  },
+  wait_for_run: {
+    repeatable: true,
+    timeoutMs: waitMs,
+    run: (context, input) => endedRun(context, textMember(input, 'run'), flagMember(input, 'allow_failure')),
+  },
+  run_operation: {
+    repeatable: false,
+    async run(context, input) {
+      const operation = textMember(input, 'operation')
+      refuseCredentials(context, operation)
+      return { output: await asStarter(context, operation, objectMember(input, 'input')) }
+    },
+  },
+})
+
+function starting(operation: 'task.deploy' | 'pipeline.run'): BuiltinAction {
+  return {
+    repeatable: true,
+    timeoutMs: waitMs,
+    async run(context, input) {
+      const asked = Object.fromEntries(
+        ['repository', 'directory', 'branch', 'namespace', 'name', 'configuration', 'schedule'].map((name) => [name, memberOf(input, name)]),
+      )
+      const started = await asStarter(context, operation, { ...onlyGiven(asked), idempotency_key: callKey(context), route: 'workflow' })
+      const id = textMember(started, 'id')
+      const type = operation === 'task.deploy' ? { type: textMember(started, 'type') } : {}
+      const common = { namespace: textMember(started, 'namespace'), ...type }
+      context.log(`${started.replayed === true ? 'found' : 'started'} ${id}`)
+      const runs = operation === 'pipeline.run' || type.type === 'job'
+      if (flagMember(input, 'wait') && runs) return { ...(await endedRun(context, id, flagMember(input, 'allow_failure'))), ...common }
+      const state = textMember(started, 'state')
+      return { run: id, name: textMember(started, 'name'), state, succeeded: state === 'succeeded', ...common }
+    },
+  }
+}
+
+function callKey({ key }: BuiltinContext): string {
+  return `workflow-${createHash('sha256').update(key).digest('hex')}`
+}
+
+const credentialNouns: ReadonlySet<string> = new Set(['session', 'api-key', 'signing-key'])
+
+/** What goes in and out of a step is kept with its job and shown to its readers: credentials must not. */
+function refuseCredentials({ services }: BuiltinContext, name: string): void {
+  const operation = services.registry.get(name)
+  if (!credentialNouns.has(name.split('.')[0] ?? '') && !operation?.secretMembers?.length) return
+  throw fault('unsupported', {
+    what: `The operation ${name} in a workflow`,
+    why: 'its input or output holds credentials, which would be kept with the job',
+  })
+}
+
+export { capstanPlugin }

@@ -1,0 +1,99 @@
+import { Closed, Type } from '../kernel/schema.ts'
+import { fault } from '../kernel/fault.ts'
+import { isEnd } from '../kernel/run-state.ts'
+import { system } from '../identity/principal.ts'
+import { defineOperation, subject } from '../operation/operation.ts'
+import { MailFailed } from '../../ports/mailer.ts'
+import { memberOf, objectMember } from './document/members.ts'
+import { jobUrl } from './job/scope.ts'
+import type { Json } from '../kernel/json.ts'
+import type { Ctx } from '../operation/context.ts'
+import type { AnyOperation } from '../operation/operation.ts'
+import type { Letter } from '../../ports/mailer.ts'
+import type { RunRow, UserRow } from '../../ports/store/rows.ts'
+
+const mostUsers = 100
+
+const Reference = Type.Unsafe<number | string>({ type: ['integer', 'string'], maxLength: 300 })
+
+const notify = defineOperation({
+  name: 'workflow.notify',
+  summary: 'Mails to people that a job waits for their decision; a job does so by itself.',
+  description: 'Only those whom the step of the workflow names. Without a mail server nothing is sent, and the answer says so.',
+  input: Closed({
+    run: Type.String({ description: 'Id of the job.' }),
+    step: Type.String({ maxLength: 1000, description: 'Name of the step that asks.' }),
+    users: Type.Array(Reference, { maxItems: mostUsers, description: 'Numbers, ids or names of users.' }),
+  }),
+  output: Closed({
+    sent: Type.Integer({ description: 'To how many people.' }),
+    not_sent: Type.Array(Closed({ user: Type.String(), why: Type.String() })),
+  }),
+  access: 'signed-in',
+  subjects: { run: subject('run', 'read', 'run') },
+  effect: 'act',
+  audit: {
+    subject: (input) => `run:${input.run}`,
+    subjectId: (input) => input.run,
+    detail: (input, output) => ({ step: input.step, sent: output?.sent ?? 0 }),
+  },
+  example: { run: '4f8b1c1e-6f5d-4a43-9a53-0d3f6ef6a001', step: 'Approve', users: [2] },
+  hidden: true,
+  async run(ctx, input, { run }) {
+    const { row } = run
+    // By hand it would be a way to send anybody mail again and again.
+    const { id, credential, credentialId } = ctx.principal
+    const itself = id === system.id || (credential === 'run' && credentialId === row.id)
+    if (!itself || isEnd(row.state))
+      throw fault('unsupported', { what: 'Telling people of a decision by hand', why: 'the job that waits does it once, by itself' })
+    const named = await namedBy(ctx, row, input.step)
+    const wanted = [...new Set(input.users.map(String))]
+    const stranger = wanted.find((user) => !named.has(user))
+    if (stranger !== undefined)
+      throw fault('invalid_input', { operation: 'workflow.notify', count: 1, first: `the step does not name the user "${stranger}"` })
+    const outcomes = await Promise.all(wanted.map(async (user) => ({ user, why: await tell(ctx, row, input.step, user) })))
+    const notSent = outcomes.flatMap(({ user, why }) => (why === null ? [] : [{ user, why }]))
+    return { sent: outcomes.length - notSent.length, not_sent: notSent }
+  },
+})
+
+/** Whom a step of the job's workflow wants to be told. */
+async function namedBy({ services }: Ctx, run: RunRow, name: string): Promise<Set<string>> {
+  const document = run.kind === 'workflow' ? await services.workflows.document(run) : null
+  const step = document?.steps.find((one) => one.type === 'human_decision' && one.name === name)
+  if (!step) throw fault('not_found', { kind: 'step', reference: name }, { private: { kind: 'step', absence: 'missing' } })
+  const users: Json = memberOf(objectMember(step.parameters, 'notifications'), 'userIdsForEmail') ?? []
+  return new Set((Array.isArray(users) ? users : []).map(String))
+}
+
+/** Why somebody was not told; null: they were. */
+async function tell(ctx: Ctx, run: RunRow, step: string, reference: string): Promise<string | null> {
+  const user = await userAt(ctx, reference)
+  if (!user?.active) return 'there is no such active user'
+  if (!user.email) return 'the user has no e-mail address'
+  try {
+    const { refused } = await ctx.services.mailer.send(letterFor(ctx, run, step, user.email), { signal: ctx.signal })
+    return refused.length === 0 ? null : 'the mail server refused the address'
+  } catch (error) {
+    if (error instanceof MailFailed) return error.message
+    throw error
+  }
+}
+
+async function userAt({ db }: Ctx, reference: string): Promise<UserRow | null> {
+  if (/^\d{1,9}$/.test(reference)) return db.users.bySerial(Number(reference))
+  return (await db.users.byId(reference)) ?? (await db.users.byName(reference))
+}
+
+function letterFor({ services }: Ctx, run: RunRow, step: string, to: string): Letter {
+  // Names come from the author of the workflow: on one line they stay words of a header.
+  const oneLine = (text: string) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').slice(0, 200)
+  const [workflow, question] = [oneLine(run.name), oneLine(step)]
+  const text = `The job of the workflow "${workflow}" waits for a decision: ${question}\n\nAnswer it here:\n${jobUrl(services, run.id)}\n`
+  const none = { cc: [], bcc: [], from: '', replyTo: '', html: '', attachments: [] }
+  return { ...none, to: [to], subject: `Decision needed: ${question} (${workflow})`, text }
+}
+
+const notifyOperations: readonly AnyOperation[] = [notify]
+
+export { notifyOperations }
