@@ -106,6 +106,7 @@ export function engineSuite(title: string, options: { openStore?: (folder: strin
         const echo: FlowNode = { id: 'echo', kind: 'call', ...once, operation: 'probe.echo', input: { value: '{{steps.ask.output.approved}}' } }
         const { id } = await lab.start(draft(chain([ask, echo])))
         await until(async () => (await lab.steps(id))[0]?.state === 'waiting', 'the question')
+        expect((await lab.run(id)).state).toBe('waiting')
         await lab.invoke('run.answer', { run: id, step: 'ask', answer: { approved: true } })
         const { run, steps } = await lab.ended(id)
         expect(run.state).toBe('succeeded')
@@ -363,6 +364,19 @@ export function engineSuite(title: string, options: { openStore?: (folder: strin
         await lab.store.write((tables) => tables.runs.patch(id, { cancel: { cleanup: false, reason: 'cancelled' } }))
         await lab.restart()
         expect((await lab.ended(id)).run.state).toBe('cancelled')
+      })
+
+      test('an answer that was stored and not acted on is taken, and it takes only one', async () => {
+        const ask = { id: 'ask', kind: 'question', ...once, ask: {}, timeout_ms: 60_000, on_timeout: 'fail' } as const
+        const { id } = await lab.start(draft(chain([ask, work('after')])))
+        await until(async () => (await lab.run(id)).state === 'waiting', 'the run to wait')
+        const answer = (said: string) => lab.store.write((tables) => tables.steps.answer(id, 'ask', { said }))
+        expect([await answer('yes'), await answer('no')]).toEqual([true, false])
+        await lab.restart()
+        const { run, steps } = await lab.ended(id)
+        expect(run.state).toBe('succeeded')
+        expect(steps[0]).toMatchObject({ state: 'succeeded', reason: 'answered', output: { said: 'yes' } })
+        expect(await lab.store.write((tables) => tables.steps.answer(id, 'after', {}))).toBe(false)
       })
 
       test('a run that was taken over ignores what its former owner still says', async () => {
