@@ -79,6 +79,12 @@ export function makingIn(app: TestApp) {
       return remember(id as string)
     },
     close: (pull_request: string) => app.system('pull-request.close', { pull_request }),
+    /** A private gist by its id: its letters would be the key to it. */
+    gist: async () => {
+      const { id } = await app.system('gist.create', { files: [{ name: 'a', text: 'x' }] })
+      await grant(`gist:${id as string}`)
+      return remember(id as string)
+    },
     /** A namespace in use, and the run of a task in it that has ended. */
     task: async () => {
       const namespace = name()

@@ -3,6 +3,7 @@ import type { Store } from '../../ports/store/store.ts'
 import { acceptSuite } from './testing/accept.suite.ts'
 import { advanceSuite } from './testing/advance.suite.ts'
 import type { Subject } from './testing/fixtures.ts'
+import { gistSuite } from './testing/gist.suite.ts'
 import { identitySuite } from './testing/identity.suite.ts'
 import { permissionSuite } from './testing/permission.suite.ts'
 import { resourceSuite } from './testing/resource.suite.ts'
@@ -41,6 +42,7 @@ export function storeSuite(engine: string, suite: StoreSuite): void {
     describe('resources', () => resourceSuite(use))
     describe('permissions', () => permissionSuite(use))
     describe('pull requests and comments', () => reviewSuite(use))
+    describe('gists', () => gistSuite(use))
     describe('accepting runs', () => acceptSuite(use))
     describe('advancing runs', () => advanceSuite(use))
     describe('runs, servers and schedules', () => runSuite(use))

@@ -1,3 +1,4 @@
+import { gistCases } from './gist-cases.suite.ts'
 import type { Who, World } from './contract-world.suite.ts'
 
 /** One call that ends with an error: what it sends, as whom (the administrator, unless it says), and the words of the template. */
@@ -32,6 +33,7 @@ const long = 'x'.repeat(300)
 
 /** What the methods of users, user groups, repositories and groups of repositories are called with: a line here for each line of the contract's table. */
 export const cases: Readonly<Record<string, Case>> = {
+  ...gistCases,
   test: { good: plain({ args: { a: 1 } }), errors: {} },
   pull: {
     repositories: true,

@@ -11,7 +11,7 @@ function identifierOf(given: Json): string | null {
   return Number.isSafeInteger(given) && Number(given) >= 0 ? `_${given}` : null
 }
 
-type Kind = 'repository' | 'repository-group' | 'group'
+type Kind = 'repository' | 'repository-group' | 'group' | 'gist'
 
 /** The reference of ours for an identifier. One that can name nothing is `not_found`, about the member `path`. */
 function referenceOf(kind: Kind, given: Json): string {

@@ -1,6 +1,7 @@
 import { afterAll, test } from 'vitest'
 import { startPostgres } from '../../../test/support/postgres.ts'
 import { contractSuite } from './contract.suite.ts'
+import { gistRulesSuite } from './gists.suite.ts'
 import { rulesSuite } from './rules.suite.ts'
 
 const postgres = await startPostgres({ durable: false })
@@ -9,5 +10,6 @@ if ('missing' in postgres) test.skip(`Kallithea's methods over PostgreSQL: ${pos
 else {
   contractSuite("Kallithea's methods over PostgreSQL", { databaseUrl: await postgres.database(), kinds: ['git'] })
   rulesSuite("Kallithea's rules over PostgreSQL", { databaseUrl: await postgres.database() })
+  gistRulesSuite('Gists in Kallithea over PostgreSQL', { databaseUrl: await postgres.database() })
   afterAll(() => postgres.stop())
 }

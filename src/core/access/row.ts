@@ -3,7 +3,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { Tables } from '../../ports/store/tables.ts'
 
 // No name of these begins with "_" and goes on with digits, so `_<serial>` can stand for them everywhere (Kallithea contract §12.1).
-const numbered: readonly string[] = ['repository', 'repository-group', 'group']
+const numbered: readonly string[] = ['repository', 'repository-group', 'group', 'gist']
 
 /** The row of a resource that a reference names: by id, by name, or as `_<serial>` where that kind shows its serials. Deleted ones are none. */
 async function resourceAt(tables: Tables, { kind, id, name }: Reference): Promise<ResourceRow | null> {

@@ -17,6 +17,8 @@ export const kinds = {
   group: { kind: 'group', title: 'group', ownerIsAdmin: false, everyone: 'read' },
   repository: { kind: 'repository', title: 'repository', ownerIsAdmin: true, everyone: 'read' },
   'repository-group': { kind: 'repository-group', title: 'group of repositories', ownerIsAdmin: false, everyone: 'read' },
+  // Everyone's grant is of public ones only; who has the letters of a private one may read it.
+  gist: { kind: 'gist', title: 'gist', ownerIsAdmin: true, everyone: 'read' },
   // A secret of everywhere, by its name: who holds *execute* on it may name it in a manifest.
   secret: { kind: 'secret', title: 'secret', ownerIsAdmin: false, everyone: null },
   workflow: { kind: 'workflow', title: 'workflow', ownerIsAdmin: true, everyone: null },

@@ -2,6 +2,7 @@ import type { Level } from '../../core/kernel/level.ts'
 import type { Page, PageRequest } from '../../core/kernel/page.ts'
 import type { JsonObject } from '../../core/kernel/json.ts'
 import type { ApiKeyRow, AuditRow, GrantRow, PushRow, ResourceRow, SecretRow, SessionRow, SigningKeyRow, SubjectKind, UserRow } from './rows.ts'
+import type { GistTables } from './gists.ts'
 import type { ReviewTables } from './reviews.ts'
 import type { RunTables } from './runs.ts'
 import type { WebhookTables } from './webhooks.ts'
@@ -10,6 +11,7 @@ import type { WorkflowTables } from './workflows.ts'
 /** Everything that a transaction or a read can reach. One member per aggregate. */
 type Tables = RunTables &
   ReviewTables &
+  GistTables &
   WebhookTables &
   WorkflowTables & {
     readonly users: UserTable

@@ -3,6 +3,7 @@ import { apiKeyTable } from './api-key.ts'
 import { auditTable } from './audit.ts'
 import { commentTable } from './comment.ts'
 import { followerTable } from './follower.ts'
+import { gistTable } from './gist.ts'
 import { grantTable } from './grant.ts'
 import { idempotencyTable } from './idempotency.ts'
 import { loadingTable } from './loading.ts'
@@ -40,6 +41,7 @@ function tablesOver(sql: Sql): Tables {
     pushes: pushTable(sql),
     pullRequests: pullRequestTable(sql),
     comments: commentTable(sql),
+    gists: gistTable(sql),
     settings: settingTable(sql),
     runs: runTable(sql),
     steps: stepTable(sql),

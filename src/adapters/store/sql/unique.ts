@@ -14,6 +14,8 @@ const members: Readonly<Record<string, string>> = {
   push: 'pushes',
   pull_request: 'pullRequests',
   comment: 'comments',
+  gist: 'gists',
+  gist_revision: 'gists',
   run: 'runs',
   step: 'steps',
   schedule: 'schedules',

@@ -1,0 +1,3 @@
+import { gistRulesSuite } from './gists.suite.ts'
+
+gistRulesSuite('Gists in Kallithea over SQLite')
