@@ -57,8 +57,8 @@ type PullRequestFilter = {
 }
 
 type PullRequestTable = {
-  /** Takes the next serial. While one of the same ends is open: `DuplicateKey` with `pullRequests.source_branch`. */
-  insert(row: Omit<PullRequestRow, 'serial' | 'version'>): Promise<PullRequestRow>
+  /** Takes the next serial unless the row says one that is free. While one of the same ends is open: `DuplicateKey` with `pullRequests.source_branch`. */
+  insert(row: Omit<PullRequestRow, 'serial' | 'version'> & { serial?: number }): Promise<PullRequestRow>
   byId(id: string): Promise<PullRequestRow | null>
   bySerial(serial: number): Promise<PullRequestRow | null>
   /** The open one of these ends. */

@@ -81,8 +81,8 @@ type ResourceFilter = {
 }
 
 type ResourceTable = {
-  /** Takes the kind's next serial. A taken name: `DuplicateKey` with `resources.name`. */
-  insert(row: Omit<ResourceRow, 'serial' | 'version' | 'deleted_at'>): Promise<ResourceRow>
+  /** Takes the kind's next serial unless the row says one that is free. A taken name: `DuplicateKey` with `resources.name`. */
+  insert(row: Omit<ResourceRow, 'serial' | 'version' | 'deleted_at'> & { serial?: number }): Promise<ResourceRow>
   byId(id: string): Promise<ResourceRow | null>
   byName(kind: string, name: string): Promise<ResourceRow | null>
   bySerial(kind: string, serial: number): Promise<ResourceRow | null>

@@ -3,7 +3,7 @@ import { codec } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
 import { seesThrough } from './permission.ts'
-import { nextSerial } from './serial.ts'
+import { serialOf } from './serial.ts'
 import { equal } from './sql.ts'
 import type { Part, Sql } from './sql.ts'
 
@@ -44,7 +44,7 @@ function pullRequestTable(sql: Sql): PullRequestTable {
   }
   return {
     async insert(row) {
-      const full: PullRequestRow = { ...row, serial: await nextSerial(sql, 'pull-request'), version: 1 }
+      const full: PullRequestRow = { ...row, serial: await serialOf(sql, 'pull-request', row.serial), version: 1 }
       await sql.run(insertText, pullRequests.values(full))
       return full
     },

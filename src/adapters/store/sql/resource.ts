@@ -6,7 +6,7 @@ import { codec, fold } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
 import { grantsOn, grantsOnAll, holds, isOwner } from './permission.ts'
-import { nextSerial } from './serial.ts'
+import { serialOf } from './serial.ts'
 import { equal, textList } from './sql.ts'
 import type { Part, Sql } from './sql.ts'
 
@@ -40,7 +40,7 @@ function resourceTable(sql: Sql): ResourceTable {
   }
   return {
     async insert(row) {
-      const full: ResourceRow = { ...row, serial: await nextSerial(sql, `resource:${row.kind}`), version: 1, deleted_at: null }
+      const full: ResourceRow = { ...row, serial: await serialOf(sql, `resource:${row.kind}`, row.serial), version: 1, deleted_at: null }
       await sql.run(insertText, [...resources.values(full), fold(row.name)])
       return full
     },

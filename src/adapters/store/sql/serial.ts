@@ -18,4 +18,11 @@ async function claimSerial(sql: Sql, name: string, value: number): Promise<void>
   )
 }
 
-export { nextSerial, claimSerial }
+/** The number that a row says, noted, or else the next one. */
+async function serialOf(sql: Sql, name: string, said: number | undefined): Promise<number> {
+  if (said === undefined) return nextSerial(sql, name)
+  await claimSerial(sql, name, said)
+  return said
+}
+
+export { nextSerial, serialOf }

@@ -4,7 +4,7 @@ import type { UserTable } from '../../../ports/store/tables.ts'
 import { codec, fold } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
-import { claimSerial, nextSerial } from './serial.ts'
+import { serialOf } from './serial.ts'
 import { among, equal, textList } from './sql.ts'
 import type { Sql } from './sql.ts'
 
@@ -47,8 +47,7 @@ export function userTable(sql: Sql): UserTable {
 
   return {
     async insert(row) {
-      if (row.serial !== undefined) await claimSerial(sql, 'user', row.serial)
-      const full: UserRow = { ...row, serial: row.serial ?? (await nextSerial(sql, 'user')) }
+      const full: UserRow = { ...row, serial: await serialOf(sql, 'user', row.serial) }
       await refuseCrossing(row.id, row.name, row.email)
       await sql.run(insertText, [...users.values(full), fold(row.name), row.email === null ? null : fold(row.email)])
       return full
