@@ -1,0 +1,3 @@
+from .count.action import Count
+
+__all__ = ["Count"]

@@ -1,0 +1,3 @@
+from .repeat.trigger import Repeat
+
+__all__ = ["Repeat"]
