@@ -58,6 +58,8 @@ type CallNode = FlowNodeBase & {
   readonly policy?: StepPolicy
   /** After a restart it is done again when nobody knows whether it was done; else it is lost. */
   readonly repeatable?: true
+  /** It takes no time worth telling, and may be done again: its start is no record of its own. */
+  readonly instant?: true
 }
 
 /** A child run that is waited for. `draft` is opaque and never filled: it holds manifests of users; `input` is filled. */

@@ -246,7 +246,7 @@ export class ActiveRun {
     if (node.kind === 'work' && begun) this.#worker.resume(live)
     else if (node.kind === 'question' && row.handle) await this.#takeAnswer(live)
     else if (node.kind === 'run' && row.child_id) this.#host.watchChild(row.child_id)
-    else if (node.kind === 'call' && begun && node.repeatable) await this.#call(live, node)
+    else if (node.kind === 'call' && begun && (node.repeatable || node.instant)) await this.#call(live, node)
     else if (node.kind === 'call' && begun) {
       // Whether it happened cannot be told, and it may not be safe to do twice.
       await this.#end(live, { state: 'lost', reason: 'lost', message: 'The server stopped while this operation ran' })
@@ -290,7 +290,9 @@ export class ActiveRun {
 
   async #call(live: LiveStep, node: CallNode): Promise<void> {
     const { key, attempt } = live.row
-    await this.#record([{ key, attempt, patch: { state: 'running', started_at: this.#host.services.clock.now() } }], [])
+    const started_at = this.#host.services.clock.now()
+    if (node.instant) Object.assign(live.row, { started_at })
+    else await this.#record([{ key, attempt, patch: { state: 'running', started_at } }], [])
     await this.#tellStarted(key)
     callOperation(this.#host, this.row, live.row, node, this.#abort.signal).then(
       ({ output, failed }) => this.post(() => this.#callEnded(live, { state: failed ? 'failed' : 'succeeded', reason: null, ...failed, output })),
@@ -387,7 +389,7 @@ export class ActiveRun {
     }
     if (this.row.state !== 'queued') return null
     const begun = [...changes.map(({ patch }) => patch), ...this.#live.all().map(({ row }) => row)].some(
-      ({ state }) => state === 'starting' || state === 'running',
+      ({ state }) => state === 'starting' || state === 'running' || state === 'succeeded',
     )
     if (waits) return { state: 'waiting', started_at: now }
     return begun ? { state: 'running', started_at: now } : null

@@ -94,8 +94,8 @@ function call({ nodes }: Compiling, step: WorkflowStep, part: Part): FlowNode & 
     operation: performed,
     input: step.parent === '' ? {} : { loop: '{{loop}}' },
     policy: noRetries,
-    // Nothing outside has seen it happen, except where a plugin is called.
-    ...(step.type !== 'action' || part !== 'main' || isRepeatable(step) ? { repeatable: true } : {}),
+    // Nothing outside has seen it happen, except where a plugin is called or somebody is written to.
+    ...(part !== 'notify' && (step.type !== 'action' || part !== 'main') ? { instant: true } : isRepeatable(step) ? { repeatable: true } : {}),
   }
 }
 
