@@ -51,7 +51,7 @@ async function viewWorkflows(ctx: Ctx, rows: readonly ResourceRow[], options: { 
   for (const [index, row] of rows.entries()) {
     const spec = specs[index] ?? workflowSpecOf(row)
     const version = (spec.active ? spec.published : null) ?? spec.draft ?? spec.published
-    const document = version ? await ctx.services.workflows.ofVersion(version) : null
+    const document = version ? await documentIn(ctx, version) : null
     views.push({
       id: row.id,
       serial: row.serial,
@@ -74,6 +74,14 @@ async function viewWorkflows(ctx: Ctx, rows: readonly ResourceRow[], options: { 
     })
   }
   return views
+}
+
+// A version that this very transaction makes is nowhere else yet.
+async function documentIn(ctx: Ctx, version: string): Promise<WorkflowDocument | null> {
+  const known = await ctx.services.workflows.ofVersion(version)
+  if (known) return known
+  const row = await ctx.db.workflowVersions.byId(version)
+  return row ? (row.document as unknown as WorkflowDocument) : null // written by us from a document
 }
 
 async function viewWorkflow(ctx: Ctx, row: ResourceRow): Promise<WorkflowView> {

@@ -1,0 +1,68 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { Pieces } from './route.ts'
+import type { Doing } from './route.ts'
+
+type Page<Item> = { readonly items: readonly Item[]; readonly next: string | null }
+
+type Listing<Item> = {
+  /** The member of the answer that holds the list. */
+  readonly member: string
+  readonly operation: string
+  readonly input?: Readonly<Record<string, unknown>>
+  readonly encode: (item: Item) => unknown
+  /** How many are read at once. */
+  readonly atOnce?: number
+  /** How many are given at most; all when left out. */
+  readonly limit?: number
+}
+
+const mostAtOnce = 1000
+
+/** A list in its wrapper: one answer while it is short; a long one is sent while its pages are read, so that it is never whole in memory. */
+async function listed<Item>(doing: Doing, listing: Listing<Item>): Promise<unknown> {
+  const { member, encode } = listing
+  const first = await pageOf(doing, listing, listing.limit)
+  if (first.next === null || first.items.length === listing.limit) return { [member]: first.items.map(encode) }
+  async function* pieces(): AsyncGenerator<string> {
+    yield `{${JSON.stringify(member)}:[`
+    let separator = ''
+    let left = listing.limit
+    for (let page: Page<Item> | null = first; page !== null; ) {
+      for (const item of page.items) {
+        yield separator + JSON.stringify(encode(item))
+        separator = ','
+      }
+      if (left !== undefined) left -= page.items.length
+      // A long list must not keep everybody else waiting until its end.
+      await turn()
+      page = page.next === null || left === 0 ? null : await pageOf(doing, listing, left, page.next)
+    }
+    yield ']}'
+  }
+  return new Pieces(pieces())
+}
+
+/** Every item of a list, for lists that are short by their nature. */
+async function allOf<Item>(doing: Doing, operation: string, input: Readonly<Record<string, unknown>> = {}): Promise<Item[]> {
+  const items: Item[] = []
+  let cursor: string | null = null
+  do {
+    const page: Page<Item> = await doing.invoke(operation, { ...input, limit: mostAtOnce, ...(cursor === null ? {} : { cursor }) })
+    items.push(...page.items)
+    cursor = page.next
+  } while (cursor !== null)
+  return items
+}
+
+function pageOf<Item>(
+  { invoke }: Doing,
+  { operation, input, atOnce = mostAtOnce }: Listing<Item>,
+  left: number | undefined,
+  cursor?: string,
+): Promise<Page<Item>> {
+  const limit = Math.min(left ?? atOnce, atOnce)
+  return invoke(operation, { ...input, limit, ...(cursor === undefined ? {} : { cursor }) })
+}
+
+export type { Page, Listing }
+export { listed, allOf }

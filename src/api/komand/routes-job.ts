@@ -1,0 +1,142 @@
+import { bad, flagParameter, memberOf, optionalText, requiredText, sortKeys, uuid, wholeNumber, wordParameter } from './decode.ts'
+import { encodeJob, encodeJobArtifact, encodeStep } from './encode-job.ts'
+import { listed } from './pages.ts'
+import type { JobView, StepView } from './encode-job.ts'
+import type { Doing, Route } from './route.ts'
+import type { SortKey } from './decode.ts'
+
+const base = '/v2/jobs/:job_id'
+const jobOf = ({ parameters }: Doing) => uuid(parameters.job_id, 'job')
+
+const statuses = ['queued', 'running', 'waiting', 'succeeded', 'failed', 'retried', 'dismissed', 'cancelled'] as const
+const sortFields = { created_at: 'created', updated_at: 'updated', ended_at: 'ended', job_id: 'id', name: 'name', status: 'state' } as const
+
+/** Jobs (contract §7). */
+const jobRoutes: readonly Route[] = [
+  { method: 'GET', path: '/v2/jobs', operations: ['job.list'], does: list },
+  {
+    method: 'GET',
+    path: base,
+    operations: ['job.get'],
+    does: async (doing) => encodeJob(await doing.invoke('job.get', { job: jobOf(doing) })),
+  },
+  { method: 'PUT', path: base, body: 'object', operations: ['job.update'], does: update },
+  {
+    method: 'GET',
+    path: `${base}/steps`,
+    operations: ['job.list-steps'],
+    async does(doing) {
+      const job = jobOf(doing)
+      return (await doing.invoke<{ items: StepView[] }>('job.list-steps', { job })).items.map(encodeStep(job))
+    },
+  },
+  { method: 'POST', path: `${base}/rerun`, body: 'object', operations: ['job.rerun'], does: rerun },
+  ...[`${base}/cancel`, `${base}/events/cancel`].map(
+    (path): Route => ({
+      method: 'POST',
+      path,
+      operations: ['job.cancel'],
+      does: async (doing) => encodeJob(await doing.invoke('job.cancel', { job: jobOf(doing) })),
+    }),
+  ),
+  {
+    method: 'POST',
+    path: `${base}/dismiss`,
+    operations: ['job.dismiss'],
+    does: async (doing) => encodeJob(await doing.invoke('job.dismiss', { job: jobOf(doing) })),
+  },
+  {
+    method: 'POST',
+    path: `${base}/steps/:step_uid/decision`,
+    body: 'object',
+    operations: ['job.decide'],
+    async does(doing) {
+      const [step, path] = [doing.parameters.step_uid, requiredText(doing.body, 'path_uid')]
+      return encodeJob(await doing.invoke('job.decide', { job: jobOf(doing), step, path }))
+    },
+  },
+  {
+    method: 'GET',
+    path: `${base}/artifacts`,
+    operations: ['job.list-artifacts'],
+    async does(doing) {
+      const { items } = await doing.invoke<{ items: Parameters<typeof encodeJobArtifact>[0][] }>('job.list-artifacts', { job: jobOf(doing) })
+      return { artifacts: items.map(encodeJobArtifact) }
+    },
+  },
+]
+
+async function list(doing: Doing): Promise<unknown> {
+  const { query } = doing
+  const status = wordParameter(query, 'status', statuses)
+  const [limit, offset] = [wholeNumber(query, 'limit'), wholeNumber(query, 'offset') ?? 0]
+  const sort = sortKeys(query, sortFields)
+  const minimum = flagParameter(query, 'minimum')
+  const [workflow, group] = [idParameter(query, 'workflow_uid'), idParameter(query, 'group_id')]
+  const [from, to] = [timeParameter(query, 'created_from'), timeParameter(query, 'created_to')]
+  if (limit === 0) return { jobs: [] }
+  const input = {
+    all_kinds: true,
+    details: true,
+    ...(status && { status }),
+    ...(workflow && { workflow }),
+    ...(group && { group }),
+    ...(from && { created_from: from }),
+    ...(to && { created_to: to }),
+    // A list in its own order is read on from its last row; another one is counted.
+    ...(!isNewestFirst(sort) && { sort }),
+    ...(offset > 0 && { offset }),
+  }
+  return listed<JobView>(doing, {
+    member: 'jobs',
+    operation: 'job.list',
+    input,
+    encode: (job) => encodeJob(job, { minimum }),
+    atOnce: 100,
+    ...(limit !== undefined && { limit }),
+  })
+}
+
+function isNewestFirst(sort: readonly SortKey[]): boolean {
+  const words = sort.map(({ by, direction }) => `${direction} ${by}`).join(', ')
+  return words === '' || words === 'desc created' || words === 'desc created, desc id'
+}
+
+function idParameter(query: URLSearchParams, name: string): string | undefined {
+  const text = query.get(name)
+  if (text === null) return undefined
+  const id = text.toLowerCase()
+  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) throw bad(`the parameter "${name}" is no id`)
+  return id
+}
+
+function timeParameter(query: URLSearchParams, name: string): string | undefined {
+  const text = query.get(name)
+  if (text === null) return undefined
+  if (!/^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/.test(text) || Number.isNaN(Date.parse(text))) {
+    throw bad(`the parameter "${name}" is no time like 2018-10-24T11:36:17Z`)
+  }
+  return text
+}
+
+async function update(doing: Doing): Promise<unknown> {
+  const owner = memberOf(doing.body, 'owned_by_id')
+  if (owner !== undefined && owner !== null && !Number.isInteger(owner)) throw bad('"owned_by_id" is neither a whole number nor null')
+  const investigation = optionalText(doing.body, 'investigation_id')
+  const input = { job: jobOf(doing), ...(owner !== undefined && { owned_by: owner }), ...(investigation !== undefined && { investigation }) }
+  return encodeJob(await doing.invoke('job.update', input))
+}
+
+async function rerun(doing: Doing): Promise<unknown> {
+  const from = optionalText(doing.body, 'from')
+  const version = wordParameter(doing.query, 'version', ['same', 'active'])
+  const job = await doing.invoke<{ id: string }>('job.rerun', { job: jobOf(doing), ...(from !== undefined && { from }), ...(version && { version }) })
+  return started(doing, job.id)
+}
+
+/** The answer to what started a job (contract §6.1). */
+function started({ host }: Doing, id: string) {
+  return { job_id: id, job_url: `${host.settings.publicUrl}/jobs/details/${id}`, message: 'event published to queue' }
+}
+
+export { jobRoutes, started }
