@@ -203,6 +203,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'workflow.diff': { input: async (make) => ({ workflow: await make.workflow(), from: 'none', to: 'none' }), ends: 'not_found' },
   'workflow.import': { input: (make) => ({ file: { workflows: [{ ...document, name: make.name() }] } }) },
   'workflow.export': workflow,
+  'workflow.notify': { input: async (make) => ({ run: await make.job(), step: 'ask', users: [] }), ends: 'unsupported' },
   'job.list': nothing,
   'job.get': job,
   'job.list-steps': job,

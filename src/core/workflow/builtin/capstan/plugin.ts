@@ -6,6 +6,7 @@ import { onlyGiven } from '../input.ts'
 import { asStarter } from '../operation.ts'
 import { capstanSpec } from './spec.ts'
 import { endedRun, runEnd } from './wait.ts'
+import type { JsonObject } from '../../../kernel/json.ts'
 import type { BuiltinAction, BuiltinContext } from '../builtin.ts'
 
 /** A step that waits for work lasts as long as the work. */
@@ -37,8 +38,9 @@ const capstanPlugin = builtinPlugin('capstan', capstanSpec, {
     repeatable: false,
     async run(context, input) {
       const operation = textMember(input, 'operation')
-      refuseCredentials(context, operation)
-      return { output: await asStarter(context, operation, objectMember(input, 'input')) }
+      const given = objectMember(input, 'input')
+      refuseCredentials(context, operation, given)
+      return { output: await asStarter(context, operation, given) }
     },
   },
 })
@@ -71,9 +73,11 @@ function callKey({ key }: BuiltinContext): string {
 const credentialNouns: ReadonlySet<string> = new Set(['session', 'api-key', 'signing-key'])
 
 /** What goes in and out of a step is kept with its job and shown to its readers: credentials must not. */
-function refuseCredentials({ services }: BuiltinContext, name: string): void {
-  const operation = services.registry.get(name)
-  if (!credentialNouns.has(name.split('.')[0] ?? '') && !operation?.secretMembers?.length) return
+function refuseCredentials({ services }: BuiltinContext, name: string, given: JsonObject): void {
+  // What is inside of a batch is not looked through; a workflow has a step for each.
+  if (name === 'batch.run') throw fault('unsupported', { what: 'A batch in a workflow', why: 'each of its operations is a step of its own here' })
+  const secret = services.registry.get(name)?.secretMembers?.some((member) => Object.hasOwn(given, member))
+  if (!secret && !credentialNouns.has(name.split('.')[0] ?? '')) return
   throw fault('unsupported', {
     what: `The operation ${name} in a workflow`,
     why: 'its input or output holds credentials, which would be kept with the job',
