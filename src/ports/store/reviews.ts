@@ -34,7 +34,7 @@ type PullRequestRow = {
 type CommentRow = {
   id: string
   serial: number
-  /** What it is on: a pull request's id. */
+  /** What it is on: a pull request's id, or `<repository id>/<commit>`. */
   subject_id: string
   author_id: string
   author: string
@@ -44,6 +44,10 @@ type CommentRow = {
   /** The commit that was voted on. */
   head: string | null
   text: string
+  /** The place in a commit that it is about: a line of a file as it is after it (`new`) or before it (`old`). Null: the whole. */
+  file: string | null
+  line: number | null
+  side: string | null
 }
 
 /** What makes an open pull request the only one of its kind. */
@@ -75,16 +79,25 @@ type PullRequestTable = {
   page(filter: PullRequestFilter, viewer: Viewer, page: PageRequest): Promise<Page<PullRequestRow>>
 }
 
+/** A comment that is made now. Without a place it is on the whole. */
+type NewComment = Omit<CommentRow, 'serial' | 'file' | 'line' | 'side'> & Partial<Pick<CommentRow, 'file' | 'line' | 'side'>>
+
 type CommentTable = {
   /** Takes the next serial. */
-  insert(row: Omit<CommentRow, 'serial'>): Promise<CommentRow>
+  insert(row: NewComment): Promise<CommentRow>
   /** In the order in which they were made. */
   page(subjectId: string, page: PageRequest): Promise<Page<CommentRow>>
   count(subjectId: string): Promise<number>
   /** The last vote of each author on each of these, in the order in which they were given. */
   votes(subjectIds: readonly string[]): Promise<CommentRow[]>
+  /** Keeps for which commits of a repository the vote of a comment counts. */
+  addVoted(commentId: string, repositoryId: string, commits: readonly string[]): Promise<void>
+  /** The commits that these votes count for, in the order in which they were kept. */
+  voted(commentIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
+  /** The last vote that counts for a commit, on it or on a pull request that brings it. */
+  lastVote(repositoryId: string, commit: string): Promise<CommentRow | null>
 }
 
 type ReviewTables = { readonly pullRequests: PullRequestTable; readonly comments: CommentTable }
 
-export type { PullRequestRow, CommentRow, PullRequestEnds, PullRequestFilter, PullRequestTable, CommentTable, ReviewTables }
+export type { PullRequestRow, CommentRow, PullRequestEnds, PullRequestFilter, PullRequestTable, NewComment, CommentTable, ReviewTables }

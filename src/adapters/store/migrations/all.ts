@@ -6,7 +6,8 @@ import { webhooks } from './0005-webhook.ts'
 import { workflows } from './0006-workflow.ts'
 import { triggerEvents } from './0007-trigger-event.ts'
 import { gists } from './0008-gist.ts'
+import { commitComments } from './0009-commit-comment.ts'
 import type { Migration } from './migration.ts'
 
 /** All migrations in order. A new one is a new file and a line here. */
-export const migrations: readonly Migration[] = [first, pullRequests, loadings, followers, webhooks, workflows, triggerEvents, gists]
+export const migrations: readonly Migration[] = [first, pullRequests, loadings, followers, webhooks, workflows, triggerEvents, gists, commitComments]

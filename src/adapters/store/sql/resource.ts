@@ -1,7 +1,7 @@
 import { highest, levelOf } from '../../../core/kernel/level.ts'
 import type { Level } from '../../../core/kernel/level.ts'
-import type { ResourceRow } from '../../../ports/store/rows.ts'
-import type { ResourceFilter, ResourceTable } from '../../../ports/store/tables.ts'
+import type { ResourceKey, ResourceRow } from '../../../ports/store/rows.ts'
+import type { ResourceFilter, ResourceTable, Viewer } from '../../../ports/store/tables.ts'
 import { codec, fold } from './codec.ts'
 import { readPage } from './page.ts'
 import type { Order } from './page.ts'
@@ -26,6 +26,8 @@ const resources = codec<ResourceRow>('resource', {
   updated_at: 'time',
   deleted_at: 'time',
 })
+
+const keys = codec<ResourceKey>('resource', { id: 'text', kind: 'text', serial: 'int', name: 'text', owner_id: 'text', version: 'int' })
 
 const insertText = resources.insert(['name_key'])
 const byNameOrder: Order = { by: [{ column: 'r.name', kind: 'text' }], direction: 'asc' }
@@ -84,6 +86,9 @@ function resourceTable(sql: Sql): ResourceTable {
       await sql.run('delete from grant_entry where resource_id = ? or subject_id = ?', [id, id])
       await sql.run('delete from group_member where group_id = ?', [id])
       await sql.run('delete from follower where resource_id = ?', [id])
+      await sql.run('delete from commit_vote where repository_id = ?', [id])
+      // Those on its commits: `<id>/<commit>`.
+      await sql.run('delete from comment where subject_id > ? and subject_id < ?', [`${id}/`, `${id}0`])
       await sql.run('delete from resource where id = ?', [id])
     },
     async access(resource, viewer, { ownerIsAdmin }) {
@@ -97,7 +102,7 @@ function resourceTable(sql: Sql): ResourceTable {
     },
     async accessAll(rows, viewer, { ownerIsAdmin }) {
       const held = new Map<string, { level: Level; extras: string[] }>()
-      const everything = (row: ResourceRow) => viewer.administrator || (ownerIsAdmin && isOwner(row, viewer))
+      const everything = (row: { owner_id: string | null }) => viewer.administrator || (ownerIsAdmin && isOwner(row, viewer))
       for (const row of rows) held.set(row.id, { level: everything(row) ? 'admin' : 'none', extras: [] })
       if (viewer.administrator || rows.length === 0) return held
       const { text, values } = grantsOnAll(sql.dialect.texts, textList(rows.map(({ id }) => id)), viewer)
@@ -110,15 +115,8 @@ function resourceTable(sql: Sql): ResourceTable {
       }
       return held
     },
-    page: (filter, viewer, { need, ownerIsAdmin }, page) =>
-      readPage(sql, {
-        codec: resources,
-        alias: 'r',
-        conditions: [...filtered(filter), holds(viewer, need, ownerIsAdmin ? '1 = 1' : null)],
-        order: byNameOrder,
-        page,
-        position: (row) => [row.name],
-      }),
+    page: (filter, viewer, options, page) => readPage(sql, { codec: resources, ...listed(filter, viewer, options), page }),
+    keys: (filter, viewer, options, page) => readPage(sql, { codec: keys, ...listed(filter, viewer, options), page }),
     async visible(ids, viewer, { need, ownerIsAdmin }) {
       const held = holds(viewer, need, ownerIsAdmin ? '1 = 1' : null)
       const text = `select r.id from resource r where r.id in (${sql.dialect.texts}) and r.deleted_at is null and ${held.text}`
@@ -129,6 +127,15 @@ function resourceTable(sql: Sql): ResourceTable {
       const row = await sql.one('select count(*) as count from resource where parent_id = ? and deleted_at is null', [id])
       return Number(row?.count)
     },
+  }
+}
+
+function listed(filter: ResourceFilter, viewer: Viewer, { need, ownerIsAdmin }: { need: Level; ownerIsAdmin: boolean }) {
+  return {
+    alias: 'r',
+    conditions: [...filtered(filter), holds(viewer, need, ownerIsAdmin ? '1 = 1' : null)],
+    order: byNameOrder,
+    position: (row: ResourceKey) => [row.name],
   }
 }
 

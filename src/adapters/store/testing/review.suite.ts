@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { systemIds } from '../../../core/kernel/id.ts'
-import type { CommentRow, PullRequestRow } from '../../../ports/store/reviews.ts'
+import type { CommentRow, NewComment, PullRequestRow } from '../../../ports/store/reviews.ts'
 import { allPages, expectDuplicate, firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
 import { resourceRow } from './rows.ts'
@@ -28,7 +28,7 @@ function pullRequestRow(patch: Partial<PullRequestRow> = {}): Omit<PullRequestRo
   }
 }
 
-function commentRow(patch: Partial<CommentRow> = {}): Omit<CommentRow, 'serial'> {
+function commentRow(patch: Partial<CommentRow> = {}): NewComment {
   return { id: systemIds.record(), subject_id: 'p', author_id: 'ann', author: 'Ann', at: 5, status: null, head: null, text: 'one\ntwo', ...patch }
 }
 
@@ -120,5 +120,45 @@ export function reviewSuite(use: UseStore): void {
     expect((await store.reader.comments.votes(['p', 'q'])).map(({ serial }) => serial)).toEqual([1, 4, 5])
     expect((await store.reader.comments.votes(['p'])).map(({ serial }) => serial)).toEqual([1, 5])
     expect(await store.reader.comments.votes([])).toEqual([])
+  })
+
+  test('a comment may be about a line, and a vote counts for the commits that it is kept for, until the next one', async () => {
+    const { store } = use()
+    const made = await store.write(async (t) => {
+      const line = await t.comments.insert(commentRow({ subject_id: 'r/c1', file: 'a b', line: 3, side: 'old' }))
+      const first = await t.comments.insert(commentRow({ status: 'approved' }))
+      const second = await t.comments.insert(commentRow({ subject_id: 'r/c1', status: 'rejected' }))
+      await t.comments.addVoted(first.id, 'r', ['c2', 'c1', 'c2'])
+      await t.comments.addVoted(second.id, 'r', ['c1'])
+      await t.comments.addVoted(second.id, 'r', [])
+      return { line, first, second }
+    })
+    expect((await store.reader.comments.page('r/c1', firstPage)).items).toEqual([made.line, made.second])
+    expect(made.line).toMatchObject({ file: 'a b', line: 3, side: 'old' })
+    expect(made.first).toMatchObject({ file: null, line: null, side: null })
+    const { lastVote, voted } = store.reader.comments
+    expect([await lastVote('r', 'c1'), await lastVote('r', 'c2')]).toEqual([made.second, made.first])
+    expect([await lastVote('r', 'c3'), await lastVote('q', 'c1')]).toEqual([null, null])
+    expect([...(await voted([made.first.id, made.second.id, made.line.id]))]).toEqual(
+      [[made.first.id, ['c2', 'c1']] as const, [made.second.id, ['c1']] as const].sort(([a], [b]) => (a < b ? -1 : 1)),
+    )
+  })
+
+  test('what is said of the commits of a repository goes with it, and nothing else', async () => {
+    const { store } = use()
+    const [gone, kept] = await store.write(async (t) => {
+      const rows = [await t.resources.insert(resourceRow('repository', 'gone')), await t.resources.insert(resourceRow('repository', 'kept'))] as const
+      for (const { id } of rows) {
+        const comment = await t.comments.insert(commentRow({ subject_id: `${id}/c`, status: 'approved' }))
+        await t.comments.addVoted(comment.id, id, ['c'])
+      }
+      await t.resources.remove(rows[0].id)
+      return rows
+    })
+    expect([await store.reader.comments.count(`${gone.id}/c`), await store.reader.comments.count(`${kept.id}/c`)]).toEqual([0, 1])
+    expect([await store.reader.comments.lastVote(gone.id, 'c'), (await store.reader.comments.lastVote(kept.id, 'c'))?.status]).toEqual([
+      null,
+      'approved',
+    ])
   })
 }
