@@ -44,8 +44,17 @@ const emptyChangeset = {
   author: '',
 }
 
+// Views of long lists are the same objects each time, frozen, as long as nothing of them changes.
+const encoded = new WeakMap<RepositoryView, ReturnType<typeof encodedRepository>>()
+
 /** A repository (contract §3.4). */
 function encodeRepository(it: RepositoryView) {
+  const known = encoded.get(it) ?? encodedRepository(it)
+  if (Object.isFrozen(it)) encoded.set(it, known)
+  return known
+}
+
+function encodedRepository(it: RepositoryView) {
   return {
     repo_id: it.serial,
     repo_name: it.path,

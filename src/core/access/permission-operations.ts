@@ -72,7 +72,7 @@ const list = defineOperation({
     const user = input.user === undefined ? null : await subjectUser(ctx, input.user)
     const viewer = user ? viewerFor(user) : viewerOf(ctx.principal)
     const { ownerIsAdmin } = kindOf(input.kind)
-    const page = await ctx.db.resources.page({ kind: input.kind }, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin }, pageRequest(input))
+    const page = await ctx.db.resources.keys({ kind: input.kind }, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin }, pageRequest(input))
     const held = await ctx.db.resources.accessAll(page.items, viewer, { ownerIsAdmin })
     const items = page.items.map((row) => {
       const { level, extras } = held.get(row.id) ?? { level: 'none', extras: [] }

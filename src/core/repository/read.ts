@@ -3,6 +3,7 @@ import { Closed, listMembers, PageOf, Type } from '../kernel/schema.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { kindOf } from '../resource/kind.ts'
+import { knownOf } from './known.ts'
 import { GroupMember, RepositoryMember } from './inputs.ts'
 import { Repository, viewOneRepository, viewRepositories } from './view.ts'
 
@@ -38,7 +39,11 @@ const listRepositories = defineOperation({
     const place = !input.group ? {} : input.below ? { prefix: `${group.row.name}/` } : { parentId: group.row.id }
     const filter = { kind: 'repository', ...place, ...(input.search ? { search: input.search } : {}) }
     const { ownerIsAdmin } = kindOf('repository')
-    const page = await ctx.db.resources.page(filter, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin }, pageRequest(input))
+    const asked = [filter, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin }, pageRequest(input)] as const
+    const { items, next } = await ctx.db.resources.keys(...asked)
+    const known = await knownOf(ctx.services).views(ctx, items)
+    if (known) return { items: known, next }
+    const page = await ctx.db.resources.page(...asked)
     return { items: await viewRepositories(ctx, page.items), next: page.next }
   },
 })

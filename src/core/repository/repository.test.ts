@@ -320,6 +320,37 @@ describe('finding repositories', () => {
     expect([second.items.map(({ path }) => path), second.next]).toEqual([['many/c'], null])
   })
 
+  test('a list shows what is true now, however often it was asked for before', async () => {
+    await lab.group('now')
+    const made = await lab.make('now/a', { private: false })
+    await lab.grant(ann, 'repository', 'now/a', 'admin')
+    await lab.as('repository.fork', { repository: 'now/a', path: 'now/b' })
+    await lab.as('repository.update', { repository: 'now/b', private: false })
+    const seen = async (principal: Principal) => {
+      const listed = (await lab.call<{ items: RepositoryView[] }>(principal, 'repository.list', { group: 'now' })).items
+      for (const one of listed) expect(one).toEqual(await lab.call(principal, 'repository.get', { repository: one.id }))
+      return listed.map(({ path, description, fork_of }) => [path, description, fork_of])
+    }
+    expect(await seen(bob)).toEqual([
+      ['now/a', '', null],
+      ['now/b', '', 'now/a'],
+    ])
+    expect(await seen(bob)).toEqual(await seen(ann))
+    await lab.as('repository.update', { repository: 'now/a', private: true, description: 'hidden' })
+    expect(await seen(bob)).toEqual([['now/b', '', null]])
+    expect(await seen(lab.root)).toEqual([
+      ['now/a', 'hidden', null],
+      ['now/b', '', 'now/a'],
+    ])
+    await lab.as('repository.update', { repository: made.id, path: 'now/c' })
+    expect(await seen(lab.root)).toEqual([
+      ['now/b', '', 'now/c'],
+      ['now/c', 'hidden', null],
+    ])
+    await lab.as('repository.delete', { repository: 'now/b' })
+    expect(await seen(ann)).toEqual([['now/c', 'hidden', null]])
+  })
+
   test('1,000 repositories are listed fast (the figure is printed, not judged)', async () => {
     await lab.group('big')
     const parent = await lab.store.reader.resources.byName('repository-group', 'big')

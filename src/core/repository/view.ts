@@ -14,7 +14,7 @@ const CommitSummary = Closed({
   author_name: Type.String(),
   author_email: Type.String(),
   at: Time,
-  revision: Type.Optional(Type.Integer({ description: 'The number of it in a Mercurial repository.' })),
+  revision: Type.Optional(Type.Integer({ description: 'Its number among all commits, from 0.' })),
 })
 
 /** A repository as callers see it. */
@@ -64,18 +64,23 @@ type RepositoryGroupView = Static<typeof RepositoryGroup>
 
 /** Repositories as the caller may see them. Reads what all of them need at once. */
 async function viewRepositories(ctx: Ctx, rows: readonly ResourceRow[]): Promise<RepositoryView[]> {
-  const owners = await ownerNames(ctx, rows)
-  const parents = await readableForkParents(ctx, rows)
-  return rows.map((row) => viewRepository(ctx, row, { owners, parents }))
+  const names = await namesOf(ctx, rows)
+  return rows.map((row) => viewRepository(ctx, row, names))
 }
 
 /** One repository as the caller may see it. */
 async function viewOneRepository(ctx: Ctx, row: ResourceRow): Promise<RepositoryView> {
-  return viewRepository(ctx, row, { owners: await ownerNames(ctx, [row]), parents: await readableForkParents(ctx, [row]) })
+  return viewRepository(ctx, row, await namesOf(ctx, [row]))
 }
 
 type Names = { readonly owners: ReadonlyMap<string, string>; readonly parents: ReadonlyMap<string, string> }
 
+/** What views of these repositories take from other rows, as far as the caller may see it. */
+async function namesOf(ctx: Ctx, rows: readonly ResourceRow[]): Promise<Names> {
+  return { owners: await ownerNames(ctx, rows), parents: await readableForkParents(ctx, rows) }
+}
+
+/** One repository with those names. */
 function viewRepository(ctx: Ctx, row: ResourceRow, { owners, parents }: Names): RepositoryView {
   const spec = specOf(row)
   const { last_commit } = spec
@@ -141,7 +146,7 @@ async function ownerNames(ctx: Ctx, rows: readonly ResourceRow[]): Promise<Reado
 
 // The path of a parent that the caller may not read would tell of it.
 async function readableForkParents(ctx: Ctx, rows: readonly ResourceRow[]): Promise<ReadonlyMap<string, string>> {
-  const ids = [...new Set(rows.flatMap((row) => specOf(row).fork_of ?? []))]
+  const ids = [...new Set(rows.flatMap(({ spec }) => (typeof spec.fork_of === 'string' ? spec.fork_of : [])))]
   if (ids.length === 0) return new Map()
   const { ownerIsAdmin } = kindOf('repository')
   const seen = await ctx.db.resources.visible(ids, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin })
@@ -149,5 +154,5 @@ async function readableForkParents(ctx: Ctx, rows: readonly ResourceRow[]): Prom
   return new Map(parents.map((parent) => [parent.id, parent.name]))
 }
 
-export type { RepositoryView, RepositoryGroupView }
-export { Repository, RepositoryGroup, viewRepositories, viewOneRepository, viewGroups, viewOneGroup }
+export type { Names, RepositoryView, RepositoryGroupView }
+export { Repository, RepositoryGroup, namesOf, viewRepository, viewRepositories, viewOneRepository, viewGroups, viewOneGroup }

@@ -68,6 +68,8 @@ export type ResourceRow = {
   updated_at: number
   deleted_at: number | null
 }
+/** What tells one state of a resource from all others, and what permissions and lists of names need. */
+export type ResourceKey = Pick<ResourceRow, 'id' | 'kind' | 'serial' | 'name' | 'owner_id' | 'version'>
 
 export type SubjectKind = 'user' | 'group'
 export type GrantRow = { resource_id: string; subject_id: string; subject_kind: SubjectKind; level: Level; extras: string[]; created_at: number }

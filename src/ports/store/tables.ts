@@ -1,7 +1,19 @@
 import type { Level } from '../../core/kernel/level.ts'
 import type { Page, PageRequest } from '../../core/kernel/page.ts'
 import type { JsonObject } from '../../core/kernel/json.ts'
-import type { ApiKeyRow, AuditRow, GrantRow, PushRow, ResourceRow, SecretRow, SessionRow, SigningKeyRow, SubjectKind, UserRow } from './rows.ts'
+import type {
+  ApiKeyRow,
+  AuditRow,
+  GrantRow,
+  PushRow,
+  ResourceKey,
+  ResourceRow,
+  SecretRow,
+  SessionRow,
+  SigningKeyRow,
+  SubjectKind,
+  UserRow,
+} from './rows.ts'
 import type { GistTables } from './gists.ts'
 import type { ReviewTables } from './reviews.ts'
 import type { RunTables } from './runs.ts'
@@ -102,12 +114,14 @@ type ResourceTable = {
   access(resource: ResourceRow, viewer: Viewer, options: { ownerIsAdmin: boolean }): Promise<{ level: Level; extras: string[] }>
   /** What a viewer holds on each of several resources that are not deleted, by id: one statement, however many they are. */
   accessAll(
-    resources: readonly ResourceRow[],
+    resources: readonly Pick<ResourceRow, 'id' | 'owner_id'>[],
     viewer: Viewer,
     options: { ownerIsAdmin: boolean },
   ): Promise<ReadonlyMap<string, { level: Level; extras: string[] }>>
   /** A page by name of what the viewer may see at `need` or more: one statement with the permission join in it. */
   page(filter: ResourceFilter, viewer: Viewer, options: { need: Level; ownerIsAdmin: boolean }, page: PageRequest): Promise<Page<ResourceRow>>
+  /** The same page without what takes long to read. */
+  keys(filter: ResourceFilter, viewer: Viewer, options: { need: Level; ownerIsAdmin: boolean }, page: PageRequest): Promise<Page<ResourceKey>>
   /** Which of `ids` the viewer holds `need` on. */
   visible(ids: readonly string[], viewer: Viewer, options: { need: Level; ownerIsAdmin: boolean }): Promise<Set<string>>
   countChildren(id: string): Promise<number>

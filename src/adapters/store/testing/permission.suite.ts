@@ -36,6 +36,8 @@ export function permissionSuite(use: UseStore): void {
           return result
         })
         expect(seen.map(({ name }) => name)).toEqual(expected.sort())
+        const keys = await allPages(300, (page) => store.reader.resources.keys({ kind: 'repository' }, viewer, { need, ownerIsAdmin }, page))
+        expect(keys).toEqual(seen.map(({ id, kind, serial, name, owner_id, version }) => ({ id, kind, serial, name, owner_id, version })))
         const ids = world.resources.slice(0, 200).map(({ id }) => id)
         const visible = await store.reader.resources.visible([...ids, 'unknown'], viewer, { need, ownerIsAdmin })
         expect(visible).toEqual(new Set(ids.filter((id) => seen.some((resource) => resource.id === id))))

@@ -36,15 +36,15 @@ const getRepoGroups = defineMethod({
   name: 'get_repo_groups',
   args: {},
   caller: 'administrator',
-  operations: ['repository-group.list', 'repository.list'],
+  operations: ['repository-group.list', 'permission.list'],
   errors: [],
   async run(call) {
-    const inside = new Map<string, RepositoryView[]>()
-    for (const repository of await call.all<RepositoryView>('repository.list')) {
-      const group = parentOf(repository.path)
+    const inside = new Map<string, { path: string }[]>()
+    for (const { name: path } of await call.all<{ name: string }>('permission.list', { kind: 'repository' })) {
+      const group = parentOf(path)
       const others = inside.get(group)
-      if (others) others.push(repository)
-      else inside.set(group, [repository])
+      if (others) others.push({ path })
+      else inside.set(group, [{ path }])
     }
     const groups = await call.all<RepositoryGroupView>('repository-group.list')
     return groups.map((group) => encodeRepositoryGroup(group, inside.get(group.path) ?? []))
