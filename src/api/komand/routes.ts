@@ -3,6 +3,7 @@ import { connectorRoutes } from './routes-connector.ts'
 import { eventRoutes } from './routes-event.ts'
 import { jobRoutes } from './routes-job.ts'
 import { sessionRoutes } from './routes-session.ts'
+import { triggerRoutes } from './routes-trigger.ts'
 import { userRoutes } from './routes-user.ts'
 import { workflowRoutes } from './routes-workflow.ts'
 import type { Route } from './route.ts'
@@ -13,6 +14,7 @@ export const routes: readonly Route[] = [
   ...workflowRoutes,
   ...eventRoutes,
   ...jobRoutes,
+  ...triggerRoutes,
   ...connectorRoutes,
   ...userRoutes,
   ...artifactRoutes,
