@@ -60,6 +60,9 @@ import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
 import { dropOldConnections } from './core/workflow/plugin/drop-connections.ts'
 import { WorkflowDocuments } from './core/workflow/documents.ts'
+import { pruneEvents } from './core/workflow/trigger/dispatch.ts'
+import { triggerSource } from './core/workflow/trigger/times.ts'
+import { Triggers } from './core/workflow/trigger/triggers.ts'
 import { pruneDeliveries, WebhookDispatch } from './core/webhook/dispatch.ts'
 import type { Config } from './config/load.ts'
 import type { Gateway } from './gateway/gateway.ts'
@@ -178,8 +181,10 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
     const loadings: Loadings = own(new Loadings({ services: () => services, shared }), (it) => it.close())
     own(watchHistory(services), (it) => it.close())
     own(dropOldConnections(services), (stop) => stop())
-    const webhooks = own(new WebhookDispatch({ services: () => services, server }), (it) => it.close())
-    const scheduler = own(new Scheduler({ store, clock, log, sources: [cronSource(services), mirrorSource(services)] }), (it) => it.close())
+    const webhooks = own(new WebhookDispatch({ services: () => services, server, queued: () => triggers.look() }), (it) => it.close())
+    const triggers: Triggers = own(new Triggers({ services: () => services, server }), (it) => it.close())
+    const scheduled = [cronSource(services), mirrorSource(services), triggerSource(() => services)]
+    const scheduler = own(new Scheduler({ store, clock, log, sources: scheduled }), (it) => it.close())
 
     const traffic = new Traffic({ clock })
     const reconciler = own(new Reconciler({ services, loopback: createLoopback(), traffic, server }), (it) => it.close())
@@ -215,7 +220,8 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         await scheduler.start()
         await loadings.start()
         await webhooks.start()
-        own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules, pruneDeliveries, pruneGists]), (it) => it.close())
+        await triggers.start()
+        own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules, pruneDeliveries, pruneEvents, pruneGists]), (it) => it.close())
         const address = config.port === 0 ? config.publicUrl.replace(/:0$/, `:${port}`) : config.publicUrl
         const sample = config.sample ? await makeSample(services, { files: () => readFolder(sampleFolder), address }) : null
         started = true

@@ -7,10 +7,12 @@ import { openPush, settle, signatureOf } from '../repository/commit-files.ts'
 import { storageOf } from '../repository/code.ts'
 import { onStorage } from '../repository/on-storage.ts'
 import { pushEvent, recordPush } from '../repository/push-record.ts'
+import { refuseUnapproved } from './approval.ts'
 import { endsOf, tipsOf } from './ends.ts'
 import { PullRequestMember, pullRequestSubject } from './inputs.ts'
 import { auditSubject, stillOpen, tell } from './state.ts'
 import { PullRequest, viewPullRequest } from './view.ts'
+import { causeOfCall } from '../workflow/trigger/queue.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { RefUpdate } from '../../ports/code-storage.ts'
 import type { PullRequestRow } from '../../ports/store/reviews.ts'
@@ -24,7 +26,7 @@ const mergePullRequest = defineOperation({
   name: 'pull-request.merge',
   summary: 'Merges a pull request into its target branch and gives it as it is then.',
   description:
-    'Needs write on the target, and is recorded there as the push that it stands for. `fast-forward` moves the branch and makes no commit. Conflicts are refused, with the names of the files in `details.conflicts`. A head that came into the target by other ways is only marked as merged.',
+    'Needs write on the target, and is recorded there as the push that it stands for. `fast-forward` moves the branch and makes no commit. Into a protected branch only with its approvals. Conflicts are refused, with the names of the files in `details.conflicts`. A head that came into the target by other ways is only marked as merged.',
   input: Closed({
     pull_request: PullRequestMember,
     strategy: Type.Optional(OneOf(['merge', 'fast-forward'], { description: 'merge when left out: a commit with both as parents.' })),
@@ -63,6 +65,7 @@ const mergePullRequest = defineOperation({
         next: 'Merge with the strategy merge, or rebase the source branch.',
       })
     }
+    await refuseUnapproved(ctx, row, ends.target, tips.head)
     return merge(ctx, { row, ends, tips, strategy }, input.message ?? messageOf(row))
   },
 })
@@ -79,6 +82,8 @@ async function merge(ctx: Ctx, plan: Plan, message: string): Promise<PullRequest
     const onMade = async (to: string) => {
       await keepHead(ctx, plan)
       await stillOpen(ctx.db, row)
+      // A vote may have been taken back while the merge was made.
+      await refuseUnapproved(ctx, row, target, tips.head)
       push.intent = await openPush(ctx, target, { ref: targetBranch, from: tips.ours, to })
     }
     const commit = strategy === 'merge' ? { author: signatureOf(ctx), message } : null
@@ -107,7 +112,7 @@ async function markMerged(ctx: Ctx, plan: Plan, commit: string, pushed?: Pushed)
   const record: MergeRecord = { strategy, commit, by: ctx.principal.name, by_id: ctx.principal.id }
   const view = await ctx.write(async (inside) => {
     const now = inside.clock.now()
-    if (pushed) await recordPush(inside.db, pushed.intent, pushed.changes, pushed.fresh, now)
+    if (pushed) await recordPush(inside.db, pushed.intent, pushed.changes, pushed.fresh, now, causeOfCall(inside.origin))
     // The branch has moved: whoever closed it meanwhile was too late.
     else await stillOpen(inside.db, row)
     const base = tips.base === tips.head ? {} : { base: tips.base }

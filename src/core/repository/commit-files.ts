@@ -6,7 +6,9 @@ import { branchName, branchRef } from './branch-name.ts'
 import { storageOf } from './code.ts'
 import { RepositoryMember } from './inputs.ts'
 import { onStorage } from './on-storage.ts'
+import { refuseProtected } from './protection.ts'
 import { pushDetail, pushEvent, recordPush, settlePush } from './push-record.ts'
+import { causeOfCall } from '../workflow/trigger/queue.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { CodeFile, CodeSignature, RefUpdate } from '../../ports/code-storage.ts'
 import type { PushRow, ResourceRow } from '../../ports/store/rows.ts'
@@ -77,6 +79,8 @@ type Committed = { id: string; path: string; branch: string; commit: string; par
  */
 async function commitFiles(ctx: Ctx, row: ResourceRow, request: CommitRequest): Promise<Committed> {
   const { branch, parent } = request
+  // What it will become is not known yet, and does not matter: it changes.
+  await refuseProtected(ctx, row, [{ ref: branch, from: parent, to: '' }])
   const author = signatureOf(ctx)
   const push: { intent: PushRow | null; recorded: boolean } = { intent: null, recorded: false }
   try {
@@ -113,7 +117,7 @@ async function openPush(ctx: Ctx, row: ResourceRow, change: RefUpdate): Promise<
 async function closePush(ctx: Ctx, row: ResourceRow, intent: PushRow, change: RefUpdate & { to: string }): Promise<Committed> {
   const fresh = await specAfter(ctx.services, row, [change])
   const done = await ctx.write(async (inside) => {
-    const now = await recordPush(inside.db, intent, [change], fresh, inside.clock.now())
+    const now = await recordPush(inside.db, intent, [change], fresh, inside.clock.now(), causeOfCall(ctx.origin))
     return { id: row.id, path: now?.name ?? row.name, branch: branchName(change.ref), commit: change.to, parent: change.from }
   })
   ctx.emit(pushEvent(row, intent, [change]))

@@ -25,19 +25,20 @@ function pushEvent(row: ResourceRow, push: PushRow, changes: readonly RefUpdate[
   return { kind: 'repository', id: row.id, name: row.name, state: 'pushed', resource_id: row.id, data }
 }
 
-/** Closes a push that changed something, in the caller's transaction, and brings the repository's row up to date. Gives the row as it was. */
+/** Closes a push that changed something, in the caller's transaction, and brings the repository's row up to date. `cause`: the run whose step pushed. Gives the row as it was. */
 async function recordPush(
   db: Tables,
   push: PushRow,
   changes: readonly RefUpdate[],
   fresh: Partial<RepositorySpec>,
   at: number,
+  cause: string | null = null,
 ): Promise<ResourceRow | null> {
   await db.pushes.close(push.id, 'done', [...changes])
   const row = await db.resources.byId(push.repository_id)
   if (!row || row.deleted_at !== null) return row
   await db.resources.update(row.id, { spec: patchedSpec(row, { ...fresh, pushed_at: at }), updated_at: at })
-  await queueFact(db, pushFact(row, push, changes, at))
+  await queueFact(db, pushFact(row, push, changes, at, cause))
   return row
 }
 

@@ -7,7 +7,9 @@ import { specAfter } from './after-push.ts'
 import { RepositoryMember } from './inputs.ts'
 import { pushDetail, pushEvent, recordNothing, recordPush, settlePush } from './push-record.ts'
 import { HgTransferMember, serveHg } from './hg-transfer.ts'
+import { refuseProtected } from './protection.ts'
 import { ProtocolMember, serve, transferOf, TransferMember } from './transfer.ts'
+import { causeOfCall } from '../workflow/trigger/queue.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Services } from '../operation/services.ts'
 import type { RefUpdate } from '../../ports/code-storage.ts'
@@ -107,6 +109,7 @@ type Push = { intent: PushRow | null; changes: readonly RefUpdate[] | null }
 
 // Not through ctx.write: that is the one commit that carries the audit line, and it belongs to the outcome.
 async function openPush(ctx: Ctx, row: ResourceRow, push: Push, commands: readonly RefUpdate[]): Promise<void> {
+  await refuseProtected(ctx, row, commands)
   const intent: PushRow = {
     id: ctx.ids.record(),
     repository_id: row.id,
@@ -129,7 +132,7 @@ async function closePush(ctx: Ctx, row: ResourceRow, push: Push, changes: readon
   } else {
     const fresh = await specAfter(ctx.services, row, changes)
     await ctx.write(async (inside) => {
-      const now = await recordPush(inside.db, intent, changes, fresh, inside.clock.now())
+      const now = await recordPush(inside.db, intent, changes, fresh, inside.clock.now(), causeOfCall(ctx.origin))
       return { id: row.id, path: now?.name ?? row.name, changes: [...changes] }
     })
     ctx.emit(pushEvent(row, intent, changes))

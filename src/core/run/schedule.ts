@@ -4,6 +4,7 @@ import { StoreUnavailable } from '../../ports/store/store.ts'
 import type { Clock, Timer } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { ChangeEvent } from '../operation/context.ts'
+import type { Schedule } from './cron.ts'
 import type { Services } from '../operation/services.ts'
 import type { ScheduleRow } from '../../ports/store/rows.ts'
 import type { Store } from '../../ports/store/store.ts'
@@ -16,6 +17,8 @@ type ScheduleSource = {
    * twice. It may take its time (another run ends first); it is not called for this schedule again meanwhile. When it throws, it is called again later.
    */
   fire(schedule: ScheduleRow, slot: number): Promise<void>
+  /** When it is due, where its expression is no cron expression; null: it is one after all. */
+  times?(schedule: ScheduleRow): Schedule | null
 }
 
 // A clock that was set is noticed at the latest after this; nothing else happens then.
@@ -144,11 +147,11 @@ class Scheduler {
 
   async #fire(schedule: ScheduleRow): Promise<void> {
     const now = this.#clock.now()
-    const cron = parseCron(schedule.expression, schedule.zone)
+    const source = this.#sources.get(schedule.kind)
+    const cron = source?.times?.(schedule) ?? parseCron(schedule.expression, schedule.zone)
     const first = schedule.next_at ?? now
     const slot = cron.latest(first, now) ?? first
     const next = cron.next(Math.max(now, slot))
-    const source = this.#sources.get(schedule.kind)
     // First the run with its slot, then the step forward: a crash between fires the same slot again, which its row refuses.
     if (source && (schedule.last_slot === null || slot > schedule.last_slot)) await source.fire(schedule, slot)
     await this.#store.write((tables) => tables.schedules.advance(schedule.id, first, { last_slot: slot, next_at: next }))

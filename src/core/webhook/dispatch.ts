@@ -23,7 +23,12 @@ const shortestWaitMs = 50
 // Where several servers share a store, a hint of another one may be lost.
 const lookAgainMs = 20_000
 
-type DispatchOptions = { readonly services: () => Services; readonly server: { readonly id: string; readonly shared: boolean } }
+type DispatchOptions = {
+  readonly services: () => Services
+  readonly server: { readonly id: string; readonly shared: boolean }
+  /** The end of a run was queued for whoever wants to know: webhooks, and workflows that it starts. */
+  readonly queued?: () => void
+}
 
 /**
  * Sends what is queued: to each webhook one after the other, to different ones at the same time. A delivery is taken for a while before it is sent, so
@@ -32,6 +37,7 @@ type DispatchOptions = { readonly services: () => Services; readonly server: { r
 class WebhookDispatch {
   readonly #services: () => Services
   readonly #server: DispatchOptions['server']
+  readonly #queued: () => void
   readonly #busy = new Map<string, Promise<void>>()
   readonly #closing = new AbortController()
   readonly #runs: RunFollower
@@ -40,10 +46,11 @@ class WebhookDispatch {
   #looking: Promise<void> = Promise.resolve()
   #wanted = false
 
-  constructor({ services, server }: DispatchOptions) {
+  constructor({ services, server, queued }: DispatchOptions) {
     this.#services = services
     this.#server = server
-    this.#runs = new RunFollower(services)
+    this.#queued = queued ?? (() => {})
+    this.#runs = new RunFollower(services, () => this.#queued())
   }
 
   /** Takes up what an earlier start left, and sends from now on. */
@@ -51,7 +58,7 @@ class WebhookDispatch {
     const { store, events } = this.#services()
     if (!this.#server.shared) await store.write(({ deliveries }) => deliveries.release(this.#server.id))
     this.#unsubscribe = events.subscribe(({ kind, state, id }) => {
-      if (kind === 'webhook') this.#runs.refresh()
+      if (kind === 'webhook' || kind === 'workflow') this.#runs.refresh()
       // Events of runs carry a state of runs.
       if (kind === 'run') return void (isEnd(state as RunState) && this.#runs.wanted && this.#runEnded(id))
       if (kind === 'webhook' || kind === 'pull-request' || (kind === 'repository' && state === 'pushed')) void this.look()
@@ -179,7 +186,10 @@ class WebhookDispatch {
 
   #runEnded(id: string): void {
     void queueRun(this.#services(), id)
-      .then(() => this.look())
+      .then(() => {
+        this.#queued()
+        return this.look()
+      })
       .catch((error: unknown) => this.#services().log.warn('webhook.run_not_queued', { run: id, error }))
   }
 }

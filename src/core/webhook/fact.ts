@@ -1,4 +1,5 @@
 import { kindOf } from '../resource/kind.ts'
+import { queueTriggers } from '../workflow/trigger/facts.ts'
 import type { JsonObject } from '../kernel/json.ts'
 import type { RefUpdate } from '../../ports/code-storage.ts'
 import type { PushRow, ResourceRow } from '../../ports/store/rows.ts'
@@ -20,14 +21,16 @@ type Fact = {
   /** Ids of what it tells about: whoever may not read all of it does not hear of it. */
   readonly about: readonly string[]
   readonly data: JsonObject
+  /** The run whose step did it; nothing where somebody else did. */
+  readonly cause?: string | null
 }
 
 /** How many events wait for one webhook at most. Beyond that they are counted and dropped: a receiver that is gone must not fill the store. */
 const mostWaiting = 1000
 
 /**
- * Puts a fact into the queue of each webhook that hears of it, in the caller's transaction: what happened and that it is to be told become durable
- * together.
+ * Puts a fact into the queue of each webhook that hears of it and of each workflow that it starts, in the caller's transaction: what happened and that it
+ * is to be told become durable together.
  */
 async function queueFact(db: Tables, fact: Fact): Promise<void> {
   for (const hook of await db.webhooks.listening(fact.repository?.id ?? null, fact.event)) {
@@ -35,6 +38,7 @@ async function queueFact(db: Tables, fact: Fact): Promise<void> {
       await db.deliveries.queue(newDelivery(hook, { id: `${fact.id}.${hook.id}`, event: fact.event, at: fact.at, body: bodyOf(fact) }), mostWaiting)
     }
   }
+  await queueTriggers(db, fact)
 }
 
 // With the rights of now of whoever made it: a webhook goes on being told only as long as they could look themselves.
@@ -77,7 +81,7 @@ function newDelivery(hook: Pick<WebhookRow, 'id'>, given: { id: string; event: s
 const mostChanges = 100
 
 /** The fact of a push that changed something. */
-function pushFact(row: ResourceRow, push: PushRow, changes: readonly RefUpdate[], at: number): Fact {
+function pushFact(row: ResourceRow, push: PushRow, changes: readonly RefUpdate[], at: number, cause: string | null = null): Fact {
   const shown = changes.slice(0, mostChanges).map(({ ref, from, to }) => ({ ref, from, to }))
   return {
     id: push.id,
@@ -85,6 +89,7 @@ function pushFact(row: ResourceRow, push: PushRow, changes: readonly RefUpdate[]
     at,
     repository: row,
     about: [row.id],
+    cause,
     data: { by: push.user, push: { id: push.id, count: changes.length, changes: shown } },
   }
 }

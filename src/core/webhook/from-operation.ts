@@ -1,3 +1,4 @@
+import { causeOf } from '../workflow/trigger/queue.ts'
 import { queueFact } from './fact.ts'
 import type { JsonObject } from '../kernel/json.ts'
 import type { AuditRow } from '../../ports/store/rows.ts'
@@ -29,6 +30,7 @@ async function queueOperation(db: Tables, line: AuditRow, output: unknown): Prom
     id: line.id,
     event: commented ? 'comment' : 'pull-request',
     at: line.at,
+    cause: causeOf(line),
     repository: target,
     about: [...new Set([target.id, ...(source?.deleted_at === null ? [source.id] : [])])],
     data: {

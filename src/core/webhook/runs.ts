@@ -22,6 +22,7 @@ async function queueRun({ store }: Services, id: string): Promise<void> {
       id: run.id,
       event: 'run',
       at: run.finished_at ?? run.created_at,
+      cause: run.id,
       repository,
       about: [repository?.id, run.resource_id].filter((about) => typeof about === 'string'),
       data: { by: run.started_by_name, run: runSummary(run) as unknown as JsonObject }, // times are texts there
@@ -37,20 +38,23 @@ async function repositoryOf({ resources }: Services['store']['reader'], run: Run
 
 /**
  * Finds ends of runs that nobody told of: the engine records them in its own commits, and a server can be killed before it has queued one. Looked for at
- * start and now and then, and only while some webhook wants to know.
+ * start and now and then, and only while some webhook or workflow wants to know.
  */
 class RunFollower {
   readonly #services: () => Services
+  readonly #queued: () => void
   #wanted = false
   #closed = false
   #timer: Timer | null = null
   #working: Promise<void> = Promise.resolve()
 
-  constructor(services: () => Services) {
+  /** `queued` is told when ends that were missed are in the queues. */
+  constructor(services: () => Services, queued: () => void = () => {}) {
     this.#services = services
+    this.#queued = queued
   }
 
-  /** Whether some webhook hears of runs. */
+  /** Whether some webhook or workflow hears of runs. */
   get wanted(): boolean {
     return this.#wanted
   }
@@ -88,6 +92,7 @@ class RunFollower {
     try {
       await this.#refresh()
       if (this.#wanted) await missed(services)
+      this.#queued()
     } catch (error) {
       services.log.warn('webhook.runs_not_read', { error })
     }

@@ -3,6 +3,7 @@ import { connectionOperations } from './connection/operations.ts'
 import { jobOperations } from './job/operations.ts'
 import { notifyOperations } from './notify.ts'
 import { pluginOperations } from './plugin/operations.ts'
+import { triggerOperations } from './trigger/operations.ts'
 import { transferOperations } from './transfer-operations.ts'
 import { versionOperations } from './version-operations.ts'
 import { workflowOperations } from './workflow-operations.ts'
@@ -16,6 +17,7 @@ const allWorkflowOperations: readonly AnyOperation[] = [
   ...jobOperations,
   ...connectionOperations,
   ...artifactOperations,
+  ...triggerOperations,
   ...pluginOperations,
   ...notifyOperations,
 ]

@@ -1,0 +1,197 @@
+import { fault } from '../../kernel/fault.ts'
+import { pageRequest } from '../../kernel/page.ts'
+import { Closed, listMembers, Nullable, PageOf, Type } from '../../kernel/schema.ts'
+import { defineOperation } from '../../operation/operation.ts'
+import { printableName } from '../named.ts'
+import { withMembers } from '../document/members.ts'
+import { findTrigger, readsTrigger } from './find.ts'
+import { receiveOperations } from './receive.ts'
+import { changeableType, checkTrigger, countRunsFrom, settingMembers, settingsFor, triggerContext, typeMember } from './settings.ts'
+import { startOfEvent } from './start-job.ts'
+import { TriggerEventView, TriggerView, viewEvent, viewTrigger } from './view.ts'
+import type { Ctx } from '../../operation/context.ts'
+import type { AnyOperation } from '../../operation/operation.ts'
+
+const secretLetters = 40
+const triggerMember = Type.String({ maxLength: 300, description: 'Id of the trigger.' })
+const secretMember = Type.String({
+  minLength: 16,
+  maxLength: 1000,
+  description: '`webhook`: what posts are signed with; made and shown once when left out.',
+})
+const example = { trigger: '4f8b1c1e-6f5d-4a43-9a53-0d3f6ef6a001' }
+const onTrigger = { subject: (input: { trigger: string }) => `trigger:${input.trigger}`, subjectId: (input: { trigger: string }) => input.trigger }
+const WithSecret = Closed({
+  ...TriggerView.properties,
+  secret: Nullable(Type.String({ description: 'Of a `webhook`: shown once, and only if the input named none.' })),
+})
+
+const create = defineOperation({
+  name: 'trigger.create',
+  summary: 'Makes something that starts workflows, and gives it.',
+  description:
+    'A workflow is bound to it by the member `trigger_config_id` of its first step, while it is active. Its jobs act as the owner of the workflow.',
+  input: Closed({
+    name: Type.String({ maxLength: 300 }),
+    type: typeMember,
+    require_auth: Type.Optional(Type.Boolean({ description: '`api_trigger`: false lets anybody send it events who knows its id.' })),
+    secret: Type.Optional(secretMember),
+    ...settingMembers,
+  }),
+  output: WithSecret,
+  access: { system: 'workflow.modify' },
+  subjects: {},
+  effect: 'write',
+  secretMembers: ['secret'],
+  audit: {
+    subject: (input) => `trigger:${input.name}`,
+    subjectId: (_, output) => output?.id ?? null,
+    detail: (input) => ({ type: input.type }),
+  },
+  example: { name: 'Main has moved', type: 'push', repository: 'lab/weather', branches: ['main'] },
+  async run(ctx, input) {
+    const { type } = input
+    const now = ctx.clock.now()
+    const id = ctx.ids.opaque()
+    if (input.secret !== undefined && type !== 'webhook') throw noSecret()
+    const secret = type === 'webhook' ? (input.secret ?? ctx.ids.letters(secretLetters)) : type === 'plugin' ? ctx.ids.letters(secretLetters) : null
+    const row = {
+      id,
+      name: printableName('trigger', input.name),
+      type,
+      spec: settingsFor('trigger.create', type, input),
+      require_auth: input.require_auth ?? true,
+      owner_id: ctx.principal.id,
+      sealed: secret === null ? null : ctx.services.secretBox.seal(secret, triggerContext(id)),
+      last_error: null,
+      created_at: now,
+      updated_at: now,
+    }
+    checkTrigger('trigger.create', row, now)
+    await ctx.db.workflowTriggers.insert(row)
+    await countRunsFrom(ctx, type)
+    tell(ctx, row, 'created')
+    return { ...(await viewTrigger(ctx, row)), secret: type === 'webhook' && input.secret === undefined ? secret : null }
+  },
+})
+
+const list = defineOperation({
+  name: 'trigger.list',
+  summary: 'Lists the triggers that the caller owns, or that start workflows which the caller may read; all of them for administrators.',
+  input: Closed({ type: Type.Optional(typeMember), ...listMembers }),
+  output: PageOf(TriggerView),
+  access: 'signed-in',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example: { limit: 20 },
+  async run(ctx, input) {
+    const page = await ctx.db.workflowTriggers.page(input.type === undefined ? {} : { type: input.type }, pageRequest(input))
+    const readable = await Promise.all(page.items.map((row) => readsTrigger(ctx, row)))
+    const rows = page.items.filter((_, index) => readable[index])
+    return { items: await Promise.all(rows.map((row) => viewTrigger(ctx, row))), next: page.next }
+  },
+})
+
+const get = defineOperation({
+  name: 'trigger.get',
+  summary: 'One trigger, without its secret.',
+  input: Closed({ trigger: triggerMember }),
+  output: TriggerView,
+  access: 'signed-in',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example,
+  run: async (ctx, input) => viewTrigger(ctx, await findTrigger(ctx, input.trigger, 'read')),
+})
+
+const update = defineOperation({
+  name: 'trigger.update',
+  summary: 'Changes a trigger and gives it. Settings that are sent take the place of those of before, one by one.',
+  input: Closed({
+    trigger: triggerMember,
+    name: Type.Optional(Type.String({ maxLength: 300 })),
+    require_auth: Type.Optional(Type.Boolean()),
+    secret: Type.Optional(secretMember),
+    ...settingMembers,
+  }),
+  output: TriggerView,
+  access: { system: 'workflow.modify' },
+  subjects: {},
+  effect: 'write',
+  secretMembers: ['secret'],
+  audit: onTrigger,
+  example: { ...example, branches: ['main', 'release/*'] },
+  async run(ctx, input) {
+    const row = await findTrigger(ctx, input.trigger, 'write')
+    const type = changeableType(row)
+    if (input.secret !== undefined && type !== 'webhook') throw noSecret()
+    const now = ctx.clock.now()
+    const next = {
+      ...row,
+      ...(input.name === undefined ? {} : { name: printableName('trigger', input.name) }),
+      ...(input.require_auth === undefined ? {} : { require_auth: input.require_auth }),
+      ...(input.secret === undefined ? {} : { sealed: ctx.services.secretBox.seal(input.secret, triggerContext(row.id)) }),
+      spec: withMembers(row.spec, settingsFor('trigger.update', type, input)),
+      last_error: null,
+      updated_at: now,
+    }
+    checkTrigger('trigger.update', next, now)
+    const { id: _, created_at: __, ...patch } = next
+    await ctx.db.workflowTriggers.update(row.id, patch)
+    tell(ctx, next, 'updated')
+    return viewTrigger(ctx, next)
+  },
+})
+
+const remove = defineOperation({
+  name: 'trigger.delete',
+  summary: 'Deletes a trigger that no active workflow is bound to.',
+  input: Closed({ trigger: triggerMember }),
+  output: Closed({ id: Type.String(), name: Type.String() }),
+  access: { system: 'workflow.modify' },
+  subjects: {},
+  effect: 'write',
+  audit: onTrigger,
+  example,
+  async run(ctx, input) {
+    const row = await findTrigger(ctx, input.trigger, 'write')
+    const bound = await ctx.db.workflowTriggers.boundTo(row.id)
+    if (bound.length > 0) throw fault('in_use', { what: `The trigger "${row.name}"`, by: `${bound.length} active workflow(s)` })
+    await ctx.db.workflowTriggers.delete(row.id)
+    tell(ctx, row, 'deleted')
+    return { id: row.id, name: row.name }
+  },
+})
+
+const listEvents = defineOperation({
+  name: 'trigger.list-events',
+  summary: 'What a trigger noticed, newest first, with the jobs that came of it. Kept for a week.',
+  input: Closed({ trigger: triggerMember, ...listMembers }),
+  output: PageOf(TriggerEventView),
+  access: 'signed-in',
+  subjects: {},
+  effect: 'read',
+  audit: 'none',
+  example,
+  async run(ctx, input) {
+    const row = await findTrigger(ctx, input.trigger, 'write')
+    const page = await ctx.db.triggerEvents.page(row.id, pageRequest(input))
+    return { items: page.items.map(viewEvent), next: page.next }
+  },
+})
+
+function noSecret() {
+  return fault('malformed_request', { why: 'only a trigger of type webhook has a secret' })
+}
+
+// For administrators only: who else may know of it is not one resource's readers.
+function tell(ctx: Ctx, row: { readonly id: string; readonly name: string }, state: string): void {
+  ctx.emit({ kind: 'trigger', id: row.id, name: row.name, state, resource_id: null })
+}
+
+/** Everything that can be done with triggers. */
+const triggerOperations: readonly AnyOperation[] = [create, list, get, update, remove, listEvents, startOfEvent, ...receiveOperations]
+
+export { triggerOperations }
