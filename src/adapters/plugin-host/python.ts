@@ -21,7 +21,7 @@ const makeScript = `
 python=$1 environment=$2
 shift 2
 "$python" -m venv "$environment" || exit 1
-exec "$environment/bin/python" -m pip install --no-input --disable-pip-version-check --no-cache-dir --quiet "$@"
+exec "$environment/bin/python" -m pip install --no-input --disable-pip-version-check --no-cache-dir --retries 1 --quiet "$@"
 `
 
 /**
