@@ -21,8 +21,14 @@ function sendPieces(reply: FastifyReply, pieces: AsyncIterable<string>): Fastify
 }
 
 /** Answers with what went wrong. Anything but a fault is a defect: it is logged and told as such. */
-function sendError(request: FastifyRequest, reply: FastifyReply, host: ApiHost, error: unknown): FastifyReply {
-  const { status, body, retryAfterSeconds } = refusalOf(toFault(error, request, host.log))
+function sendError(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  host: ApiHost,
+  error: unknown,
+  told: { readonly gone?: boolean } = {},
+): FastifyReply {
+  const { status, body, retryAfterSeconds } = refusalOf(toFault(error, request, host.log), told)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="komand"')
   if (retryAfterSeconds !== null) reply.header('retry-after', String(retryAfterSeconds))
   reply.code(status).type(json)

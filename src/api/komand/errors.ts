@@ -76,10 +76,11 @@ const codes = {
 
 const retryWhenUnsaidMs = 5000
 
-/** What a fault looks like here (contract §4). */
-function refusalOf(fault: Fault): Refusal {
+/** What a fault looks like here (contract §4). `gone`: the route tells what was deleted apart from what never was. */
+function refusalOf(fault: Fault, { gone = false }: { readonly gone?: boolean } = {}): Refusal {
   const pick: Pick = codes[fault.code]
-  const word = typeof pick === 'string' ? pick : pick(fault)
+  const picked = typeof pick === 'string' ? pick : pick(fault)
+  const word = picked === 'GONE' && !gone ? 'NOT_FOUND' : picked
   const status = statuses[word]
   const findings = word === 'BAD_REQUEST' ? listIn(fault.details?.findings) : null
   return {

@@ -15,6 +15,7 @@ const via = 'komand'
 
 /** Answers one request: route, caller, permission, body; what comes then is the operation's. */
 async function handle(request: FastifyRequest, reply: FastifyReply, host: ApiHost): Promise<FastifyReply> {
+  const told = { gone: false }
   try {
     const { path, query } = splitTarget(request.raw.url ?? '')
     const found = match(routes, request.method, path)
@@ -24,6 +25,7 @@ async function handle(request: FastifyRequest, reply: FastifyReply, host: ApiHos
       throw fault('method_not_allowed', { method: request.method, allowed: found.allowed.join(', ') })
     }
     const { route, parameters } = found
+    told.gone = route.gone === true
     const call = await callOf(request, host, route)
     const invoke = <Output>(operation: string, input: unknown) => host.invoke<Output>(call, operation, input)
     if (route.permission) await checkPermission(route, route.permission, invoke)
@@ -31,7 +33,7 @@ async function handle(request: FastifyRequest, reply: FastifyReply, host: ApiHos
     const answer = await route.does({ parameters, query, body, call, host, invoke })
     return answer instanceof Pieces ? sendPieces(reply, answer.pieces) : sendJson(reply, answer)
   } catch (error) {
-    return sendError(request, reply, host, error)
+    return sendError(request, reply, host, error, told)
   }
 }
 

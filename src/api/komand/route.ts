@@ -30,6 +30,8 @@ type Route = {
   readonly auth?: 'none' | 'optional'
   /** What the caller needs besides `APP`; looked at before anything else of the request is. */
   readonly permission?: Permission
+  /** Whether a thing that was deleted is told apart from one that never was. */
+  readonly gone?: true
   /** Whether a body is read (as JSON, whatever its type). */
   readonly body?: 'object'
   /** The operation, for the documents; more than one where an answer needs reads of others. */

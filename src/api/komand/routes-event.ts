@@ -9,6 +9,7 @@ const eventRoutes: readonly Route[] = [
   {
     method: 'POST',
     path: '/v2/workflows/:workflow_uid/events',
+    gone: true,
     body: 'object',
     operations: ['workflow.run'],
     async does(doing) {

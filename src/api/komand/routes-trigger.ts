@@ -25,12 +25,12 @@ type TriggerView = {
 const triggerRoutes: readonly Route[] = [
   {
     method: 'POST',
-    path: '/v2/trigger/:id/events',
+    path: '/v2/trigger/:workflow_uid_or_trigger_id/events',
     auth: 'optional',
     body: 'object',
     operations: ['trigger.send-event'],
     async does(doing) {
-      await doing.invoke('trigger.send-event', { trigger: triggerOf(doing), message: doing.body })
+      await doing.invoke('trigger.send-event', { trigger: uuid(doing.parameters.workflow_uid_or_trigger_id, 'trigger'), message: doing.body })
       return { message: 'trigger event published to queue' }
     },
   },

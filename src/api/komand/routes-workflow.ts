@@ -45,12 +45,14 @@ const workflowRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: base,
+    gone: true,
     operations: ['workflow.get'],
     does: async (doing) => encodeWorkflow(await doing.invoke('workflow.get', { workflow: workflowOf(doing) })),
   },
   {
     method: 'PUT',
     path: base,
+    gone: true,
     permission,
     body: 'object',
     operations: ['workflow.update'],
@@ -59,6 +61,7 @@ const workflowRoutes: readonly Route[] = [
   {
     method: 'DELETE',
     path: base,
+    gone: true,
     permission,
     operations: ['workflow.delete'],
     async does(doing) {
@@ -69,6 +72,7 @@ const workflowRoutes: readonly Route[] = [
   {
     method: 'POST',
     path: `${base}/activate`,
+    gone: true,
     permission,
     operations: ['workflow.activate'],
     does: async (doing) =>
@@ -77,6 +81,7 @@ const workflowRoutes: readonly Route[] = [
   {
     method: 'POST',
     path: `${base}/deactivate`,
+    gone: true,
     permission,
     operations: ['workflow.deactivate'],
     does: async (doing) => encodeWorkflow(await doing.invoke('workflow.deactivate', { workflow: workflowOf(doing) })),
@@ -102,6 +107,7 @@ const workflowRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: `${base}/export`,
+    gone: true,
     operations: ['workflow.export'],
     async does(doing) {
       const format = wordParameter(doing.query, 'format', ['kom', 'icon']) ?? 'kom'

@@ -4,7 +4,7 @@ import { fault } from '../../kernel/fault.ts'
 import { pageRequest } from '../../kernel/page.ts'
 import { Closed, listMembers, PageOf, Time, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
-import { textMember } from '../document/members.ts'
+import { objectMember, textMember, textsMember } from '../document/members.ts'
 import { printableName, unlessNamed } from '../named.ts'
 import { lookUp } from './look-up.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
@@ -19,6 +19,11 @@ const largestRow = 64 * 1024
 
 const artifactMember = Type.String({ maxLength: 300, description: 'Id or name of the shared list.' })
 const descriptionMember = Type.String({ maxLength: 2000 })
+const fields = {
+  description: Type.Optional(descriptionMember),
+  schema: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object', description: 'JSON Schema of its rows.' })),
+  tags: Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: 100 })),
+}
 const valueMember = Type.Unknown({ description: 'Usually an object; what is none is looked up as its member `value`.' })
 const example = { artifact: 'Blocked addresses' }
 const onArtifact = {
@@ -31,6 +36,8 @@ const Artifact = Closed({
   serial: Type.Integer(),
   name: Type.String(),
   description: Type.String(),
+  schema: Type.Unknown({ description: 'JSON Schema of its rows, for people and clients; nothing here checks it.' }),
+  tags: Type.Array(Type.String()),
   rows: Type.Integer(),
   created_at: Time,
   updated_at: Time,
@@ -41,7 +48,7 @@ const create = defineOperation({
   name: 'artifact.create',
   summary: 'Makes a list that workflows share.',
   description: 'Who makes it owns it. *Execute* on it lets others look rows up and append some, *write* lets them remove some.',
-  input: Closed({ name: Type.String({ maxLength: 300 }), description: Type.Optional(descriptionMember) }),
+  input: Closed({ name: Type.String({ maxLength: 300 }), ...fields }),
   output: Artifact,
   access: { system: 'workflow.modify' },
   subjects: {},
@@ -61,7 +68,7 @@ const create = defineOperation({
         private: false,
         active: true,
         state: 'ready',
-        spec: { description: input.description ?? '' },
+        spec: storedFields({ description: '' }, input),
         created_at: now,
         updated_at: now,
       }),
@@ -102,8 +109,8 @@ const get = defineOperation({
 
 const update = defineOperation({
   name: 'artifact.update',
-  summary: 'Changes the name or description of a shared list.',
-  input: Closed({ artifact: artifactMember, name: Type.Optional(Type.String({ maxLength: 300 })), description: Type.Optional(descriptionMember) }),
+  summary: 'Changes the name of a shared list, or what is said about it.',
+  input: Closed({ artifact: artifactMember, name: Type.Optional(Type.String({ maxLength: 300 })), ...fields }),
   output: Artifact,
   access: { system: 'workflow.modify' },
   subjects: { artifact: subject('artifact', 'write', 'artifact') },
@@ -113,7 +120,7 @@ const update = defineOperation({
   async run(ctx, input, { artifact }) {
     const { row } = artifact
     const name = printableName('shared list', input.name ?? row.name)
-    const spec = { ...row.spec, ...(input.description === undefined ? {} : { description: input.description }) }
+    const spec = storedFields(row.spec, input)
     const updated_at = ctx.clock.now()
     await unlessNamed('shared list', name, () => ctx.db.resources.update(row.id, { name, spec, updated_at }))
     return view(ctx, { ...row, name, spec, updated_at })
@@ -216,12 +223,26 @@ const lookUpRows = defineOperation({
   run: (ctx, input, { artifact }) => lookUp(ctx, artifact.row.id, input.rule, input.values ?? {}),
 })
 
+type Fields = { readonly description?: string; readonly schema?: JsonObject; readonly tags?: string[] }
+
+function storedFields(before: JsonObject, { description, schema, tags }: Fields): JsonObject {
+  if (schema && JSON.stringify(schema).length > largestRow) throw fault('payload_too_large', { limit: largestRow })
+  return {
+    ...before,
+    ...(description === undefined ? {} : { description }),
+    ...(schema === undefined ? {} : { schema }),
+    ...(tags === undefined ? {} : { tags }),
+  }
+}
+
 async function view(ctx: Ctx, row: ResourceRow): Promise<Static<typeof Artifact>> {
   return {
     id: row.id,
     serial: row.serial,
     name: row.name,
     description: textMember(row.spec, 'description'),
+    schema: objectMember(row.spec, 'schema'),
+    tags: textsMember(row.spec, 'tags'),
     rows: await ctx.db.artifactEntities.count(row.id),
     created_at: timestamp(row.created_at) ?? '',
     updated_at: timestamp(row.updated_at) ?? '',
