@@ -179,6 +179,26 @@ describe('built-in plugins', () => {
     expect(outer.failed_step).toMatchObject({ name: 'strict', message: expect.stringMatching(/of "inner" ended as failed/) })
   })
 
+  test('a step may name a connection with a mail server of its own, which is reached through the guard only', async () => {
+    const settings = { port: portOf(smtp.server.address()), security: 'none', from: 'team@lab.test' }
+    const mail = (connection: string) =>
+      action('mail', 'mail.send', { to: ['desk@lab.test'], subject: 's', text: 't' }, { connection: { name: connection } })
+    for (const [name, host] of Object.entries({ near: '127.0.0.1', far: '127.0.0.2' }))
+      await as(ann, 'connection.create', {
+        name,
+        plugin_vendor: 'capstan',
+        plugin_name: 'mail',
+        plugin_version: '1.0.0',
+        parameters: { ...settings, host },
+      })
+    expect((await runOf(ann, 'own server', [mail('near')])).status).toBe('succeeded')
+    expect(letters.at(-1)?.text).toMatch(/^From: team@lab\.test/m)
+    const far = await runOf(ann, 'guarded', [mail('far')])
+    expect(far.failed_step.message).toMatch(/127\.0\.0\.2 may not be called/)
+    const joe = await app.person('joe')
+    await expect(runOf(joe, 'not theirs', [mail('near')])).rejects.toThrow(/no connection "near" that you may use/)
+  })
+
   test('whoever shall decide gets a letter with the address of the job; who cannot be told is named', async () => {
     const bob = await app.person('bob')
     const { serial } = await app.system('user.get', { user: 'bob' })

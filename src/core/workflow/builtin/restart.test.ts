@@ -87,3 +87,14 @@ test('a deployment that is called again after a restart finds what the first cal
   expect((await call('run/step@1')).run).not.toBe(first.run)
   await server.close()
 })
+
+test('without a mail server a job waits all the same, and says that nobody was told', async () => {
+  const server = await serverOn(await newFolder())
+  const { serial } = await server.system('user.create', { name: 'bob', email: 'bob@lab.test' })
+  const parameters = { stepControlParams: [{ edgeId: 'ask>' }], notifications: { userIdsForEmail: [serial] } }
+  const job = await start(server, 'asks', [{ id: 'ask', type: 'human_decision', parameters }], ['start>ask', 'ask>:Yes'])
+  await until('it waits', async () => (await server.system('job.get', { job })).status === 'waiting')
+  const row = await server.services.store.reader.steps.one(job, 'ask~notify')
+  expect(row?.output).toMatchObject({ sent: 0, not_sent: [{ why: expect.stringMatching(/No mail server is configured/) }] })
+  await server.close()
+})
