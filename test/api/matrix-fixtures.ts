@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { until } from '../support/until.ts'
 import type { TestApp } from '../support/app.ts'
 
@@ -106,6 +108,21 @@ export function makingIn(app: TestApp) {
     webhook: async () => {
       const input = { repository: await making.repository(), url: 'http://93.184.216.34/', active: false }
       return remember((await app.system('webhook.create', input)).id as string)
+    },
+    /** A folder below the plugin root with a package in shell. */
+    package: async () => {
+      const path = name()
+      const bin = join(app.folder, 'data/plugins', path, 'bin')
+      await mkdir(bin, { recursive: true })
+      await writeFile(join(bin, 'icon_plugin'), '#!/bin/sh\n', { mode: 0o755 })
+      await writeFile(join(bin, '../plugin.spec.yaml'), `name: ${path}\nvendor: matrix\nversion: 1.0.0\n`)
+      return path
+    },
+    plugin: async () => {
+      const plugin = `matrix/${await making.package()}/1.0.0`
+      await app.system('plugin.install', { path: plugin.split('/')[1] })
+      await grant(`plugin:${plugin}`)
+      return remember(plugin)
     },
     /** An active workflow that asks a person; `{ draft }`: one that was changed since. */
     workflow: async (options: { active?: boolean; draft?: boolean } = {}) => {

@@ -23,6 +23,7 @@ const run: Fixture = { input: async (make) => ({ run: (await make.task()).run })
 const webhook: Fixture = { input: async (make) => ({ webhook: await make.webhook() }) }
 const schedule: Fixture = { input: async (make) => ({ schedule: (await make.schedule()).schedule }) }
 const workflow: Fixture = { input: async (make) => ({ workflow: await make.workflow() }) }
+const plugin: Fixture = { input: async (make) => ({ plugin: await make.plugin() }) }
 const job: Fixture = { input: async (make) => ({ job: await make.job() }) }
 const document = { name: 'matrix', steps: [], paths: [] }
 const namespace: Fixture = { input: async (make) => ({ namespace: (await make.task()).namespace }), expect: hides.read }
@@ -204,6 +205,10 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'workflow.import': { input: (make) => ({ file: { workflows: [{ ...document, name: make.name() }] } }) },
   'workflow.export': workflow,
   'workflow.notify': { input: async (make) => ({ run: await make.job(), step: 'ask', users: [] }), ends: 'unsupported' },
+  'plugin.install': { input: async (make) => ({ path: await make.package() }) },
+  'plugin.list': nothing,
+  'plugin.get': plugin,
+  'plugin.delete': plugin,
   'job.list': nothing,
   'job.get': job,
   'job.list-steps': job,
