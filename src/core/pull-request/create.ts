@@ -3,7 +3,7 @@ import { defineOperation, subject } from '../operation/operation.ts'
 import { branchName, branchRef } from '../repository/branch-name.ts'
 import { RepositoryMember } from '../repository/inputs.ts'
 import { stillThere } from '../repository/place.ts'
-import { checkEnds, newCommits, refuseSecond } from './ends.ts'
+import { broughtCommits, checkEnds, newCommits, refuseSecond } from './ends.ts'
 import { BranchMember, DescriptionMember, ReviewersMember, TitleMember } from './inputs.ts'
 import { reviewerIds } from './reviewers.ts'
 import { tell } from './state.ts'
@@ -44,6 +44,7 @@ const createPullRequest = defineOperation({
     const ends = { target, source, targetBranch: branchRef(input.target_branch), sourceBranch: branchRef(input.source_branch) }
     await checkEnds(ctx, ends)
     const { head, base } = await newCommits(ctx, ends)
+    const commits = await broughtCommits(ctx, ends, { head, base })
     const view = await ctx.write(async (inside) => {
       await stillThere(inside.db, target, 'repository')
       await stillThere(inside.db, source, 'source_repository')
@@ -68,7 +69,7 @@ const createPullRequest = defineOperation({
         closed_at: null,
       })
       // The first entry of every pull request is its author's, without words (Kallithea contract §3.8).
-      await inside.db.comments.insert({
+      const first = await inside.db.comments.insert({
         id: inside.ids.record(),
         subject_id: row.id,
         author_id,
@@ -78,6 +79,7 @@ const createPullRequest = defineOperation({
         head,
         text: '',
       })
+      await inside.db.comments.addVoted(first.id, source.id, commits)
       return viewPullRequest(inside, row)
     })
     tell(ctx, { ...view, source_id: source.id }, 'open')

@@ -15,6 +15,7 @@ type Ends = { readonly target: ResourceRow; readonly targetBranch: string; reado
 type Tips = { readonly ours: string; readonly head: string; readonly base: string | null }
 
 const deepestFork = 50
+const mostBrought = 1000
 
 /** Refuses ends between which there can be no pull request: `invalid_input`. */
 async function checkEnds(ctx: Ctx, { target, targetBranch, source, sourceBranch }: Ends): Promise<void> {
@@ -71,6 +72,13 @@ async function tipsOf(ctx: Ctx, ends: Ends): Promise<Tips & { base: string }> {
   return { ours, head, base }
 }
 
+/** The commits that a pull request brings, oldest first; of very many the newest thousand. */
+async function broughtCommits(ctx: Ctx, { source }: Pick<Ends, 'source'>, { head, base }: Pick<Tips, 'head' | 'base'>): Promise<string[]> {
+  const range = { limit: mostBrought, skip: 0, ...(base === null ? {} : { without: base }) }
+  const commits = await onStorage(ctx, source, () => storageOf(ctx.services, source).log(source.id, head, range))
+  return commits.map(({ id }) => id).reverse()
+}
+
 /** As `tipsOf`, and refuses what is part of the target already: `state_conflict`. */
 async function newCommits(ctx: Ctx, ends: Ends): Promise<Tips & { base: string }> {
   const tips = await tipsOf(ctx, ends)
@@ -107,4 +115,4 @@ async function refuseSecond(db: Tables, ends: Ends): Promise<void> {
 }
 
 export type { Ends, Tips }
-export { checkEnds, endsOf, tipsOf, newCommits, refuseSecond }
+export { checkEnds, endsOf, tipsOf, broughtCommits, newCommits, refuseSecond }

@@ -7,6 +7,7 @@ import { Commit, viewCommit } from '../repository/commits.ts'
 import { RepositoryMember } from '../repository/inputs.ts'
 import { storageOf } from '../repository/code.ts'
 import { onStorage } from '../repository/on-storage.ts'
+import { approvalsOf } from './approval.ts'
 import { endsOf, tipsOf } from './ends.ts'
 import { PullRequestMember, pullRequestSubject } from './inputs.ts'
 import { stillOpen } from './state.ts'
@@ -98,7 +99,7 @@ const listPullRequestComments = defineOperation({
 
 const checkPullRequest = defineOperation({
   name: 'pull-request.check',
-  summary: 'Tells whether an open pull request could be merged just now, and if not, which files are in the way.',
+  summary: 'Tells whether an open pull request could be merged just now, and if not, which files are in the way or how many approvals are missing.',
   input: Closed({ pull_request: PullRequestMember }),
   output: Closed({
     mergeable: Type.Boolean(),
@@ -106,6 +107,8 @@ const checkPullRequest = defineOperation({
     merged: Type.Boolean({ description: 'Whether its head is part of the target branch already.' }),
     conflicts: Type.Array(Type.String(), { description: 'Paths of files, a thousand at most.' }),
     head: Type.String(),
+    approvals: Type.Integer({ description: 'How many of those who may write the target approved its head.' }),
+    approvals_needed: Type.Integer({ description: '0 while the target branch is not protected.' }),
   }),
   access: 'signed-in',
   subjects: pullRequestSubject('read'),
@@ -116,14 +119,17 @@ const checkPullRequest = defineOperation({
     const row = await stillOpen(ctx.db, pullRequest.row)
     const ends = await endsOf(ctx, row)
     const { ours, head, base } = await tipsOf(ctx, ends)
-    if (base === head) return { mergeable: false, fast_forward: false, merged: true, conflicts: [], head }
-    if (base === ours) return { mergeable: true, fast_forward: true, merged: false, conflicts: [], head }
     const { target, source } = ends
+    const { given: approvals, needed: approvals_needed } = await approvalsOf(ctx, row, target, head)
+    const about = { merged: false, conflicts: [], head, approvals, approvals_needed }
+    const approved = approvals >= approvals_needed
+    if (base === head) return { ...about, mergeable: false, fast_forward: false, merged: true }
+    if (base === ours) return { ...about, mergeable: approved, fast_forward: true }
     const tried = await onStorage(ctx, target, () =>
       storageOf(ctx.services, target).tryMerge(target.id, ours, head, { source: source.id, signal: ctx.signal }),
     )
     const conflicts = 'conflicts' in tried ? [...tried.conflicts] : []
-    return { mergeable: conflicts.length === 0, fast_forward: false, merged: false, conflicts, head }
+    return { ...about, mergeable: approved && conflicts.length === 0, fast_forward: false, conflicts }
   },
 })
 

@@ -4,12 +4,10 @@ import { viewerOf } from '../identity/principal.ts'
 import { kindOf } from '../resource/kind.ts'
 import { branchRef } from '../repository/branch-name.ts'
 import { storageOf } from '../repository/code.ts'
+import { statuses, statusOf } from './status.ts'
 import type { Static } from '../kernel/schema.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { CommentRow, PullRequestRow } from '../../ports/store/reviews.ts'
-
-const statuses = ['not_reviewed', 'under_review', 'rejected', 'approved'] as const
-type Status = (typeof statuses)[number]
 
 const UserName = Closed({ id: Type.String(), name: Type.String() })
 
@@ -32,6 +30,7 @@ const PullRequest = Closed({
   author_id: Type.String(),
   repository: Nullable(Type.String({ description: 'The path of the repository that it is to go into, if the caller may read that.' })),
   repository_id: Type.String(),
+  repository_serial: Nullable(Type.Integer({ description: 'The number of that repository: `_<number>` stands for its path.' })),
   target_branch: Type.String(),
   source_repository: Nullable(Type.String({ description: 'The path of the repository that it comes from, while there is one.' })),
   source_repository_id: Type.String(),
@@ -67,7 +66,9 @@ const Comment = Closed({
   text: Type.String(),
   status: Nullable(OneOf(statuses)),
   head: Nullable(Type.String({ description: 'The commit that was voted on.' })),
+  commits: Type.Array(Type.String(), { description: 'Of a vote: the commits that it counts for, oldest first, a thousand at most.' }),
 })
+type CommentView = Static<typeof Comment>
 
 /** Pull requests as the caller may see them. Reads what all of them need at once. */
 async function viewPullRequests(ctx: Ctx, rows: readonly PullRequestRow[]): Promise<PullRequestView[]> {
@@ -77,6 +78,8 @@ async function viewPullRequests(ctx: Ctx, rows: readonly PullRequestRow[]): Prom
     ctx,
     rows.flatMap(({ target_id, source_id }) => [target_id, source_id]),
   )
+  // A number tells nothing but that there is one, which the pull request says already.
+  const serials = new Map((await db.resources.byIds(rows.map(({ target_id }) => target_id))).map(({ id, serial }) => [id, serial]))
   const votes = await db.comments.votes(rows.map(({ id }) => id))
   const ids = new Set([...rows.flatMap(({ author_id, reviewers }) => [author_id, ...reviewers]), ...votes.map(({ author_id }) => author_id)])
   const names = new Map((await db.users.byIds([...ids])).map(({ id, name }) => [id, name]))
@@ -90,6 +93,7 @@ async function viewPullRequests(ctx: Ctx, rows: readonly PullRequestRow[]): Prom
     author_id: row.author_id,
     repository: paths.get(row.target_id) ?? null,
     repository_id: row.target_id,
+    repository_serial: serials.get(row.target_id) ?? null,
     target_branch: row.target_branch,
     source_repository: paths.get(row.source_id) ?? null,
     source_repository_id: row.source_id,
@@ -114,7 +118,9 @@ async function viewPullRequest(ctx: Ctx, row: PullRequestRow): Promise<PullReque
 }
 
 /** Comments on a pull request as callers see them. */
-async function viewComments(ctx: Ctx, on: PullRequestRow, rows: readonly CommentRow[]): Promise<Static<typeof Comment>[]> {
+async function viewComments(ctx: Ctx, on: PullRequestRow, rows: readonly CommentRow[]): Promise<CommentView[]> {
+  const votes = rows.filter(({ status }) => status !== null)
+  const voted = votes.length > 0 ? await ctx.db.comments.voted(votes.map(({ id }) => id)) : new Map<string, readonly string[]>()
   const users = rows.length > 0 ? await ctx.db.users.byIds([...new Set(rows.map(({ author_id }) => author_id))]) : []
   const names = new Map(users.map(({ id, name }) => [id, name]))
   return rows.map((row) => ({
@@ -128,6 +134,8 @@ async function viewComments(ctx: Ctx, on: PullRequestRow, rows: readonly Comment
     text: row.text,
     status: statusOf(row),
     head: row.head,
+    // Votes of long ago were kept with their head only.
+    commits: [...(voted.get(row.id) ?? (row.status !== null && row.head !== null ? [row.head] : []))],
   }))
 }
 
@@ -154,10 +162,6 @@ function viewReview(vote: CommentRow, names: ReadonlyMap<string, string>) {
   return { by, by_id: vote.author_id, status: statusOf(vote) ?? 'not_reviewed', at: time(vote.at), head: vote.head }
 }
 
-function statusOf({ status }: CommentRow): Status | null {
-  return statuses.find((known) => known === status) ?? null
-}
-
 function time(ms: number): string {
   return timestamp(ms) ?? ''
 }
@@ -170,5 +174,5 @@ async function readablePaths(ctx: Ctx, ids: readonly string[]): Promise<Readonly
   return new Map(rows.map(({ id, name }) => [id, name]))
 }
 
-export type { PullRequestView, MergeRecord, Status }
-export { statuses, PullRequest, Comment, viewPullRequests, viewPullRequest, viewComments, withHeads }
+export type { PullRequestView, CommentView, MergeRecord }
+export { PullRequest, Comment, viewPullRequests, viewPullRequest, viewComments, withHeads }

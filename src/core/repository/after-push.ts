@@ -32,7 +32,11 @@ async function specAfter(services: Services, row: Stored, changes: readonly RefU
 async function factsOf(services: Services, row: ResourceRow): Promise<{ head: string; last_commit: LastCommit | null; size: number }> {
   const storage = storageOf(services, row)
   const tips = [...(await storage.refs(row.id)).values()]
-  const [head, last_commit, size] = await Promise.all([storage.head(row.id), newestOf(storage, row.id, tips), storage.size(row.id)])
+  const [head, last_commit, size] = await Promise.all([
+    storage.head(row.id),
+    newestOf(storage, row.id, tips).then((newest) => withNumber(storage, row.id, newest)),
+    storage.size(row.id),
+  ])
   return { head, last_commit, size }
 }
 
@@ -50,6 +54,16 @@ async function followFirstBranch(storage: CodeStorage, id: string, changes: read
 
 // The newest was a tip, so it stays the newest unless what was pushed is newer, or its own ref has moved on.
 async function newestCommit(storage: CodeStorage, row: Stored, changes: readonly RefUpdate[]): Promise<LastCommit | null> {
+  return withNumber(storage, row.id, await newestAfter(storage, row, changes))
+}
+
+// What is pushed may come before it in the order, so its number is read anew each time.
+async function withNumber(storage: CodeStorage, id: string, commit: LastCommit | null): Promise<LastCommit | null> {
+  const revision = commit && (await storage.numberOf(id, commit.id))
+  return commit && { ...commit, ...(revision === null ? {} : { revision }) }
+}
+
+async function newestAfter(storage: CodeStorage, row: Stored, changes: readonly RefUpdate[]): Promise<LastCommit | null> {
   const { last_commit } = specOf(row)
   const moved = last_commit !== null && changes.some(({ from }) => from === last_commit.id)
   const known = moved ? null : last_commit

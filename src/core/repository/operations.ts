@@ -1,14 +1,17 @@
 import { applyPermissions } from './apply-permissions.ts'
 import { commitFilesToRepository } from './commit-files.ts'
+import { commentCommit, listCommitComments } from './commit-comment.ts'
 import { listCommits } from './commits.ts'
 import { createRepository, forkRepository } from './create.ts'
 import { deleteRepository } from './delete.ts'
 import { followOperations } from './follow.ts'
 import { getFile, listFiles, listTree } from './files.ts'
 import { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './group.ts'
+import { getCommit, listHistory } from './history.ts'
 import { listKinds } from './kinds.ts'
 import { locateGroup, locateRepository } from './locate.ts'
 import { listMembersOfRepository } from './members.ts'
+import { listProtectedBranches, protectBranch, unprotectBranch } from './protection.ts'
 import { listPushes, pushRepository } from './push.ts'
 import { getRepository, listRepositories } from './read.ts'
 import { refreshRepository } from './refresh.ts'
@@ -38,6 +41,13 @@ const repositoryOperations: readonly AnyOperation[] = [
   listTags,
   listBookmarks,
   listCommits,
+  listHistory,
+  getCommit,
+  commentCommit,
+  listCommitComments,
+  protectBranch,
+  unprotectBranch,
+  listProtectedBranches,
   getFile,
   listFiles,
   listTree,

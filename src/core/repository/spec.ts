@@ -17,6 +17,8 @@ type RepositorySpec = {
   size: number | null
   last_commit: LastCommit | null
   pushed_at: number | null
+  /** Branches that change by pull requests only, by name. */
+  protected_branches: ProtectedBranch[]
   /** Where it is copied from: as it is shown, and whole, sealed. */
   clone_uri: string | null
   clone_sealed: string | null
@@ -26,6 +28,8 @@ type RepositorySpec = {
   /** The latest time of its schedule that was taken up. */
   pull_slot: number | null
 }
+
+type ProtectedBranch = { branch: string; approvals: number }
 
 /** The newest commit of all branches and tags. */
 type LastCommit = { id: string; message: string; author_name: string; author_email: string; at: number; revision?: number }
@@ -45,6 +49,7 @@ function freshSpec(given: Partial<RepositorySpec>): RepositorySpec {
     size: null,
     last_commit: null,
     pushed_at: null,
+    protected_branches: [],
     clone_uri: null,
     clone_sealed: null,
     pulled_at: null,
@@ -73,5 +78,5 @@ function groupSpecOf(row: ResourceRow): GroupSpec {
   return { description: typeof description === 'string' ? description : '' }
 }
 
-export type { RepositorySpec, LastCommit, GroupSpec }
+export type { RepositorySpec, ProtectedBranch, LastCommit, GroupSpec }
 export { defaultBranch, freshSpec, specOf, patchedSpec, groupSpecOf }
