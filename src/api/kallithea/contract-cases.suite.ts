@@ -1,4 +1,5 @@
 import { gistCases } from './gist-cases.suite.ts'
+import { reviewCases } from './review-cases.suite.ts'
 import type { Who, World } from './contract-world.suite.ts'
 
 /** One call that ends with an error: what it sends, as whom (the administrator, unless it says), and the words of the template. */
@@ -15,6 +16,8 @@ export type Case = {
   readonly good: (world: World) => Promise<{ args: Record<string, unknown>; words?: Record<string, unknown> }>
   /** By template of the contract. */
   readonly errors: Readonly<Record<string, ((world: World) => Promise<Provoked>) | { readonly unprovoked: string }>>
+  /** What may be left out, but not all of it at once: kept where everything else is null. */
+  readonly kept?: readonly string[]
   /** It is about repositories, so it is called for each kind of them. */
   readonly repositories?: boolean
 }
@@ -34,6 +37,7 @@ const long = 'x'.repeat(300)
 /** What the methods of users, user groups, repositories and groups of repositories are called with: a line here for each line of the contract's table. */
 export const cases: Readonly<Record<string, Case>> = {
   ...gistCases,
+  ...reviewCases,
   test: { good: plain({ args: { a: 1 } }), errors: {} },
   pull: {
     repositories: true,

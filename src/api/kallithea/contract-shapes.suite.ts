@@ -37,6 +37,8 @@ export function namedShapes(results: ReadonlyMap<string, Shape>): Readonly<Recor
     Gist: without('get_gist'),
     PullRequest: without('get_pullrequest'),
     Changeset: changeset,
+    Comment: { comment_id: 'int', username: 'string', created_on: 'datetime(s)', text: 'string' },
+    Status: { status: 'string', modified_at: 'datetime(s)', reviewer: 'string' },
     'Changeset (plus added[], changed[], removed[] with with_file_list)': changeset,
   }
 }
@@ -70,6 +72,7 @@ function wordProblems(value: unknown, word: string, named: Readonly<Record<strin
   if (Object.hasOwn(named, plain)) return shapeProblems(value, named[plain] ?? 'any', named, at)
   const list = /^\[(\w+)\]$/.exec(plain)?.[1]
   if (list) return listProblems(value, [list], named, at)
+  if (plain === '[[path, {line: [Comment]}]]') return listProblems(value, [['string', { '<line>': ['Comment'] }]], named, at)
   if (plain === '{name: sha}') {
     return isObject(value) && Object.values(value).every((sha) => /^[0-9a-f]{40}$/.test(String(sha))) ? [] : [`${at} has no ids by name`]
   }

@@ -26,6 +26,12 @@ function missing(kind: string, text: string, member?: string): ErrorRule {
   return { fits: (fault) => isAbout(fault, { kind, ...(member !== undefined && { member }) }, ['not_found']), text }
 }
 
+/** The thing is there, and hidden from the caller: for the few texts that tell (contract §15 D23). They may say its true path. */
+function hidden(kind: string, text: string | ((path: string) => string)): ErrorRule {
+  const fits = (fault: Fault) => isAbout(fault, { kind }, ['not_found']) && fault.context.absence === 'hidden'
+  return { fits, text: typeof text === 'string' ? text : ({ context }) => text(context.path ?? '') }
+}
+
 /** The caller may see the thing, and holds too little on it. */
 function denied(kind: string, text: string, member?: string): ErrorRule {
   return { fits: (fault) => isAbout(fault, { kind, ...(member !== undefined && { member }) }, ['forbidden']), text }
@@ -91,4 +97,4 @@ const codes = {
 } as const satisfies Record<FaultCode, 'failed' | 'internal' | 'key'>
 
 export type { ErrorRule }
-export { internalError, Refused, absent, missing, denied, taken, coded, codes }
+export { internalError, Refused, absent, missing, hidden, denied, taken, coded, codes }

@@ -3,10 +3,12 @@ import { encodeRepository, encodeUser } from '../encode.ts'
 import { absent } from '../errors.ts'
 import { referenceOf } from '../locate.ts'
 import { defineMethod } from '../method.ts'
+import { pullRequestReads, wholePullRequest } from '../pull-request-view.ts'
 import { encodeMembers } from '../repository-view.ts'
 import { createRepo, forkRepo } from './repository-create.ts'
 import { repositoryGrantMethods } from './repository-grants.ts'
 import { updateRepo } from './repository-update.ts'
+import type { PullRequestView } from '../../../core/pull-request/view.ts'
 import type { RepositoryView } from '../../../core/repository/view.ts'
 import type { UserView } from '../encode.ts'
 import type { AnyMethod, MethodCall } from '../method.ts'
@@ -27,6 +29,8 @@ const getRepo = defineMethod({
     'repository.list-branches',
     'repository.list-tags',
     'repository.list-bookmarks',
+    'pull-request.list',
+    ...pullRequestReads.filter((operation) => operation !== 'repository.get'),
   ],
   errors: [absentRepository],
   async run(call, args) {
@@ -41,9 +45,16 @@ const getRepo = defineMethod({
       members: encodeMembers('repository', members.items, repository),
       followers: followers.items.map(encodeUser),
       ...(args.with_revision_names ? await revisionNames(call, repository) : {}),
+      ...(args.with_pullrequests ? { pull_requests: await pullRequestsInto(call, repository) } : {}),
     }
   },
 })
+
+async function pullRequestsInto(call: MethodCall, { id }: RepositoryView) {
+  const whole = []
+  for (const one of await call.all<PullRequestView>('pull-request.list', { repository: id })) whole.push(await wholePullRequest(call, one))
+  return whole.reverse()
+}
 
 async function revisionNames(call: MethodCall, { id, kind, last_commit }: RepositoryView) {
   const on = { repository: id }
