@@ -1,3 +1,5 @@
+import type { CodeStreams } from './code-streams.ts'
+
 /**
  * What git and Mercurial storage have in common: bare repositories named by id, never by a name of a user. Everything is read from their objects, not from a
  * checkout; links are never followed; nothing that is configured inside of a repository is ever run; every child process gets argument vectors, our
@@ -6,7 +8,7 @@
  * Refs are full names. Git has its own. Of Mercurial `refs/heads/<name>` is the tip of a named branch (closed ones are left out), `refs/tags/<name>` a tag,
  * `refs/bookmarks/<name>` a bookmark; `tip` is no ref. A revision is a full ref name or a 40-hex id of a commit (of a changeset).
  */
-type CodeStorage = {
+type CodeStorage = CodeStreams & {
   /** Makes an empty bare repository. One that exists already is no error. */
   create(id: string): Promise<void>
   /** Makes `id` a full copy of `source` (all refs), sharing nothing with it. Leaves nothing behind when it fails. */

@@ -21,6 +21,7 @@ import { described, findEntry, readCommit, readTree } from './objects.ts'
 import { runGit, unavailable } from './process.ts'
 import { createRefReader } from './refs.ts'
 import { createServing } from './serve.ts'
+import { createStreams } from './streams.ts'
 import {
   createRepository,
   listRepositories,
@@ -59,6 +60,8 @@ const rememberedBytes = 16 * 1024 * 1024
 const forkMs = 60 * 60 * 1000
 // Pulls take long and wait for others: few at once, so that they leave the places of exchanges alone.
 const pulling = { places: 4, queue: 64, waitMs: 10 * 60_000 }
+// Archives and diffs take processors: fewer at once than there may be clones.
+const streaming = { places: 6, queue: 64, waitMs: 60_000 }
 const longestLog = 10_000
 
 /** Git storage below `root`, by the `git` binary. */
@@ -82,6 +85,7 @@ export function createGit(options: GitOptions): Git {
   const pool = createCatFilePool(host, { largest: options.maxReaders ?? 16, idleMs: options.idleMs ?? 30_000 })
   const gate = createGate(host.clock, { places: options.maxServing ?? 32, queue: options.queue ?? 128, waitMs: 60_000 })
   const pulls = createGate(host.clock, pulling)
+  const streams = createGate(host.clock, streaming)
   const read = <T>(id: string, work: (reader: CatFile) => Promise<T>) => pool.use(at(id), work)
   const objects = (id: string) => {
     if (closed) throw new GitUnavailable('git storage is closed')
@@ -96,7 +100,9 @@ export function createGit(options: GitOptions): Git {
     return isRefName(ref) ? refs.read(at(id), ref) : null
   }
 
+  const stallMs = options.stallMs ?? 10 * 60 * 1000
   const git: Git = {
+    ...createStreams({ host, gate: streams, at, stallMs }),
     create: (id) => createRepository(host, id),
     async fork(id, source) {
       at(id)
@@ -212,6 +218,6 @@ export function createGit(options: GitOptions): Git {
       await Promise.all([...host.children].map((child) => child.end()))
     },
   }
-  const serving = createServing({ host, gate, refs, writers, git, stallMs: options.stallMs ?? 10 * 60 * 1000 })
+  const serving = createServing({ host, gate, refs, writers, git, stallMs })
   return git
 }

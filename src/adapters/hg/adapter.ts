@@ -19,6 +19,7 @@ import { openPushes } from './pushes.ts'
 import { copyRemote, probeRemote, pullInto } from './pull.ts'
 import { createReader } from './read.ts'
 import { serveHg } from './serve.ts'
+import { createStreams } from './streams.ts'
 import {
   beside,
   listRepositories,
@@ -82,6 +83,9 @@ async function createHg(options: HgOptions): Promise<Hg> {
   const own = createOwnRefs()
   const reader = createReader(host, reads)
   const at = (id: string) => repositoryPath(host, id)
+  const stallMs = options.stallMs ?? 10 * 60 * 1000
+  // Archives and diffs take processors and memory: fewer at once than there may be clones.
+  const streams = createGate(host.clock, { places: 4, queue: 64, waitMs: 60_000 })
 
   // A change that was cut off (its hg was killed) is rolled back before anybody changes the storage again; one that is at work is waited for.
   async function mend(directory: string): Promise<void> {
@@ -102,6 +106,7 @@ async function createHg(options: HgOptions): Promise<Hg> {
   }
 
   const hg: Hg = {
+    ...createStreams({ host, gate: streams, at, stallMs }),
     missing: program === null ? 'hg is not installed' : null,
     async create(id) {
       if (await repositoryExists(host, id)) return
@@ -210,7 +215,6 @@ async function createHg(options: HgOptions): Promise<Hg> {
     changedFiles: async (id, changeset) => (isNode(changeset) ? reader.changedFiles(at(id), changeset) : null),
     async serve(request) {
       if (!(await repositoryExists(host, request.id))) throw new HgUnavailable(`there is no storage of ${request.id}`)
-      const stallMs = options.stallMs ?? 10 * 60 * 1000
       return serveHg({ host, gate, ends, pushes, stallMs, mend: (id) => mend(at(id)), madeTrue }, request)
     },
     async close() {
