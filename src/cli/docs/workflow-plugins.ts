@@ -12,8 +12,8 @@ function workflowPluginsPage(): string {
 # Plugins of workflows that are part of the server
 
 These run without any install. A step names the vendor \`capstan\`, the plugin and the action; the version does not count. Types are strict: a number is no
-text. An input that is left out has its default, or else the zero of its type. Input and output of an action have at most 10 MiB each, a list that is made
-at most 100,000 elements. An action acts as whoever started the job, and may do what they may do.
+text. An input that is left out has its default, or else the zero of its type. An input has at most 10 MiB, an output 32 MiB, a list that is made 100,000
+elements. An action acts as whoever started the job, and may do what they may do.
 
 After a restart of the server an action that was under way is done again where the table of its plugin says *repeats*; any other fails, unless the step has
 \`on_interrupt: repeat\`. A step lasts at most five minutes unless it has a \`timeout\` in seconds; those that wait for runs last a day.

@@ -7,8 +7,9 @@ import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Component } from '../plugin/spec.ts'
 import type { BuiltinAction, BuiltinContext } from './builtin.ts'
 
-/** Input and output of an action, as JSON. */
-const dataLimit = 10 * 1024 * 1024
+const inputLimit = 10 * 1024 * 1024
+/** More than an input: an answer from the web comes as text and as what it holds. */
+const outputLimit = 32 * 1024 * 1024
 
 /** The input as the action gets it: with the defaults of the spec. */
 function builtinInput({ component }: { component: Component }, input: JsonObject): JsonObject {
@@ -21,11 +22,11 @@ async function callBuiltin(
   context: BuiltinContext,
   input: JsonObject,
 ): Promise<JsonObject> {
-  if (jsonSize(input, dataLimit) > dataLimit) throw new ActionFailed('The input is larger than 10 MiB')
+  if (jsonSize(input, inputLimit) > inputLimit) throw new ActionFailed('The input is larger than 10 MiB')
   const problems = await inputProblems(builtin.component, input)
   if (problems.length > 0) throw new ActionFailed(problems.slice(0, 10).join('; '))
   const output = await builtin.action.run(context, input)
-  if (jsonSize(output, dataLimit) > dataLimit) throw new ActionFailed('The output would be larger than 10 MiB')
+  if (jsonSize(output, outputLimit) > outputLimit) throw new ActionFailed('The output would be larger than 32 MiB')
   return output
 }
 

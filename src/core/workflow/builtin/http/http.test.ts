@@ -92,7 +92,7 @@ test('user and password of the address become a header and are not shown', async
 })
 
 test.each<readonly [string, JsonObject, RegExp]>([
-  ['/large', {}, /larger than 10 MiB/],
+  ['/large', {}, /The answer is larger than 10 MiB/],
   ['/silent', { timeout: 0.1 }, /no answer within 0\.1 s|There was no answer/],
   ['/json', { headers: { 'a b': 'x' } }, /"a b" is no name of a header/],
   ['/json', { headers: { a: 'x\r\nb: c' } }, /characters that headers cannot have/],
