@@ -1,6 +1,6 @@
-import { mkdirSync, realpathSync } from 'node:fs'
-import { hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
 import { createEgress } from './adapters/egress/egress.ts'
 import { createOutbound } from './adapters/egress/outbound.ts'
 import { createEgressProxy } from './adapters/egress/proxy.ts'
@@ -70,6 +70,7 @@ import type { Clock } from './core/kernel/clock.ts'
 import type { Log } from './core/kernel/log.ts'
 import type { Readiness } from './core/operation/health.ts'
 import type { AnyOperation } from './core/operation/operation.ts'
+import type { Finding } from './core/workflow/plugin/check.ts'
 import type { RunSource } from './core/run/source.ts'
 import type { Services } from './core/operation/services.ts'
 import type { Runtime } from './ports/runtime.ts'
@@ -235,6 +236,26 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
   }
 }
 
+/** Tries a package of a plugin as a server of this configuration would use it. Nothing of it stays. */
+async function checkPlugin(config: Config, folder: string): Promise<readonly Finding[]> {
+  const { checkPackage } = await import('./core/workflow/plugin/check.ts')
+  const log = { debug() {}, info() {}, warn() {}, error() {} }
+  const work = mkdtempSync(join(tmpdir(), 'capstan-check-'))
+  const egressProxy = createEgressProxy({ egress: createEgress({ allow: config.egressAllow }), log })
+  const at = resolve(folder)
+  try {
+    const host = await openPlugins({ ...config, pluginRoot: dirname(at) }, { work, egressProxy, clock: systemClock, log })
+    try {
+      return await checkPackage(host, at, new AbortController().signal)
+    } finally {
+      await host.close()
+    }
+  } finally {
+    await egressProxy.close()
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
 /** Opens the gateway, where there shall be one. Its modules are loaded then only. */
 async function openGateway(config: Config, services: Services, traffic: Traffic): Promise<Gateway | null> {
   if (config.gatewayPort === 0) return null
@@ -345,4 +366,4 @@ function adminOf(config: Config) {
 }
 
 export type { App, AppOptions }
-export { createApp, backup, restore }
+export { createApp, backup, restore, checkPlugin }

@@ -21,6 +21,7 @@ function addOwnCommands(program: Command, options: ProgramOptions, seams: Seams)
   addServerCommands(program, options, seams)
   addClientCommands(program, options)
   addDeployCommands(program, options)
+  addPluginCommands(program, options, seams)
   const { terminal } = options
   program
     .command('config')
@@ -69,6 +70,22 @@ function addServerCommands(program: Command, { terminal }: ProgramOptions, seams
     .description('Put a backup into an empty data folder.')
     .argument('<file>', 'the file that "capstan backup" wrote')
     .action((file: string) => withConfig((app, config) => app.restore(config, file)))
+}
+
+function addPluginCommands(program: Command, { terminal }: ProgramOptions, seams: Seams): void {
+  const plugins = program.command('plugin').description('Install, see, try and remove plugins of workflows.')
+  plugins
+    .command('check')
+    .description('Try a package of a plugin as the server will use it: its spec, its entry point, each action, and http mode. Fails if anything does.')
+    .argument('<folder>', 'the folder of the package')
+    .option('--json', 'print what was found as JSON')
+    .action(async (folder: string, { json }: { json?: boolean }) => {
+      const findings = await (await seams.app()).checkPlugin(await loadConfig(), folder)
+      const lines = findings.map(({ what, outcome, why }) => `${outcome === 'failed' ? 'FAIL' : outcome.padEnd(4)}  ${what}${why === '' ? '' : `: ${why}`}\n`)
+      terminal.out(json ? `${safeJson(findings)}\n` : lines.join(''))
+      const failed = findings.filter(({ outcome }) => outcome === 'failed').length
+      if (failed > 0) throw new CommandFailure('failure', `${failed} of ${findings.length} did not hold. "FAIL" says which.`)
+    })
 }
 
 function addClientCommands(program: Command, { terminal, environment }: ProgramOptions): void {

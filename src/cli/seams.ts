@@ -19,6 +19,8 @@ export type AppModule = {
   backup(config: Config, file: string): Promise<readonly string[]>
   /** Puts a backup into an empty data folder. */
   restore(config: Config, file: string): Promise<readonly string[]>
+  /** Tries a package of a plugin. */
+  checkPlugin(config: Config, folder: string): Promise<readonly { readonly what: string; readonly outcome: 'ok' | 'failed' | 'note'; readonly why: string }[]>
 }
 
 /** What the commands reach, loaded when a command needs it: the commands themselves must be quick to start. */

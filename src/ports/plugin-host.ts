@@ -17,6 +17,10 @@ type PluginHost = {
   call(call: PluginCall, options: { signal: AbortSignal }): Promise<PluginAnswer>
   /** Keeps a trigger of a plugin alive until the signal: events come one by one and are answered when `onEvent` resolves. Resolves with how it ended. */
   trigger(start: PluginTriggerStart, options: { signal: AbortSignal; onEvent(event: PluginEvent): Promise<void> }): Promise<PluginAnswer>
+  /** What a verb of a package says, for who tries a package: `info`, `sample <name>`, or `run` with a message. */
+  say(plugin: InstalledPlugin, verb: readonly string[], options: { input: string; timeoutMs: number; signal: AbortSignal }): Promise<PluginSaid>
+  /** Whether a package has an http mode, found by starting it. */
+  serves(plugin: InstalledPlugin, options: { signal: AbortSignal }): Promise<boolean>
   /** A connection has changed or is gone: warm processes that hold it are ended. */
   dropConnection(key: string): Promise<void>
   close(): Promise<void>
@@ -64,6 +68,14 @@ type PluginAnswer = {
   readonly state?: JsonObject
 }
 
+type PluginSaid = {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+  /** The answer that stands in what it said; null: none does. */
+  readonly answer: PluginAnswer | null
+}
+
 type PluginEvent = { readonly output: JsonObject; readonly log: string }
 
 /** The package or image cannot be used; the message says what to do. */
@@ -75,5 +87,5 @@ class PluginInterrupted extends Error {
   override readonly name = 'PluginInterrupted'
 }
 
-export type { PluginHost, PluginPackage, InstalledPlugin, PluginCall, PluginTriggerStart, PluginAnswer, PluginEvent }
+export type { PluginHost, PluginPackage, InstalledPlugin, PluginCall, PluginTriggerStart, PluginAnswer, PluginSaid, PluginEvent }
 export { PluginRefused, PluginInterrupted }

@@ -4,29 +4,25 @@ import { launch } from './launch.ts'
 import { failed, messageOf, readEnd } from './message.ts'
 import type { PluginAnswer, PluginCall } from '../../ports/plugin-host.ts'
 import type { Ground } from './ground.ts'
+import type { CallEnd } from './message.ts'
 import type { Program } from './program.ts'
 
 /** One call in a process of its own (contract §15): the message on standard input, the answer from standard output. */
-async function callCold(
-  ground: Ground,
-  program: Program,
-  call: PluginCall,
-  signals: { signal: AbortSignal; closing: AbortSignal },
-): Promise<PluginAnswer> {
+async function callCold(ground: Ground, program: Program, call: PluginCall, signals: Signals): Promise<PluginAnswer> {
   const verb = call.what === 'test' ? 'test' : 'run'
-  return runOnce(ground, program, { verb: [verb], message: messageOf(call), timeoutMs: call.timeoutMs, ...signals })
+  const { outputBytes } = ground.limits
+  const end = await runOnce(ground, program, { verb: [verb], message: messageOf(call), timeoutMs: call.timeoutMs, ...signals })
+  if (end.stopped === 'late') return failed(`plugin timed out after ${Math.round(call.timeoutMs / 1000)} seconds`, end.stderr)
+  if (end.stopped === 'large') return failed(`plugin said more than ${Math.round(outputBytes / 1024 / 1024)} MiB`, end.stderr)
+  return readEnd(end)
 }
 
-type Once = {
-  readonly verb: readonly string[]
-  readonly message: string
-  readonly timeoutMs: number
-  readonly signal: AbortSignal
-  readonly closing: AbortSignal
-}
+type Signals = { readonly signal: AbortSignal; readonly closing: AbortSignal }
+type Once = Signals & { readonly verb: readonly string[]; readonly message: string; readonly timeoutMs: number }
+type Ended = CallEnd & { /** Why it was ended from here; null: it ended by itself. */ readonly stopped: 'late' | 'large' | null }
 
 /** Runs a verb of a plugin to its end. Rejects with the signal's reason, and with `PluginInterrupted` when the server closes meanwhile. */
-async function runOnce(ground: Ground, program: Program, { verb, message, timeoutMs, signal, closing }: Once): Promise<PluginAnswer> {
+async function runOnce(ground: Ground, program: Program, { verb, message, timeoutMs, signal, closing }: Once): Promise<Ended> {
   signal.throwIfAborted()
   const running = await launch(ground, {
     ...program.launch,
@@ -35,7 +31,7 @@ async function runOnce(ground: Ground, program: Program, { verb, message, timeou
     environment: (paths) => program.environment(paths),
   })
   const { graceMs, outputBytes } = ground.limits
-  const stopped: { why: 'late' | 'large' | 'aborted' | 'closed' | null } = { why: null }
+  const stopped: { why: Ended['stopped'] | 'aborted' | 'closed' } = { why: null }
   const stop = (why: NonNullable<typeof stopped.why>, grace: number) => {
     stopped.why ??= why
     void running.end(grace)
@@ -54,18 +50,9 @@ async function runOnce(ground: Ground, program: Program, { verb, message, timeou
   timer.cancel()
   signal.removeEventListener('abort', abort)
   closing.removeEventListener('abort', close)
-  switch (stopped.why) {
-    case 'aborted':
-      throw signal.reason
-    case 'closed':
-      throw new PluginInterrupted('The server stopped while the plugin was called')
-    case 'late':
-      return failed(`plugin timed out after ${Math.round(timeoutMs / 1000)} seconds`, err.tail())
-    case 'large':
-      return failed(`plugin said more than ${Math.round(outputBytes / 1024 / 1024)} MiB`, err.tail())
-    case null:
-      return readEnd({ stdout: out.text(), stderr: err.tail(), code, signal: name })
-  }
+  if (stopped.why === 'aborted') throw signal.reason
+  if (stopped.why === 'closed') throw new PluginInterrupted('The server stopped while the plugin was called')
+  return { stdout: out.text(), stderr: err.tail(), code, signal: name, stopped: stopped.why }
 }
 
 export { callCold, runOnce }

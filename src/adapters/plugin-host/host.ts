@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PluginInterrupted, PluginRefused } from '../../ports/plugin-host.ts'
-import { callCold } from './cold.ts'
+import { callCold, runOnce } from './cold.ts'
 import { prepareGround } from './ground.ts'
-import { failed } from './message.ts'
+import { answerIn, failed } from './message.ts'
 import { keyOf, removePluginFolder } from './plugin-folder.ts'
 import { programOf } from './program.ts'
 import { prepareEnvironment } from './python.ts'
@@ -19,6 +19,7 @@ import type {
   PluginEvent,
   PluginHost,
   PluginPackage,
+  PluginSaid,
   PluginTriggerStart,
 } from '../../ports/plugin-host.ts'
 import type { Ground, GroundOptions } from './ground.ts'
@@ -122,6 +123,27 @@ class Plugins implements ProcessPluginHost {
       if (error instanceof PluginRefused) return failed(error.message)
       throw error
     }
+  }
+
+  say(plugin: InstalledPlugin, verb: readonly string[], options: { input: string; timeoutMs: number; signal: AbortSignal }): Promise<PluginSaid> {
+    const { input: message, timeoutMs, signal } = options
+    return this.#counted(this.#say(plugin, { verb, message, timeoutMs, signal }))
+  }
+
+  async #say(
+    plugin: InstalledPlugin,
+    once: { verb: readonly string[]; message: string; timeoutMs: number; signal: AbortSignal },
+  ): Promise<PluginSaid> {
+    const program = programOf(this.#ground, this.#setting, plugin)
+    const end = await runOnce(this.#ground, program, { ...once, closing: this.#closing.signal })
+    return { code: end.code, out: end.stdout, err: end.stderr, answer: answerIn(end) }
+  }
+
+  async serves(plugin: InstalledPlugin, { signal }: { signal: AbortSignal }): Promise<boolean> {
+    const program = programOf(this.#ground, this.#setting, plugin)
+    const started = await startWarm(this.#ground, program, { threads: this.#threads, signal: AbortSignal.any([signal, this.#closing.signal]) })
+    await started?.end(this.#ground.limits.graceMs)
+    return started !== null
   }
 
   dropConnection(key: string): Promise<void> {

@@ -33,13 +33,20 @@ function triggerMessage({ name, meta, connection, input }: PluginTriggerStart, u
  * What a process that ended has answered (contract §15.4, §20): the last JSON object that starts at the beginning of a line and is an envelope, whatever
  * the exit code; what stands before it is log text. Without one it failed, and the last line of standard error says why.
  */
-function readEnd({ stdout, stderr, code, signal }: CallEnd): PluginAnswer {
-  const found = lastEnvelope(stdout)
-  if (found) return answerOf(found.body, { before: found.before, stderr })
+function readEnd(end: CallEnd): PluginAnswer {
+  const answer = answerIn(end)
+  if (answer) return answer
+  const { stderr, code, signal } = end
   const last = stderr.trimEnd().split('\n').at(-1)?.trim()
   const how = signal ? `ended by ${signal}` : `ended with ${code ?? 'no exit code'}`
   const error = last || `the plugin ${how} and gave no answer`
   return { status: 'error', output: null, log: tail(stderr), error, exception: null }
+}
+
+/** The answer that stands in what a process said; null when none does. */
+function answerIn({ stdout, stderr }: Pick<CallEnd, 'stdout' | 'stderr'>): PluginAnswer | null {
+  const found = lastEnvelope(stdout)
+  return found && answerOf(found.body, { before: found.before, stderr })
 }
 
 /** The answer in the body of an envelope: the status counts, not what came with it. */
@@ -112,4 +119,4 @@ function tail(text: string): string {
 }
 
 export type { CallEnd }
-export { messageOf, triggerMessage, readEnd, answerOf, envelopeBody, failed }
+export { messageOf, triggerMessage, readEnd, answerIn, answerOf, envelopeBody, failed }
