@@ -1,9 +1,11 @@
 import { applyPermissions } from './apply-permissions.ts'
+import { archiveRepository } from './archive.ts'
 import { commitFilesToRepository } from './commit-files.ts'
 import { commentCommit, listCommitComments } from './commit-comment.ts'
 import { listCommits } from './commits.ts'
 import { createRepository, forkRepository } from './create.ts'
 import { deleteRepository } from './delete.ts'
+import { getDifference } from './difference.ts'
 import { followOperations } from './follow.ts'
 import { getFile, listFiles, listTree } from './files.ts'
 import { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './group.ts'
@@ -13,6 +15,7 @@ import { locateGroup, locateRepository } from './locate.ts'
 import { listMembersOfRepository } from './members.ts'
 import { listProtectedBranches, protectBranch, unprotectBranch } from './protection.ts'
 import { listPushes, pushRepository } from './push.ts'
+import { readFile } from './raw-file.ts'
 import { getRepository, listRepositories } from './read.ts'
 import { refreshRepository } from './refresh.ts'
 import { readHg } from './hg-transfer.ts'
@@ -51,6 +54,9 @@ const repositoryOperations: readonly AnyOperation[] = [
   getFile,
   listFiles,
   listTree,
+  readFile,
+  getDifference,
+  archiveRepository,
   listPushes,
   advertiseRefs,
   uploadPack,
