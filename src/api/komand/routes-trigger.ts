@@ -131,6 +131,7 @@ function encodeTrigger(view: TriggerView) {
     return typeof value === 'string' ? value : ''
   }
   const own = (name: string, otherwise: Json) => (Object.hasOwn(view.settings, name) ? (view.settings[name] as Json) : otherwise)
+  const connection = own('connection_id', 0)
   return {
     id: view.id,
     name: view.name,
@@ -141,7 +142,8 @@ function encodeTrigger(view: TriggerView) {
     plugin_name: text('plugin_name'),
     plugin_version: text('plugin_version'),
     trigger_name: text('trigger_name'),
-    connection_id: own('connection_id', null),
+    // A number in the words of clients; 0 stands for none.
+    connection_id: typeof connection === 'number' ? connection : 0,
     input: own('input', {}),
     require_auth: view.require_auth,
     status: view.status,
