@@ -38,12 +38,15 @@ export function parseCron(expression: string, zone = 'UTC'): Schedule {
   if (/\/0+(?!\d)/.test(fields) || /[lw]/i.test(fields.replace(/jul|wed/gi, '')))
     throw refuse('a step must be a number from 1 on, and L and W are not known')
   let cron: Cron
+  let first: Date | null
   try {
     cron = new Cron(fields, { timezone: zone, paused: true, legacyMode: true })
+    // Only now is an unknown zone noticed.
+    first = cron.nextRun()
   } catch (error) {
     throw refuse(error instanceof Error ? error.message : 'it cannot be read')
   }
-  if (cron.nextRun() === null) throw refuse('it never comes')
+  if (first === null) throw refuse('it never comes')
   const next = (after: number) => cron.nextRun(new Date(after))?.getTime() ?? null
   return {
     next,

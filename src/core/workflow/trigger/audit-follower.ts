@@ -11,7 +11,7 @@ const marker = 'trigger.audit'
 const pageSize = 500
 // Many things happen together: one look for all of them.
 const gatherMs = 200
-const lookAgainMs = 20_000
+const lookAgainMs = 5_000
 // The order of lines is not that of their commits: look back a little, what is queued already stays as it is.
 const overlapMs = 60_000
 

@@ -99,13 +99,13 @@ function triggerSource(services: () => Services): ScheduleSource {
       return timesOf(schedule.spec.trigger as unknown as Trigger, since) // written by `wake`
     },
     async fire(schedule, slot) {
-      const { store, events } = services()
+      const { store, events, clock } = services()
       const row = await store.reader.workflowTriggers.byId(schedule.name)
       if (!row) return rest(services(), schedule)
       const trigger = triggerOf(row)
       const message = trigger.type === 'cron' ? trigger.message : trigger.type === 'timer' ? textMember(trigger.input, 'message') : ''
       const told = { message, time: timestamp(slot) ?? '' }
-      await store.write((db) => queueEvent(db, row, { id: `time.${schedule.id}.${slot}`, at: slot, message: told, cause: null }))
+      await store.write((db) => queueEvent(db, row, { id: `time.${schedule.id}.${slot}`, at: clock.now(), message: told, cause: null }))
       events.publish({ kind: 'trigger', id: row.id, name: row.name, state: 'fired', resource_id: null })
     },
   }
