@@ -76,12 +76,16 @@ function addPluginCommands(program: Command, { terminal }: ProgramOptions, seams
   const plugins = program.command('plugin').description('Install, see, try and remove plugins of workflows.')
   plugins
     .command('check')
-    .description('Try a package of a plugin as the server will use it: its spec, its entry point, each action, and http mode. Fails if anything does.')
+    .description(
+      'Try a package of a plugin as the server will use it: its spec, its entry point, each action, and http mode. Fails if anything does.',
+    )
     .argument('<folder>', 'the folder of the package')
     .option('--json', 'print what was found as JSON')
     .action(async (folder: string, { json }: { json?: boolean }) => {
       const findings = await (await seams.app()).checkPlugin(await loadConfig(), folder)
-      const lines = findings.map(({ what, outcome, why }) => `${outcome === 'failed' ? 'FAIL' : outcome.padEnd(4)}  ${what}${why === '' ? '' : `: ${why}`}\n`)
+      const lines = findings.map(
+        ({ what, outcome, why }) => `${outcome === 'failed' ? 'FAIL' : outcome.padEnd(4)}  ${what}${why === '' ? '' : `: ${why}`}\n`,
+      )
       terminal.out(json ? `${safeJson(findings)}\n` : lines.join(''))
       const failed = findings.filter(({ outcome }) => outcome === 'failed').length
       if (failed > 0) throw new CommandFailure('failure', `${failed} of ${findings.length} did not hold. "FAIL" says which.`)

@@ -20,7 +20,10 @@ export type AppModule = {
   /** Puts a backup into an empty data folder. */
   restore(config: Config, file: string): Promise<readonly string[]>
   /** Tries a package of a plugin. */
-  checkPlugin(config: Config, folder: string): Promise<readonly { readonly what: string; readonly outcome: 'ok' | 'failed' | 'note'; readonly why: string }[]>
+  checkPlugin(
+    config: Config,
+    folder: string,
+  ): Promise<readonly { readonly what: string; readonly outcome: 'ok' | 'failed' | 'note'; readonly why: string }[]>
 }
 
 /** What the commands reach, loaded when a command needs it: the commands themselves must be quick to start. */
