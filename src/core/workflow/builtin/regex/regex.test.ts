@@ -25,7 +25,7 @@ test.each<readonly [string, JsonObject, JsonObject]>([
   ['match', { text: 'abc', pattern: 'x' }, { found: false, matches: [], count: 0 }],
   [
     'replace',
-    { text: 'ann bob', pattern: '(?P<first>\\w)(\\w+)', replace_with: '${first}.$2$$1 [$0]' },
+    { text: 'ann bob', pattern: '(?P<first>\\w)(\\w+)', replace_with: '\u0024{first}.$2$$1 [$0]' },
     { text: 'a.nn$1 [ann] b.ob$1 [bob]', count: 2 },
   ],
   ['replace', { text: 'abc', pattern: 'x*', replace_with: '-' }, { text: '-a-b-c-', count: 4 }],
