@@ -78,7 +78,8 @@ class RunFollower {
 
   async #refresh(): Promise<void> {
     const { store, log } = this.#services()
-    await store.reader.webhooks.any('run').then(
+    const anybody = async () => (await store.reader.webhooks.any('run')) || (await store.reader.workflowTriggers.bound('run')).length > 0
+    await anybody().then(
       (found) => {
         this.#wanted = found
       },
