@@ -142,6 +142,27 @@ export function makingIn(app: TestApp) {
       await grant(`workflow:${workflow}`)
       return remember(workflow)
     },
+    /** A trigger that takes events from anybody, with an active workflow that is bound to it. */
+    trigger: async () => {
+      const made = await app.system('trigger.create', { name: name(), type: 'api_trigger', require_auth: false })
+      const workflow = name()
+      const steps = [{ id: 'start', name: 'start', type: 'api_trigger', parameters: { trigger_config_id: made.id } }]
+      await app.system('workflow.create', { document: { name: workflow, steps, paths: [] } })
+      await app.system('workflow.activate', { workflow })
+      await grant(`workflow:${workflow}`)
+      return remember(made.id as string)
+    },
+    connection: async () => {
+      const connection = name()
+      const plugin = { plugin_vendor: 'matrix', plugin_name: 'none', plugin_version: '1.0.0' }
+      await app.system('connection.create', { name: connection, ...plugin, parameters: { key: 'x' } })
+      await grant(`connection:${connection}`)
+      return remember(connection)
+    },
+    artifact: async () => {
+      const artifact = name()
+      return made('artifact', { name: artifact }, artifact)
+    },
     /** A job that waits for a person, or one that was cancelled. */
     job: async (options: { ended?: boolean } = {}) => {
       const { id } = await app.system('workflow.run', { workflow: await making.workflow() })

@@ -12,6 +12,9 @@ const administers = expect('unauthenticated', 'not_found', 'forbidden', 'forbidd
 // A namespace's name is taken, and that cannot be kept from who wants to deploy into it.
 const deploys = expect('unauthenticated', 'forbidden', 'forbidden', 'ok')
 
+const trigger: Fixture = { input: async (make) => ({ trigger: await make.trigger() }) }
+const connection: Fixture = { input: async (make) => ({ connection: await make.connection() }) }
+const artifact: Fixture = { input: async (make) => ({ artifact: await make.artifact() }) }
 const nothing: Fixture = { input: () => ({}) }
 const repository: Fixture = { input: async (make) => ({ repository: await make.repositoryWithFile() }) }
 const repositoryGroup: Fixture = { input: async (make) => ({ group: await make.repositoryGroup() }) }
@@ -219,6 +222,36 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'plugin.list': nothing,
   'plugin.get': plugin,
   'plugin.delete': plugin,
+  'connection.create': {
+    input: (make) => ({ name: make.name(), plugin_vendor: 'matrix', plugin_name: 'none', plugin_version: '1.0.0', parameters: { key: 'x' } }),
+  },
+  'connection.list': nothing,
+  'connection.get': connection,
+  'connection.update': { input: async (make) => ({ connection: await make.connection(), parameters: { key: 'y' } }) },
+  'connection.delete': connection,
+  'connection.test': connection,
+  'artifact.create': { input: (make) => ({ name: make.name() }) },
+  'artifact.list': nothing,
+  'artifact.get': artifact,
+  'artifact.update': { input: async (make) => ({ artifact: await make.artifact(), description: 'x' }) },
+  'artifact.delete': artifact,
+  'artifact.list-entities': artifact,
+  'artifact.append': { input: async (make) => ({ artifact: await make.artifact(), value: { value: 'x' } }) },
+  'artifact.remove-entity': { input: async (make) => ({ artifact: await make.artifact(), entity: 'none' }), ends: 'not_found' },
+  'artifact.look-up': { input: async (make) => ({ artifact: await make.artifact(), rule: "'value' = 'x'" }) },
+  'trigger.create': { input: (make) => ({ name: make.name(), type: 'push' }) },
+  'trigger.list': nothing,
+  'trigger.get': trigger,
+  'trigger.update': { input: async (make) => ({ trigger: await make.trigger(), name: make.name() }) },
+  'trigger.delete': { ...trigger, ends: 'in_use' },
+  'trigger.list-events': trigger,
+  'trigger.start-job': { input: () => ({ event: 'none' }), ends: 'not_found' },
+  'trigger.send-event': trigger,
+  'trigger.receive-webhook': {
+    input: async (make) => ({ trigger: await make.trigger(), signature: 'sha256=00', body: '{}' }),
+    ends: 'invalid_credential',
+  },
+  'dispatcher.receive': { input: async (make) => ({ trigger: await make.trigger(), nonce: 'none', event: {} }), ends: 'not_found' },
   'job.list': nothing,
   'job.get': job,
   'job.list-steps': job,

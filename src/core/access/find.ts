@@ -10,6 +10,7 @@ import { holdsSystem } from './system.ts'
 import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'
 import type { PullRequestRow } from '../../ports/store/reviews.ts'
 import type { WebhookRow } from '../../ports/store/webhooks.ts'
+import type { WorkflowTriggerRow } from '../../ports/store/workflows.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { Found, RowOf } from '../operation/operation.ts'
 import type { Level } from '../kernel/level.ts'
@@ -18,7 +19,7 @@ import type { Reference } from './reference.ts'
 type Need = { readonly kind: string; readonly need: Level; readonly extra?: string; readonly member?: string }
 
 type Holding = {
-  readonly row: UserRow | RunRow | ScheduleRow | PullRequestRow | WebhookRow | ResourceRow
+  readonly row: UserRow | RunRow | ScheduleRow | PullRequestRow | WebhookRow | WorkflowTriggerRow | ResourceRow
   readonly level: Level
   readonly extras: readonly string[]
   readonly name: string
@@ -93,6 +94,7 @@ async function hold(ctx: Ctx, reference: Reference): Promise<Holding | null> {
   if (reference.kind === 'schedule') return holdSchedule(ctx, reference)
   if (reference.kind === 'pull-request') return holdPullRequest(ctx, reference)
   if (reference.kind === 'webhook') return holdWebhook(ctx, reference)
+  if (reference.kind === 'trigger') return holdTrigger(ctx, reference)
   if (reference.kind === 'gist') return holdGist(ctx, reference)
   return holdResource(ctx, reference)
 }
@@ -145,6 +147,19 @@ async function holdGist(ctx: Ctx, reference: Reference): Promise<Holding | null>
   return held && { ...held, name: held.row.name }
 }
 
+async function holdTrigger(ctx: Ctx, reference: Reference): Promise<Holding | null> {
+  const row = reference.id ? await ctx.db.workflowTriggers.byId(reference.id) : null
+  return row && { row, level: await triggerLevel(ctx, row), extras: [], name: row.name }
+}
+
+/** What the caller holds on a trigger: its owner everything; who may read a workflow that it starts reads it too. */
+async function triggerLevel(ctx: Ctx, row: WorkflowTriggerRow): Promise<Level> {
+  if (ctx.principal.administrator || (row.owner_id === ctx.principal.id && isSignedIn(ctx.principal))) return 'admin'
+  const workflows = await ctx.db.workflowTriggers.boundTo(row.id)
+  const seen = await ctx.db.resources.visible(workflows, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin: kindOf('workflow').ownerIsAdmin })
+  return seen.size > 0 ? 'read' : 'none'
+}
+
 async function holdThrough(ctx: Ctx, resourceId: string | null, own: Level): Promise<{ level: Level; extras: readonly string[] }> {
   if (ctx.principal.administrator) return { level: 'admin', extras: [] }
   const row = resourceId ? await ctx.db.resources.byId(resourceId) : null
@@ -180,4 +195,4 @@ function missingKind(key: string): string {
 }
 
 export type { Need }
-export { find, findOrNull, holds, missingKind }
+export { find, findOrNull, holds, triggerLevel, missingKind }

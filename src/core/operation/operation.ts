@@ -4,11 +4,12 @@ import type { Static, TSchema } from '../kernel/schema.ts'
 import type { ResourceRow, RunRow, ScheduleRow, UserRow } from '../../ports/store/rows.ts'
 import type { PullRequestRow } from '../../ports/store/reviews.ts'
 import type { WebhookRow } from '../../ports/store/webhooks.ts'
+import type { WorkflowTriggerRow } from '../../ports/store/workflows.ts'
 import type { Ctx, WriteCtx } from './context.ts'
 
 /** The row that a reference of a kind leads to. Everything that is not in this table is a resource. */
 type RowOf<Kind extends string> = Kind extends keyof OtherRows ? OtherRows[Kind] : ResourceRow
-type OtherRows = { user: UserRow; run: RunRow; schedule: ScheduleRow; 'pull-request': PullRequestRow; webhook: WebhookRow }
+type OtherRows = { user: UserRow; run: RunRow; schedule: ScheduleRow; 'pull-request': PullRequestRow; webhook: WebhookRow; trigger: WorkflowTriggerRow }
 
 /** A thing that was looked up for a caller who may see it, with what the caller holds on it. */
 type Found<Kind extends string = string> = {

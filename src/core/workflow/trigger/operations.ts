@@ -1,10 +1,11 @@
+import { triggerLevel } from '../../access/find.ts'
+import { viewerOf } from '../../identity/principal.ts'
 import { fault } from '../../kernel/fault.ts'
 import { pageRequest } from '../../kernel/page.ts'
 import { Closed, listMembers, Nullable, PageOf, Type } from '../../kernel/schema.ts'
-import { defineOperation } from '../../operation/operation.ts'
+import { defineOperation, subject } from '../../operation/operation.ts'
 import { printableName } from '../named.ts'
 import { withMembers } from '../document/members.ts'
-import { findTrigger, readsTrigger } from './find.ts'
 import { receiveOperations } from './receive.ts'
 import { changeableType, checkTrigger, countRunsFrom, settingMembers, settingsFor, triggerContext, typeMember } from './settings.ts'
 import { startOfEvent } from './start-job.ts'
@@ -87,8 +88,8 @@ const list = defineOperation({
   example: { limit: 20 },
   async run(ctx, input) {
     const page = await ctx.db.workflowTriggers.page(input.type === undefined ? {} : { type: input.type }, pageRequest(input))
-    const readable = await Promise.all(page.items.map((row) => readsTrigger(ctx, row)))
-    const rows = page.items.filter((_, index) => readable[index])
+    const levels = await Promise.all(page.items.map((row) => triggerLevel(ctx, row)))
+    const rows = page.items.filter((_, index) => levels[index] !== 'none')
     return { items: await Promise.all(rows.map((row) => viewTrigger(ctx, row))), next: page.next }
   },
 })
@@ -99,11 +100,11 @@ const get = defineOperation({
   input: Closed({ trigger: triggerMember }),
   output: TriggerView,
   access: 'signed-in',
-  subjects: {},
+  subjects: { trigger: subject('trigger', 'read', 'trigger') },
   effect: 'read',
   audit: 'none',
   example,
-  run: async (ctx, input) => viewTrigger(ctx, await findTrigger(ctx, input.trigger, 'read')),
+  run: (ctx, _, { trigger }) => viewTrigger(ctx, trigger.row),
 })
 
 const update = defineOperation({
@@ -118,13 +119,12 @@ const update = defineOperation({
   }),
   output: TriggerView,
   access: { system: 'workflow.modify' },
-  subjects: {},
+  subjects: { trigger: subject('trigger', 'write', 'trigger') },
   effect: 'write',
   secretMembers: ['secret'],
   audit: onTrigger,
   example: { ...example, branches: ['main', 'release/*'] },
-  async run(ctx, input) {
-    const row = await findTrigger(ctx, input.trigger, 'write')
+  async run(ctx, input, { trigger: { row } }) {
     const type = changeableType(row)
     if (input.secret !== undefined && type !== 'webhook') throw noSecret()
     const now = ctx.clock.now()
@@ -151,12 +151,11 @@ const remove = defineOperation({
   input: Closed({ trigger: triggerMember }),
   output: Closed({ id: Type.String(), name: Type.String() }),
   access: { system: 'workflow.modify' },
-  subjects: {},
+  subjects: { trigger: subject('trigger', 'write', 'trigger') },
   effect: 'write',
   audit: onTrigger,
   example,
-  async run(ctx, input) {
-    const row = await findTrigger(ctx, input.trigger, 'write')
+  async run(ctx, _, { trigger: { row } }) {
     const bound = await ctx.db.workflowTriggers.boundTo(row.id)
     if (bound.length > 0) throw fault('in_use', { what: `The trigger "${row.name}"`, by: `${bound.length} active workflow(s)` })
     await ctx.db.workflowTriggers.delete(row.id)
@@ -167,18 +166,19 @@ const remove = defineOperation({
 
 const listEvents = defineOperation({
   name: 'trigger.list-events',
-  summary: 'What a trigger noticed, newest first, with the jobs that came of it. Kept for a week.',
+  summary: 'What a trigger noticed for workflows that the caller may read, newest first, with the jobs that came of it. Kept for a week.',
   input: Closed({ trigger: triggerMember, ...listMembers }),
   output: PageOf(TriggerEventView),
   access: 'signed-in',
-  subjects: {},
+  subjects: { trigger: subject('trigger', 'read', 'trigger') },
   effect: 'read',
   audit: 'none',
   example,
-  async run(ctx, input) {
-    const row = await findTrigger(ctx, input.trigger, 'write')
+  async run(ctx, input, { trigger: { row } }) {
     const page = await ctx.db.triggerEvents.page(row.id, pageRequest(input))
-    return { items: page.items.map(viewEvent), next: page.next }
+    const workflows = [...new Set(page.items.map((event) => event.workflow_id))]
+    const seen = await ctx.db.resources.visible(workflows, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin: true })
+    return { items: page.items.filter((event) => seen.has(event.workflow_id)).map(viewEvent), next: page.next }
   },
 })
 

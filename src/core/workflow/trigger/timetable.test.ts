@@ -24,19 +24,30 @@ test('the five time triggers fire at their times in UTC', () => {
     '2027-01-01T00:05:00Z',
   ])
   expect(nextOnes('periodic', {}, '2027-01-01T00:00:30Z', 1)).toEqual(['2027-01-01T01:00:30Z'])
-  expect(nextOnes('hourly', { minute: '15' }, '2027-01-01T22:20:00Z')).toEqual(['2027-01-01T23:15:00Z', '2027-01-02T00:15:00Z', '2027-01-02T01:15:00Z'])
+  expect(nextOnes('hourly', { minute: '15' }, '2027-01-01T22:20:00Z')).toEqual([
+    '2027-01-01T23:15:00Z',
+    '2027-01-02T00:15:00Z',
+    '2027-01-02T01:15:00Z',
+  ])
   expect(nextOnes('daily', { times_in_utc: '3:04pm, 15:04:05,03:04' }, '2027-01-01T03:04:00Z')).toEqual([
     '2027-01-01T15:04:00Z',
     '2027-01-01T15:04:05Z',
     '2027-01-02T03:04:00Z',
   ])
-  expect(nextOnes('daily', { times_in_utc: '12:00am,12:30:01pm' }, '2027-01-01T00:00:00Z', 2)).toEqual(['2027-01-01T12:30:01Z', '2027-01-02T00:00:00Z'])
+  expect(nextOnes('daily', { times_in_utc: '12:00am,12:30:01pm' }, '2027-01-01T00:00:00Z', 2)).toEqual([
+    '2027-01-01T12:30:01Z',
+    '2027-01-02T00:00:00Z',
+  ])
   expect(nextOnes('weekly', { day: 'Tues, SUNDAY', times_in_utc: '8:00' }, '2027-01-01T00:00:00Z')).toEqual([
     '2027-01-03T08:00:00Z',
     '2027-01-05T08:00:00Z',
     '2027-01-10T08:00:00Z',
   ])
-  expect(nextOnes('monthly', { day_of_month: 31 }, '2027-01-31T00:00:00Z')).toEqual(['2027-03-31T00:00:00Z', '2027-05-31T00:00:00Z', '2027-07-31T00:00:00Z'])
+  expect(nextOnes('monthly', { day_of_month: 31 }, '2027-01-31T00:00:00Z')).toEqual([
+    '2027-03-31T00:00:00Z',
+    '2027-05-31T00:00:00Z',
+    '2027-07-31T00:00:00Z',
+  ])
 })
 
 test('of what was missed the latest is known, and nothing where nothing was', () => {

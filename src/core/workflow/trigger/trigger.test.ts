@@ -100,7 +100,11 @@ describe('events of our own', () => {
     await ann.ok('pull-request.close', { pull_request: request.id })
     await settled(opened.trigger, 1)
     expect(messageOf((await jobsOf(opened.workflow))[0])).toMatchObject({ repository: 'lab', action: 'opened', pull_request: { title: 'x' } })
-    const watched = documentOf({ name: `watched ${++count}`, steps: [{ id: 'start', type: 'api_trigger' }, artifact('A', 'x')], paths: ['start>A', 'A>'] })
+    const watched = documentOf({
+      name: `watched ${++count}`,
+      steps: [{ id: 'start', type: 'api_trigger' }, artifact('A', 'x')],
+      paths: ['start>A', 'A>'],
+    })
     const { id } = await ann.ok('workflow.create', { document: watched })
     await ann.ok('workflow.activate', { workflow: id })
     const job = await ann.ok('workflow.run', { workflow: id })
@@ -128,7 +132,9 @@ describe('events of our own', () => {
   test('a workflow whose jobs set off its own trigger comes to an end, and says why', async () => {
     const made = await ann.ok('trigger.create', { name: `circle ${++count}`, type: 'run', kinds: ['workflow'], run_name: 'circle*' })
     const start = { id: 'start', type: 'api_trigger', parameters: { trigger_config_id: made.id } }
-    const { id } = await ann.ok('workflow.create', { document: documentOf({ name: `circle ${++count}`, steps: [start, artifact('A', 'x')], paths: ['start>A', 'A>'] }) })
+    const { id } = await ann.ok('workflow.create', {
+      document: documentOf({ name: `circle ${++count}`, steps: [start, artifact('A', 'x')], paths: ['start>A', 'A>'] }),
+    })
     await ann.ok('workflow.activate', { workflow: id })
     await ann.ok('workflow.run', { workflow: id })
     const events = await until('the circle has ended', async () => {
@@ -157,7 +163,9 @@ describe('events of our own', () => {
 
 describe('events from outside', () => {
   const sign = (secret: string, body: string, time: string | null) =>
-    `sha256=${createHmac('sha256', secret).update(time === null ? body : `${time}.${body}`).digest('hex')}`
+    `sha256=${createHmac('sha256', secret)
+      .update(time === null ? body : `${time}.${body}`)
+      .digest('hex')}`
   const now = (offset = 0) => String(Math.floor(Date.now() / 1000) + offset)
 
   test('a signed post starts one job, also when it comes again', async () => {
@@ -250,7 +258,9 @@ describe('events from outside', () => {
     expect(await app.nobody.ok('dispatcher.receive', { trigger: made.id, nonce, event })).toEqual({ events: 1 })
     await settled(made.id, 1)
     expect((await jobsOf(workflow)).map(messageOf)).toEqual([{ text: 'seen' }])
-    await until('the trigger says that its plugin is missing', async () => (await ann.ok('trigger.get', { trigger: made.id })).last_error?.includes('not installed'))
+    await until('the trigger says that its plugin is missing', async () =>
+      (await ann.ok('trigger.get', { trigger: made.id })).last_error?.includes('not installed'),
+    )
   })
 })
 
