@@ -171,6 +171,10 @@ class CodeTimeout extends Error {
 class CodeProtocolError extends Error {
   override readonly name: string = 'CodeProtocolError'
 }
+/** Thrown by `onCommands` of a push: its message, one line, is told to the client as the reason. */
+class CodePushRefused extends Error {
+  override readonly name: string = 'CodePushRefused'
+}
 /** What was asked for is there but may not be used: larger than the caller's limit, or with names that would lead outside of a folder. */
 class CodeContentRefused extends Error {
   override readonly name: string = 'CodeContentRefused'
@@ -191,4 +195,4 @@ export type {
   CodeChanges,
   CodeSignature,
 }
-export { CodeBusy, CodeUnavailable, CodeTimeout, CodeProtocolError, CodeContentRefused }
+export { CodeBusy, CodeUnavailable, CodeTimeout, CodeProtocolError, CodePushRefused, CodeContentRefused }

@@ -1,3 +1,4 @@
+import { CodePushRefused } from '../../ports/code-storage.ts'
 import type { Git, GitServeAnswer, GitServeRequest } from '../../ports/git.ts'
 import { GitTimeout, GitUnavailable } from '../../ports/git.ts'
 import { readPushHead } from './commands.ts'
@@ -7,6 +8,7 @@ import { Exchange } from './exchange.ts'
 import type { Gate } from './gate.ts'
 import { adoptHead } from './head.ts'
 import { flushPacket, packet } from './pkt-line.ts'
+import { refusedPush } from './refused.ts'
 import { answerPush, refValues } from './receive.ts'
 import type { RefReader } from './refs.ts'
 import { repositoryExists, repositoryPath, syncRefs } from './storage.ts'
@@ -82,7 +84,13 @@ function createServing(parts: ServingParts): Serving {
       leave()
       return nothing()
     }
-    await request.onCommands?.(head.commands, head.options)
+    try {
+      await request.onCommands?.(head.commands, head.options)
+    } catch (error) {
+      if (!(error instanceof CodePushRefused)) throw error
+      leave()
+      return refusedPush(head, body, error.message)
+    }
     const before = await refValues(parts.refs, directory, head.commands)
     const left = await parts.writers.enter(directory)
     const { exchange, over } = begin(request, directory, [...command(request.service), directory])

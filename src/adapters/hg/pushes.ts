@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
+import { CodePushRefused } from '../../ports/code-storage.ts'
 import type { RefUpdate } from '../../ports/code-storage.ts'
 import type { HgHost } from './environment.ts'
 
@@ -79,7 +80,7 @@ async function openPushes(host: Pick<HgHost, 'scratch' | 'log'>): Promise<Pushes
           return 'ok'
         } catch (error) {
           refusal = error
-          return 'it could not be recorded'
+          return error instanceof CodePushRefused ? error.message.replace(/[\r\n]+/g, ' ') : 'it could not be recorded'
         }
       })
       return { token, allowed: () => allowed, refusal: () => refusal, close: () => void open.delete(token) }

@@ -5,6 +5,7 @@ import { branchName, branchRef } from './branch-name.ts'
 import { RepositoryMember } from './inputs.ts'
 import { stillThere } from './place.ts'
 import { patchedSpec, specOf } from './spec.ts'
+import { CodePushRefused } from '../../ports/code-storage.ts'
 import type { Ctx, WriteCtx } from '../operation/context.ts'
 import type { RefUpdate } from '../../ports/code-storage.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
@@ -26,7 +27,7 @@ const audit = {
 const protectBranch = defineOperation({
   name: 'repository.protect-branch',
   summary: 'Lets a branch change by pull requests only, with so many approvals, and lists all such branches.',
-  description: 'It holds for everyone, administrators as well. The branch need not exist yet. Done again it changes how many approvals are needed.',
+  description: 'It holds for everyone, administrators as well; only what is pulled from where the repository is copied from goes on. The branch need not exist yet. Done again it changes how many approvals are needed.',
   input: Closed({ repository: RepositoryMember, branch: BranchMember, approvals: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })) }),
   output: ProtectedList,
   access: 'signed-in',
@@ -83,17 +84,25 @@ function view({ id, name }: ResourceRow, items: readonly ProtectedBranch[]) {
   return { id, path: name, items: items.map(({ branch, approvals }) => ({ branch, approvals })), next: null }
 }
 
-/** Refuses a change of branches past their protection, whoever makes it: `state_conflict`. */
-async function refuseProtected(ctx: Ctx, { id }: Pick<ResourceRow, 'id'>, changes: readonly RefUpdate[]): Promise<void> {
+/** The first protected branch among those that would change past their protection; null when there is none. */
+async function protectedAmong(ctx: Ctx, { id }: Pick<ResourceRow, 'id'>, changes: readonly RefUpdate[]): Promise<string | null> {
   const row = await ctx.db.resources.byId(id)
   const refs = new Set(row ? specOf(row).protected_branches.map(({ branch }) => branchRef(branch)) : [])
   const meant = changes.find(({ ref, from, to }) => refs.has(ref) && from !== to)
-  if (!meant) return
-  throw fault('state_conflict', {
-    what: `The branch "${branchName(meant.ref)}"`,
-    state: 'protected',
-    next: 'Push another branch, and make a pull request.',
-  })
+  return meant ? branchName(meant.ref) : null
+}
+
+/** Refuses a change of a protected branch, whoever makes it: `state_conflict`. */
+async function refuseProtected(ctx: Ctx, row: Pick<ResourceRow, 'id'>, changes: readonly RefUpdate[]): Promise<void> {
+  const branch = await protectedAmong(ctx, row, changes)
+  if (branch === null) return
+  throw fault('state_conflict', { what: `The branch "${branch}"`, state: 'protected', next: 'Push another branch, and make a pull request.' })
+}
+
+/** As `refuseProtected`, for a push: its client is told why. */
+async function refuseProtectedPush(ctx: Ctx, row: Pick<ResourceRow, 'id'>, changes: readonly RefUpdate[]): Promise<void> {
+  const branch = await protectedAmong(ctx, row, changes)
+  if (branch !== null) throw new CodePushRefused(`${branch} is protected: push another branch, and make a pull request`)
 }
 
 /** How many approvals a pull request into a branch needs; null when it is not protected. */
@@ -101,4 +110,4 @@ function approvalsNeeded(row: Pick<ResourceRow, 'spec'>, branch: string): number
   return specOf(row).protected_branches.find((one) => one.branch === branch)?.approvals ?? null
 }
 
-export { protectBranch, unprotectBranch, listProtectedBranches, refuseProtected, approvalsNeeded }
+export { protectBranch, unprotectBranch, listProtectedBranches, refuseProtected, refuseProtectedPush, approvalsNeeded }

@@ -7,7 +7,7 @@ import { specAfter } from './after-push.ts'
 import { RepositoryMember } from './inputs.ts'
 import { pushDetail, pushEvent, recordNothing, recordPush, settlePush } from './push-record.ts'
 import { HgTransferMember, serveHg } from './hg-transfer.ts'
-import { refuseProtected } from './protection.ts'
+import { refuseProtectedPush } from './protection.ts'
 import { ProtocolMember, serve, transferOf, TransferMember } from './transfer.ts'
 import { causeOfCall } from '../workflow/trigger/queue.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -109,7 +109,7 @@ type Push = { intent: PushRow | null; changes: readonly RefUpdate[] | null }
 
 // Not through ctx.write: that is the one commit that carries the audit line, and it belongs to the outcome.
 async function openPush(ctx: Ctx, row: ResourceRow, push: Push, commands: readonly RefUpdate[]): Promise<void> {
-  await refuseProtected(ctx, row, commands)
+  await refuseProtectedPush(ctx, row, commands)
   const intent: PushRow = {
     id: ctx.ids.record(),
     repository_id: row.id,
