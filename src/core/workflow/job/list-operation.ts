@@ -3,6 +3,7 @@ import { fault } from '../../kernel/fault.ts'
 import { encodeCursor, pageRequest } from '../../kernel/page.ts'
 import { Closed, OneOf, PageOf, Type, listMembers } from '../../kernel/schema.ts'
 import { defineOperation } from '../../operation/operation.ts'
+import { shownOf } from './shown.ts'
 import { Job, jobStates, jobSummary, jobViews } from './view.ts'
 import type { RunState } from '../../kernel/run-state.ts'
 import type { Page, PageRequest } from '../../kernel/page.ts'
@@ -72,8 +73,9 @@ const listJobs = defineOperation({
     const found = byCount
       ? await counted(ctx, filter, input.sort ?? [], page, input.offset ?? 0)
       : await ctx.db.runs.page(filter, viewerOf(ctx.principal), 'newest', page)
-    const items = input.details ? await jobViews(ctx, found.items) : found.items.map((run) => jobSummary(ctx, run))
-    return { items, next: found.next }
+    if (input.details) return { items: await jobViews(ctx, found.items), next: found.next }
+    const shown = await shownOf(ctx)
+    return { items: found.items.map((run) => jobSummary(ctx, run, shown)), next: found.next }
   },
 })
 

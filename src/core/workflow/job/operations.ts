@@ -8,6 +8,7 @@ import { jobSpecOf, workflowSpecOf } from '../spec.ts'
 import { executionsOf } from './context.ts'
 import { nodesOf } from './nodes.ts'
 import { listJobs } from './list-operation.ts'
+import { shownOf } from './shown.ts'
 import { Job, JobStep, JobSummary, jobStatus, jobStep, jobSummary, jobView } from './view.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Ctx } from '../../operation/context.ts'
@@ -49,7 +50,8 @@ const steps = defineOperation({
   async run(ctx, _, { job }) {
     const document = await documentOf(ctx, job.row)
     const rows = await ctx.db.steps.ofRun(job.row.id)
-    return { items: document ? executionsOf(job.row, document, rows).map((execution) => jobStep(ctx, execution)) : [] }
+    const shown = await shownOf(ctx)
+    return { items: document ? executionsOf(job.row, document, rows).map((execution) => jobStep(ctx, execution, shown)) : [] }
   },
 })
 
@@ -74,6 +76,7 @@ const artifacts = defineOperation({
   example,
   async run(ctx, _, { job }) {
     const rows = await ctx.db.steps.ofRun(job.row.id)
+    const shown = await shownOf(ctx)
     const items = rows.flatMap(({ output }) => {
       const artifact = isJsonObject(output) ? memberOf(output, 'artifact') : undefined
       if (!isJsonObject(artifact)) return []
@@ -84,7 +87,7 @@ const artifacts = defineOperation({
           step: text('step_uid'),
           name: text('name'),
           type: text('type'),
-          content: text('content'),
+          content: shown.text(text('content')),
           created_at: text('created_at'),
         },
       ]
@@ -146,7 +149,7 @@ const rerun = defineOperation({
     const spec: JsonObject = { version_id: version, type: old.type, group_id: old.group_id, trigger_id: old.trigger_id, marks: {} }
     const accepted = await ctx.services.engine.retry(ctx, row.id, { ...(from === null ? {} : { from }), graph: graphOf(now), spec })
     if (row.state === 'failed' || row.state === 'timed_out' || row.state === 'lost') await mark(ctx, row.id, { retried: true })
-    return jobSummary(ctx, accepted.run)
+    return jobSummary(ctx, accepted.run, await shownOf(ctx))
   },
 })
 

@@ -8,6 +8,7 @@ import { entriesOf, executionsOf, startMessage } from './context.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
 import { executionNumber } from './execution-number.ts'
 import { childEntries, jobUrl } from './scope.ts'
+import { shownOf } from './shown.ts'
 import type { Static } from '../../kernel/schema.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { RunState } from '../../kernel/run-state.ts'
@@ -15,6 +16,7 @@ import type { Ctx } from '../../operation/context.ts'
 import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { WorkflowDocument, WorkflowPath } from '../document/model.ts'
 import type { StepExecution } from './context.ts'
+import type { Shown } from './shown.ts'
 
 const jobStates = ['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled', 'retried', 'dismissed'] as const
 type JobStatus = (typeof jobStates)[number]
@@ -98,7 +100,7 @@ function shownState(state: RunState): ShownState {
 }
 
 /** A job as lists show it. Runs of other kinds have their subject as workflow and no version. */
-function jobSummary(ctx: Ctx, run: RunRow): Static<typeof JobSummary> {
+function jobSummary(ctx: Ctx, run: RunRow, shown: Shown): Static<typeof JobSummary> {
   const spec = jobSpecOf(run.spec)
   const end = run.finished_at ?? ctx.clock.now()
   return {
@@ -115,7 +117,7 @@ function jobSummary(ctx: Ctx, run: RunRow): Static<typeof JobSummary> {
     ended_at: timestamp(run.finished_at),
     time_spent: run.started_at === null ? 0 : Math.max(end - run.started_at, 0) / 1000,
     started_by: run.started_by_name,
-    message: run.message,
+    message: textOrNull(shown, run.message),
     investigation: spec.marks.investigation ?? '',
     viewed_by: spec.marks.viewed_by ?? null,
     owned_by: spec.marks.owned_by ?? null,
@@ -125,22 +127,23 @@ function jobSummary(ctx: Ctx, run: RunRow): Static<typeof JobSummary> {
 
 /** A job with its context and the paths that it took. */
 async function jobView(ctx: Ctx, run: RunRow): Promise<Static<typeof Job>> {
-  return viewOfRows(ctx, run, await ctx.db.steps.ofRun(run.id))
+  return viewOfRows(ctx, run, await ctx.db.steps.ofRun(run.id), await shownOf(ctx))
 }
 
 /** Several jobs, their steps read at once. */
 async function jobViews(ctx: Ctx, runs: readonly RunRow[]): Promise<Static<typeof Job>[]> {
   const steps = new Map<string, StepRow[]>(runs.map(({ id }) => [id, []]))
   for (const row of await ctx.db.steps.ofRuns(runs.map(({ id }) => id))) steps.get(row.run_id)?.push(row)
+  const shown = await shownOf(ctx)
   const views: Static<typeof Job>[] = []
-  for (const run of runs) views.push(await viewOfRows(ctx, run, steps.get(run.id) ?? []))
+  for (const run of runs) views.push(await viewOfRows(ctx, run, steps.get(run.id) ?? [], shown))
   return views
 }
 
-async function viewOfRows(ctx: Ctx, run: RunRow, rows: readonly StepRow[]): Promise<Static<typeof Job>> {
+async function viewOfRows(ctx: Ctx, run: RunRow, rows: readonly StepRow[], shown: Shown): Promise<Static<typeof Job>> {
   const document = run.kind === 'workflow' ? await ctx.services.workflows.ofVersion(jobSpecOf(run.spec).version_id) : null
-  const summary = jobSummary(ctx, run)
-  if (!document) return { ...summary, rerunnable: false, context: { data: baseData(ctx, run), stack: [rootFrame] }, ...nothingTaken }
+  const summary = jobSummary(ctx, run, shown)
+  if (!document) return { ...summary, rerunnable: false, context: { data: shown.json(baseData(ctx, run)), stack: [rootFrame] }, ...nothingTaken }
   const executions = executionsOf(run, document, rows)
   const entries = entriesOf(run, document, rows, await childEntries(ctx.services, rows))
   const paths = pathsOf(document, executions)
@@ -148,15 +151,17 @@ async function viewOfRows(ctx: Ctx, run: RunRow, rows: readonly StepRow[]): Prom
   const open = executions.filter(({ row }) => !isEnd(row.state))
   return {
     ...summary,
-    context: { data: { ...baseData(ctx, run), ...entries }, stack: stackOf(document, executions) },
+    context: { data: shown.json({ ...baseData(ctx, run), ...entries }), stack: stackOf(document, executions) },
     traversed_paths: paths.taken.map(viewPath),
     potential_next_paths: paths.next.map(viewPath),
     next_steps: isEnd(run.state) ? [] : open.map(({ step }) => step.id),
     failed_step:
-      failed && summary.status !== 'succeeded' ? { execution: executionNumber(failed.row), name: failed.step.name, message: failed.row.message } : null,
+      failed && summary.status !== 'succeeded'
+        ? { execution: executionNumber(failed.row), name: failed.step.name, message: textOrNull(shown, failed.row.message) }
+        : null,
     errors: executions
       .filter(({ row }) => row.reason === 'rule_failed' || row.reason === 'expression_failed')
-      .map(({ step, row }) => ({ step: step.name, message: row.message ?? '' })),
+      .map(({ step, row }) => ({ step: step.name, message: shown.text(row.message ?? '') })),
     waiting_for: open
       .filter(({ row }) => row.kind === 'question')
       .map(({ step, row }) => ({ step: step.id, name: step.name, choices: choicesOf(run, row), until: timestamp(row.due_at) })),
@@ -219,8 +224,10 @@ function choicesOf(run: RunRow, row: StepRow): Json[] {
   return graph?.nodes?.find(({ id }) => id === row.node)?.ask?.choices ?? []
 }
 
+const textOrNull = (shown: Shown, text: string | null) => (text === null ? null : shown.text(text))
+
 /** An execution of a step as callers see it. */
-function jobStep(ctx: Ctx, { step, row, entry }: StepExecution): Static<typeof JobStep> {
+function jobStep(ctx: Ctx, { step, row, entry }: StepExecution, shown: Shown): Static<typeof JobStep> {
   const output = isJsonObject(row.output) ? row.output : {}
   const rounds = row.key.split('/')
   const end = row.finished_at ?? ctx.clock.now()
@@ -235,11 +242,11 @@ function jobStep(ctx: Ctx, { step, row, entry }: StepExecution): Static<typeof J
     started_at: timestamp(row.started_at ?? row.created_at),
     ended_at: timestamp(row.finished_at),
     time_spent: Math.max(end - (row.started_at ?? row.created_at), 0) / 1000,
-    input: memberOf(output, 'input') ?? null,
-    output: entry ?? null,
-    log: textMember(output, 'log'),
-    error: row.state === 'succeeded' ? null : row.message,
-    exception: memberOf(output, 'exception') ?? null,
+    input: shown.json(memberOf(output, 'input') ?? null),
+    output: shown.json(entry ?? null),
+    log: shown.text(textMember(output, 'log')),
+    error: row.state === 'succeeded' ? null : textOrNull(shown, row.message),
+    exception: shown.json(memberOf(output, 'exception') ?? null),
     loop_index: rounds.length > 1 ? Number(rounds.at(-2)) - 1 : -1,
     parent_step: step.parent,
     attempt: row.attempt,
