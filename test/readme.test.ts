@@ -20,6 +20,7 @@ const names: Readonly<Record<string, RegExp>> = {
   'git-http': /git over HTTP/,
   datatask: /DataTask/,
   kallithea: /Kallithea/,
+  'code-views': /Kallithea/,
   'hg-http': /hg over HTTP/,
   komand: /Komand/,
   komodo: /Komodo/,

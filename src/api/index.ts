@@ -1,3 +1,4 @@
+import { codeViews } from './code-views/index.ts'
 import { datatask } from './datatask/index.ts'
 import { gitHttp } from './git-http/index.ts'
 import { health } from './health/index.ts'
@@ -9,4 +10,4 @@ import { native } from './native/index.ts'
 import type { Api } from './api.ts'
 
 /** Every API of the one listener. A new one is a folder and a line here. */
-export const apis: readonly Api[] = [home, health, native, datatask, komand, kallithea, gitHttp, hgHttp]
+export const apis: readonly Api[] = [home, health, native, datatask, komand, kallithea, codeViews, gitHttp, hgHttp]
