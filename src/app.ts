@@ -32,6 +32,7 @@ import { settingsOf } from './config/settings.ts'
 import { RefusalLog } from './core/audit/refusal-log.ts'
 import { ensureFirstStart } from './core/identity/first-start.ts'
 import { identify } from './core/identity/identify.ts'
+import { expectImportedPasswords } from './core/identity/imported-passwords.ts'
 import { ProofCache } from './core/identity/proof-cache.ts'
 import { SignInGuard } from './core/identity/sign-in-guard.ts'
 import { watchHistory } from './core/deploy/cron-history.ts'
@@ -64,7 +65,9 @@ import { pruneEvents } from './core/workflow/trigger/dispatch.ts'
 import { triggerSource } from './core/workflow/trigger/times.ts'
 import { Triggers } from './core/workflow/trigger/triggers.ts'
 import { pruneDeliveries, WebhookDispatch } from './core/webhook/dispatch.ts'
+import type { KallitheaImport } from './cli/seams.ts'
 import type { Config } from './config/load.ts'
+import type { ImportReport } from './core/import/report.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import type { Clock } from './core/kernel/clock.ts'
 import type { Log } from './core/kernel/log.ts'
@@ -193,6 +196,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
     const health = healthOf(services)
     let started = false
     const { bootstrapToken } = await ensureFirstStart(services, { admin: adminOf(config) })
+    await expectImportedPasswords(services)
     const http = own(
       await createHttp({
         config,
@@ -298,6 +302,27 @@ async function restore(config: Config, file: string): Promise<readonly string[]>
   return restoreBackup({ data: config.data, file: resolve(file) })
 }
 
+/** Brings what an installation of Kallithea holds into the data folder, on which no server may run meanwhile. Changes nothing there. */
+async function importKallithea(config: Config, { database, repositories, ...order }: KallitheaImport): Promise<ImportReport> {
+  const [{ openKallithea }, { levelNamed, systemPermissionOf }, { runImport }] = await Promise.all([
+    import('./adapters/kallithea-source/source.ts'),
+    import('./api/kallithea/permission-names.ts'),
+    import('./core/import/import.ts'),
+  ])
+  const source = await openKallithea({ database, repositories, names: { level: levelNamed, right: systemPermissionOf } })
+  try {
+    // Never listens: it is what a server works with, and holds its lock.
+    const app = await createApp(config)
+    try {
+      return await runImport(app.services, source, order)
+    } finally {
+      await app.close()
+    }
+  } finally {
+    await source.close()
+  }
+}
+
 function refuseDatabaseServer({ databaseUrl, data }: Config, what: string): void {
   if (databaseUrl === null) return
   throw new Error(`The store is in PostgreSQL (CAPSTAN_DATABASE_URL). ${what} of ${data}: keys, repositories, logs and templates.`)
@@ -366,4 +391,4 @@ function adminOf(config: Config) {
 }
 
 export type { App, AppOptions }
-export { createApp, backup, restore, checkPlugin }
+export { createApp, backup, restore, checkPlugin, importKallithea }

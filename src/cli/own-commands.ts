@@ -4,6 +4,7 @@ import { configHelp, configRows } from './config-help.ts'
 import { defaultServer, serverOf } from './credentials.ts'
 import { addDeployCommands } from './deploy-commands.ts'
 import { printRunLog, watch } from './follow.ts'
+import { addImportCommands } from './import.ts'
 import { login } from './login.ts'
 import { takesServer } from './program.ts'
 import { renderOutput } from './render.ts'
@@ -19,6 +20,7 @@ import type { AppModule, Seams } from './seams.ts'
 /** Adds the commands that are no operations: of the server itself, of signing in, and of following. */
 function addOwnCommands(program: Command, options: ProgramOptions, seams: Seams): void {
   addServerCommands(program, options, seams)
+  addImportCommands(program, options, seams)
   addClientCommands(program, options)
   addDeployCommands(program, options)
   addPluginCommands(program, options, seams)

@@ -1,6 +1,7 @@
 import type { Config } from '../config/load.ts'
 import type { AnyOperation } from '../core/operation/operation.ts'
 import type { Services } from '../core/operation/services.ts'
+import type { ImportReport } from '../core/import/report.ts'
 
 /** A server, built and not yet listening. */
 export type App = {
@@ -24,6 +25,23 @@ export type AppModule = {
     config: Config,
     folder: string,
   ): Promise<readonly { readonly what: string; readonly outcome: 'ok' | 'failed' | 'note'; readonly why: string }[]>
+  /** Brings what an installation of Kallithea holds; no server may run on the data folder. */
+  importKallithea(config: Config, order: KallitheaImport): Promise<ImportReport>
+}
+
+/** What to bring, and how. */
+export type KallitheaImport = {
+  /** The file of an SQLite database, or the address of one in PostgreSQL. */
+  readonly database: string
+  /** The folder of its repositories. */
+  readonly repositories: string
+  readonly dryRun: boolean
+  readonly sameUsers: boolean
+  /** What things are to be called here, by `<kind>:<name there>`. */
+  readonly names: ReadonlyMap<string, string>
+  readonly signal: AbortSignal
+  /** Hears what is under way. */
+  readonly progress: (step: string) => void
 }
 
 /** What the commands reach, loaded when a command needs it: the commands themselves must be quick to start. */

@@ -1,3 +1,4 @@
+import { hashSync } from 'bcryptjs'
 import { expect, test } from 'vitest'
 import { isFault } from '../../core/kernel/fault.ts'
 import { createPasswordHasher } from './password.ts'
@@ -29,6 +30,41 @@ test('what is no hash of this kind, or asks for too much, is refused without wor
     `$argon2i$v=19$m=19456,t=2,p=1$${salt}$${tag}`,
   ])
     expect(await passwords.verify('x', hash), hash).toBe(false)
+})
+
+const imported = hashSync('correct horse', 5)
+
+test('a hash of bcrypt, from an import, is verified and said to be outdated', async () => {
+  const hasher = createPasswordHasher()
+  expect(hasher.outdated(imported)).toBe(true)
+  expect(hasher.outdated(await hasher.hash('x'))).toBe(false)
+  for (const kind of ['$2a$', '$2b$', '$2y$']) expect(await hasher.verify('correct horse', imported.replace(/^\$2.\$/, kind))).toBe(true)
+  expect(await hasher.verify('correct horsf', imported)).toBe(false)
+  expect(await hasher.verify('correct horse\0', imported)).toBe(false)
+  expect(await hasher.verify('', imported)).toBe(false)
+})
+
+test('a hash of bcrypt that would take minutes is refused without work', async () => {
+  expect(await passwords.verify('correct horse', imported.replace('$05$', '$30$'))).toBe(false)
+  expect(passwords.outdated(imported.replace('$05$', '$30$'))).toBe(false)
+})
+
+test('where hashes of bcrypt are expected, everybody takes as long as one of those', async () => {
+  const hasher = createPasswordHasher()
+  hasher.expectOutdated()
+  const hashes = { outdated: hashSync('somebody', 10), ours: await hasher.hash('somebody'), unknown: null }
+  const quickest = { outdated: Infinity, ours: Infinity, unknown: Infinity }
+  // In turn, and the quickest of each: others use this machine as well.
+  for (let round = 0; round < 4; round++) {
+    for (const who of ['outdated', 'ours', 'unknown'] as const) {
+      const start = performance.now()
+      expect(await hasher.verify('wrong', hashes[who])).toBe(false)
+      quickest[who] = Math.min(quickest[who], performance.now() - start)
+    }
+  }
+  // Without bcrypt it would be a sixth.
+  expect(quickest.ours).toBeGreaterThan(quickest.outdated / 2)
+  expect(quickest.unknown).toBeGreaterThan(quickest.outdated / 2)
 })
 
 test('nobody costs as much as somebody', async () => {

@@ -1,32 +1,61 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { fault } from '../../core/kernel/fault.ts'
+import { bcryptCost, createBcrypt } from './bcrypt.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
 
 type Cost = { readonly memory: number; readonly passes: number; readonly parallelism: number }
 
-const cost: Cost = { memory: 19456, passes: 2, parallelism: 1 }
+const standardCost: Cost = { memory: 19456, passes: 2, parallelism: 1 }
 const tagLength = 32
 const atOnce = 2
 const mostWaiting = 200
 
-/** argon2id (m=19456 KiB, t=2, p=1), kept as PHC strings. Beyond two hundred that wait, more are refused with `overloaded`. */
+/**
+ * argon2id (m=19456 KiB, t=2, p=1), kept as PHC strings. bcrypt is verified as well, for what an import brought. Beyond two hundred that wait, more are
+ * refused with `overloaded`.
+ */
 function createPasswordHasher(): PasswordHasher {
   const inTurn = limiter()
   // Stands for users that do not exist: nobody knows a password with this tag, but finding that out costs the same.
-  const nobody: Parsed = { cost, salt: randomBytes(16), tag: randomBytes(tagLength) }
+  const nobody: Parsed = { cost: standardCost, salt: randomBytes(16), tag: randomBytes(tagLength) }
+  const bcrypt = createBcrypt()
+  // While some hashes are of bcrypt, everybody pays for both kinds: else the time of a refusal would tell who has not signed in since the import.
+  let outdatedCost: number | null = null
   return {
     async hash(password) {
       const salt = randomBytes(16)
-      const tag = await inTurn(() => derive(password, salt, cost, tagLength))
-      return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${unpadded(salt)}$${unpadded(tag)}`
+      const tag = await inTurn(() => derive(password, salt, standardCost, tagLength))
+      return `$argon2id$v=19$m=${standardCost.memory},t=${standardCost.passes},p=${standardCost.parallelism}$${unpadded(salt)}$${unpadded(tag)}`
     },
     async verify(password, hash) {
-      const known = hash === null ? nobody : parse(hash)
+      const cost = hash === null ? null : bcryptCost(hash)
+      if (cost !== null) outdatedCost = Math.max(outdatedCost ?? 0, cost)
+      const known = hash === null || cost !== null ? nobody : parse(hash)
       if (!known) return false
-      const tag = await inTurn(() => derive(password, known.salt, known.cost, known.tag.length))
-      return timingSafeEqual(tag, known.tag) && known !== nobody
+      return inTurn(async () => {
+        const tag = await derive(password, known.salt, known.cost, known.tag.length)
+        const fits = timingSafeEqual(tag, known.tag) && known !== nobody
+        if (outdatedCost === null) return fits
+        // bcrypt ends at a NUL: a password with one would be another, shorter one.
+        const fitsOutdated = await bcrypt.verify(
+          password.includes('\0') ? '' : password,
+          cost !== null && hash !== null ? hash : noHash(outdatedCost),
+        )
+        return cost === null ? fits : fitsOutdated && !password.includes('\0')
+      })
+    },
+    outdated: (hash) => bcryptCost(hash) !== null,
+    expectOutdated() {
+      outdatedCost ??= usualCost
     },
   }
+}
+
+const usualCost = 10
+
+// Well formed, and of no password that anybody knows.
+function noHash(cost: number): string {
+  return `$2b$${String(cost).padStart(2, '0')}$${'abcdefghijklmnopqrstuu'}${'.'.repeat(31)}`
 }
 
 type Parsed = { readonly cost: Cost; readonly salt: Buffer; readonly tag: Buffer }

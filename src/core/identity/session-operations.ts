@@ -44,9 +44,7 @@ const create = defineOperation({
     subjectId: (_, output) => output?.user.id ?? null,
   },
   async run(ctx, input) {
-    const user = await personOf(ctx.services, input.login)
-    await provePassword(ctx.services, user, input, ctx.origin)
-    if (!user) throw fault('invalid_credential')
+    const user = await provePassword(ctx.services, await personOf(ctx.services, input.login), input, ctx.origin)
     if (!user.active && !input.allow_inactive) throw fault('account_inactive', {}, { private: { kind: 'user', reference: input.login } })
     await checkNetworks(ctx.services, user, ctx.origin)
     return ctx.write(async (inside) => {

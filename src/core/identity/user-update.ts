@@ -131,7 +131,10 @@ async function mayChange(ctx: Ctx, row: UserRow, input: Changes): Promise<void> 
 }
 
 async function proveOwn(ctx: Ctx, user: UserRow, old: string | undefined): Promise<void> {
-  if (old !== undefined) return provePassword(ctx.services, user, { login: user.name, password: old }, ctx.origin)
+  if (old !== undefined) {
+    await provePassword(ctx.services, user, { login: user.name, password: old }, ctx.origin)
+    return
+  }
   const { credential, credentialId } = ctx.principal
   const session = credential === 'cookie' || credential === 'bearer' ? await ctx.db.sessions.byId(credentialId ?? '') : null
   if (session && ctx.clock.now() - session.created_at < freshMs) return

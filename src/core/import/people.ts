@@ -2,6 +2,7 @@ import { everyoneId, systemResourceId } from '../kernel/builtin.ts'
 import { isFault } from '../kernel/fault.ts'
 import { parseNetwork } from '../kernel/network.ts'
 import { bareSecret, hashSecret, newApiKey } from '../identity/api-key.ts'
+import { noteImportedPasswords } from '../identity/imported-passwords.ts'
 import { checkName, emailFor } from '../identity/names.ts'
 import { newUser, refuseTaken } from '../identity/user-rules.ts'
 import { addRights, grantRows, setGrants } from './grants.ts'
@@ -74,6 +75,7 @@ async function bringUser(run: ImportRun, from: SourceUser): Promise<void> {
   await commit(run, 'user', from.id, { id: row.id, serial, name }, async (inside) => {
     await refuseTaken(inside, row)
     const user = await inside.db.users.insert({ ...row, serial })
+    if (from.password_hash !== null) await noteImportedPasswords(inside.db, inside.clock.now())
     await insertKeys(run, inside, user, from, keys)
     await addRights(inside, { subject_id: user.id, subject_kind: 'user' }, from.rights)
   })
