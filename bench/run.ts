@@ -9,6 +9,7 @@ import { acceptDeploys, idleWithCronJobs, listOfJobs, pipelineOfProcesses } from
 import { gatewayBesideProxy } from './gateway.ts'
 import { jobsOnSlots, wideOfProcesses } from './jobs.ts'
 import { kallitheaCalls } from './kallithea.ts'
+import { largeRepositories } from './large.ts'
 import { readOneRow } from './read.ts'
 import { restartWithRunning } from './restart.ts'
 import { threeStepRuns } from './runs.ts'
@@ -41,12 +42,17 @@ const benches: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   cron: async (options) => [...(await idleWithCronJobs(options)), ...(await tenThousandCronJobs(options))],
   gateway: gatewayBesideProxy,
   kallithea: kallitheaCalls,
+  large: largeRepositories,
 }
+// Takes minutes and some GiB of disk.
+const onlyWhenNamed = ['large']
 
 // `npm run bench` measures everything; `-- --quick` what CI prints; `-- --only runs,read` some of it.
 const quick = process.argv.includes('--quick')
 const only = process.argv.includes('--only') ? (process.argv[process.argv.indexOf('--only') + 1] ?? '').split(',') : null
-const wanted = Object.entries(benches).filter(([name]) => (only ? only.includes(name) : !quick || name === 'start' || name === 'runs'))
+const wanted = Object.entries(benches).filter(([name]) =>
+  only ? only.includes(name) : !onlyWhenNamed.includes(name) && (!quick || name === 'start' || name === 'runs'),
+)
 
 console.log(`one fsync: ${syncTime().toFixed(2)} ms (median of 100); ${process.version}, ${process.platform} ${process.arch}`)
 const rows: Figure[] = []
