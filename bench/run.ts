@@ -10,6 +10,7 @@ import { gatewayBesideProxy } from './gateway.ts'
 import { jobsOnSlots, wideOfProcesses } from './jobs.ts'
 import { kallitheaCalls } from './kallithea.ts'
 import { largeRepositories } from './large.ts'
+import { stepsOfPlugins } from './plugins.ts'
 import { readOneRow } from './read.ts'
 import { restartWithRunning } from './restart.ts'
 import { threeStepRuns } from './runs.ts'
@@ -42,6 +43,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   cron: async (options) => [...(await idleWithCronJobs(options)), ...(await tenThousandCronJobs(options))],
   gateway: gatewayBesideProxy,
   kallithea: kallitheaCalls,
+  plugins: stepsOfPlugins,
   large: largeRepositories,
 }
 // Takes minutes and some GiB of disk.
