@@ -70,7 +70,8 @@ type CodeStorage = CodeStreams & {
   tryMerge(id: string, ours: string, theirs: string, options: { source: string; signal: AbortSignal }): Promise<CodeMergeTry>
   /**
    * Brings a commit of the storage `source` into a branch, durably, with everything that it leads to. 'conflict' when the branch is not at `ours`. As of
-   * `commit`, `onMade` is told the new commit before the branch moves; throwing leaves the branch.
+   * `commit`, `onMade` is told the new commit before the branch moves; throwing leaves the branch. Where Mercurial has nothing to merge, because `theirs`
+   * comes after `ours`, the branch moves to it and no commit is made.
    */
   merge(id: string, merge: CodeMerge, options: { signal: AbortSignal; onMade?: (commit: string) => Promise<void> }): Promise<CodeMerged | 'conflict'>
 

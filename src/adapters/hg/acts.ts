@@ -20,7 +20,7 @@ type Acting = {
 }
 
 type ActOptions = { readonly signal?: AbortSignal; readonly input?: unknown; readonly timeoutMs?: number }
-type Answer = { conflict?: boolean; commit?: string; conflicts?: string[]; refused?: string; pull?: boolean }
+type Answer = { conflict?: boolean; commit?: string; conflicts?: string[]; refused?: string; pull?: boolean; forward?: boolean }
 
 /** Runs one act of our extension on a repository. `ask` hears what it would change before it is committed, and refuses by throwing. */
 async function act(
@@ -99,18 +99,17 @@ async function mergeInto(
   const made = async (changes: readonly RefUpdate[]) => {
     const { to } = changeOf(changes, branch, ours)
     if (commit === null && to !== theirs) throw forwardRefused()
-    if (commit !== null) await onMade?.(to)
+    await onMade?.(to)
   }
   const bring = (revision: string, from: string) =>
     act(acting, directory, { do: 'pull', branch, ours, revision, source: from }, made, { signal }).then(mergedOf)
-  if (commit === null) {
-    // A changeset belongs to one branch for ever: what was made on another cannot become this one's tip.
-    if (source === null) throw forwardRefused()
-    return bring(theirs, source)
-  }
+  // A changeset belongs to one branch for ever: what was made on another cannot become this one's tip.
+  const forward = () => (source === null ? Promise.reject(forwardRefused()) : bring(theirs, source))
+  if (commit === null) return forward()
   return inScratch(acting, { signal, source }, async (scratch) => {
     const input = { ...limits, scratch, ours, theirs, source, branch, commit, keep: true }
     const answer = await act(acting, directory, { do: 'merge' }, made, { signal, input })
+    if (answer.forward) return forward()
     return answer.pull && answer.commit ? bring(answer.commit, scratch) : mergedOf(answer)
   })
 }

@@ -523,6 +523,9 @@ def merge(repo, request):
     one, two = resolve(other, ours), resolve(other, request['theirs'])
     if one is None or two is None:
         return {'conflict': True}
+    if one.branch() == two.branch() and one.ancestor(two) == one:
+        # Mercurial makes no merge of a changeset and what comes after it.
+        return {'forward': True} if request['keep'] else {'conflicts': []}
     for ctx in (one, two):
         manifest = ctx.manifest()
         if b'.hgsub' in ctx:

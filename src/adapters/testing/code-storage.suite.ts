@@ -223,8 +223,14 @@ export function codeStorageSuite({ name, branch, open }: Subject): void {
       const fork = randomUUID()
       await storage.fork(fork, id)
       const theirs = await commit(ours, { a: '2\n' }, 'theirs', fork)
-      expect(await storage.merge(id, { branch, ours, theirs, source: fork, commit: null }, { signal })).toEqual({ commit: theirs })
-      expect(await storage.resolve(id, branch)).toBe(theirs)
+      const forward = { branch, ours, theirs, source: fork, commit: null }
+      const told: string[] = []
+      const refuse = async () => Promise.reject(new Error('not now'))
+      await expect(storage.merge(id, forward, { signal, onMade: refuse })).rejects.toThrow('not now')
+      expect(await storage.resolve(id, branch)).toBe(ours)
+      const onMade = async (commit: string) => void told.push(commit)
+      expect(await storage.merge(id, forward, { signal, onMade })).toEqual({ commit: theirs })
+      expect([await storage.resolve(id, branch), told]).toEqual([theirs, [theirs]])
     })
 
     test('the files of a commit are written below a folder, up to a limit', async () => {

@@ -26,7 +26,7 @@ const mergePullRequest = defineOperation({
   name: 'pull-request.merge',
   summary: 'Merges a pull request into its target branch and gives it as it is then.',
   description:
-    'Needs write on the target, and is recorded there as the push that it stands for. `fast-forward` moves the branch and makes no commit. Into a protected branch only with its approvals. Conflicts are refused, with the names of the files in `details.conflicts`. A head that came into the target by other ways is only marked as merged.',
+    'Needs write on the target, and is recorded there as the push that it stands for. `fast-forward` moves the branch and makes no commit, and so does Mercurial wherever it has nothing to merge. Into a protected branch only with its approvals. Conflicts are refused, with the names of the files in `details.conflicts`. A head that came into the target by other ways is only marked as merged.',
   input: Closed({
     pull_request: PullRequestMember,
     strategy: Type.Optional(OneOf(['merge', 'fast-forward'], { description: 'merge when left out: a commit with both as parents.' })),
@@ -95,7 +95,9 @@ async function merge(ctx: Ctx, plan: Plan, message: string): Promise<PullRequest
     const { intent } = push
     const changes: RefUpdate[] = [{ ref: targetBranch, from: tips.ours, to: made.commit }]
     const fresh = await specAfter(ctx.services, target, changes)
-    const view = await markMerged(ctx, plan, made.commit, { intent, changes, fresh })
+    // Mercurial moves the branch where there is nothing to merge.
+    const done = made.commit === tips.head ? { ...plan, strategy: 'fast-forward' as const } : plan
+    const view = await markMerged(ctx, done, made.commit, { intent, changes, fresh })
     push.recorded = true
     ctx.emit(pushEvent(target, intent, changes))
     return view
