@@ -61,6 +61,7 @@ import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
 import { dropOldConnections } from './core/workflow/plugin/drop-connections.ts'
 import { WorkflowDocuments } from './core/workflow/documents.ts'
+import { pruneDrafts } from './core/workflow/retention.ts'
 import { pruneEvents } from './core/workflow/trigger/dispatch.ts'
 import { triggerSource } from './core/workflow/trigger/times.ts'
 import { Triggers } from './core/workflow/trigger/triggers.ts'
@@ -226,7 +227,9 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         await loadings.start()
         await webhooks.start()
         await triggers.start()
-        own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules, pruneDeliveries, pruneEvents, pruneGists]), (it) => it.close())
+        own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules, pruneDeliveries, pruneEvents, pruneDrafts, pruneGists]), (it) =>
+          it.close(),
+        )
         const address = config.port === 0 ? config.publicUrl.replace(/:0$/, `:${port}`) : config.publicUrl
         const sample = config.sample ? await makeSample(services, { files: () => readFolder(sampleFolder), address }) : null
         started = true

@@ -1,31 +1,43 @@
 import { isFault } from '../kernel/fault.ts'
+import { jobRules } from '../workflow/retention.ts'
 import type { Timer } from '../kernel/clock.ts'
 import type { Services } from '../operation/services.ts'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
 const chunk = 200
+const stepChunk = 2000
 
-/** How long ended runs of a kind are kept: one rule (design §6). */
-function rulesOf({ retention }: Services['settings']): { kind: string; days: number }[] {
+/** Which ended runs are kept: those of a kind, `of` one resource or of all but `except`, that ended within so many days and are among the newest. */
+type Rule = { readonly kind: string; readonly days: number; readonly keep: number; readonly of?: string; readonly except?: readonly string[] }
+
+/** How long ended runs of a kind are kept: one rule (design §6), and what a workflow says of its own jobs. */
+async function rulesOf(services: Services): Promise<Rule[]> {
+  const { retention } = services.settings
   const deploy = ['task', 'replica', 'pipeline', 'procedure', 'action', 'build', 'stack', 'release'].map((kind) => ({
     kind,
     days: retention.deployDays,
+    keep: retention.keep,
   }))
-  return [...deploy, { kind: 'workflow', days: retention.workflowDays }]
+  const own = await jobRules(services)
+  const others = { kind: 'workflow', days: retention.workflowDays, keep: retention.keep, except: own.map(({ of }) => of) }
+  return [...deploy, ...own.map((rule) => ({ kind: 'workflow', ...rule })), others]
 }
 
 /** Removes runs that are past their time, with their logs, in small pieces that hold up nobody. The audit trail is never touched. */
 async function prune(services: Services): Promise<number> {
-  const { store, clock, settings, runLog } = services
+  const { store, clock, runLog, stopping } = services
   let removed = 0
-  for (const { kind, days } of rulesOf(settings)) {
-    for (let more = true; more; ) {
-      const before = clock.now() - days * dayMs
-      const ids = await store.write((tables) => tables.runs.prune(kind, { before, keep: settings.retention.keep, limit: chunk }))
+  for (const { kind, days, keep, of, except } of await rulesOf(services)) {
+    for (let more = true; more && !stopping.aborted; ) {
+      const which = { before: clock.now() - days * dayMs, keep, limit: chunk, ...(of === undefined ? {} : { of }), ...(except ? { except } : {}) }
+      const past = await store.reader.runs.prunable(kind, which)
+      // A run may have ten thousand steps: they go first, a few at a time.
+      while (past.length > 0 && !stopping.aborted && (await store.write((tables) => tables.steps.drop(past, stepChunk))) === stepChunk);
+      const ids = past.length === 0 || stopping.aborted ? [] : await store.write((tables) => tables.runs.prune(kind, which))
       for (const id of ids) await runLog.remove(id)
       removed += ids.length
-      more = ids.length === chunk && !services.stopping.aborted
+      more = ids.length === chunk
     }
   }
   await store.write(async (tables) => {

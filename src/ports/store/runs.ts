@@ -148,7 +148,18 @@ type RunTable = {
   counts(): Promise<{ kind: string; state: RunState; count: number }[]>
   patch(id: string, patch: Partial<Pick<RunRow, 'listed' | 'cancel' | 'deleted_at' | 'message' | 'reason' | 'spec'>>): Promise<void>
   /** Deletes ended runs (with their steps) of a kind that ended before `before`, or are beyond the newest `keep`; at most `limit` at a time. Gives their ids. */
-  prune(kind: string, options: { before: number; keep: number; limit: number }): Promise<string[]>
+  prune(kind: string, options: PruneOptions): Promise<string[]>
+  /** The runs that `prune` would delete now. */
+  prunable(kind: string, options: PruneOptions): Promise<string[]>
+}
+
+/** `of`: only runs of this resource; `except`: none of these. */
+type PruneOptions = {
+  readonly before: number
+  readonly keep: number
+  readonly limit: number
+  readonly of?: string
+  readonly except?: readonly string[]
 }
 
 type StepTable = {
@@ -158,6 +169,8 @@ type StepTable = {
   ofRuns(runIds: readonly string[]): Promise<StepRow[]>
   /** As `ofRuns`, of each what lists show. */
   summaries(runIds: readonly string[]): Promise<StepSummary[]>
+  /** Deletes steps of runs that have ended, at most `limit`. Gives how many. */
+  drop(runIds: readonly string[], limit: number): Promise<number>
   countActive(states: readonly StepState[]): Promise<number>
   /** Keeps the answer of a question that waits and has none yet, as its handle; false when it does not wait for one. */
   answer(runId: string, key: string, answer: Json): Promise<boolean>
@@ -230,6 +243,7 @@ export type {
   StepSummary,
   RunTable,
   StepTable,
+  PruneOptions,
   ScheduleTable,
   ScheduledRun,
   ServerTable,

@@ -1,6 +1,6 @@
 import type { RunState } from '../../../core/kernel/run-state.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
-import type { RunFilter, RunKey, RunSort, RunSummary, RunTable } from '../../../ports/store/runs.ts'
+import type { PruneOptions, RunFilter, RunKey, RunSort, RunSummary, RunTable } from '../../../ports/store/runs.ts'
 import { pageOf } from '../../../core/kernel/page.ts'
 import { codec } from './codec.ts'
 import { keyset, readPage } from './page.ts'
@@ -134,23 +134,27 @@ export function runTable(sql: Sql): RunTable {
       const { text, values } = runs.assign(patch)
       if (text !== '') await sql.run(`update run set ${text}, version = version + 1 where id = ?`, [...values, id])
     },
-    async prune(kind, { before, keep, limit }) {
-      // By time of making, which is before the time of ending and has an index: what is not old by it cannot be old.
-      const ended = 'kind = ? and active = 0 and finished_at is not null'
-      const old = await sql.all(`select id from run where ${ended} and created_at < ? and finished_at < ? order by created_at, id limit ?`, [
-        kind,
-        before,
-        before,
-        limit,
-      ])
-      const many = await sql.all(`select id from run where ${ended} order by created_at desc, id desc limit ? offset ?`, [kind, limit, keep])
-      const ids = [...new Set([...old, ...many].map((raw) => String(raw.id)))].slice(0, limit)
+    prunable: (kind, options) => prunable(sql, kind, options),
+    async prune(kind, options) {
+      const ids = await prunable(sql, kind, options)
       if (ids.length === 0) return []
       await sql.run(`delete from step where run_id in (${sql.dialect.texts})`, [textList(ids)])
       await sql.run(`delete from run where id in (${sql.dialect.texts})`, [textList(ids)])
       return ids
     },
   }
+}
+
+async function prunable(sql: Sql, kind: string, { before, keep, limit, of, except = [] }: PruneOptions): Promise<string[]> {
+  const which = of === undefined ? '' : ' and resource_id = ?'
+  const others = except.length === 0 ? '' : ` and (resource_id is null or resource_id not in (${sql.dialect.texts}))`
+  const ended = `kind = ? and active = 0 and finished_at is not null${which}${others}`
+  const values = [kind, ...(of === undefined ? [] : [of]), ...(except.length === 0 ? [] : [textList(except)])]
+  // By time of making, which is before the time of ending and has an index: what is not old by it cannot be old.
+  const aged = `select id from run where ${ended} and created_at < ? and finished_at < ? order by created_at, id limit ?`
+  const old = await sql.all(aged, [...values, before, before, limit])
+  const many = await sql.all(`select id from run where ${ended} order by created_at desc, id desc limit ? offset ?`, [...values, limit, keep])
+  return [...new Set([...old, ...many].map((raw) => String(raw.id)))].slice(0, limit)
 }
 
 function filtered(sql: Sql, filter: RunFilter): (Part | null)[] {

@@ -65,6 +65,11 @@ export function stepTable(sql: Sql): StepTable {
       const text = `update step set handle = ? where run_id = ? and key = ? and kind = 'question' and state = 'waiting' and handle is null`
       return (await sql.run(text, [encode('json', { answer }), runId, key])) > 0
     },
+    drop(runIds, limit) {
+      const some = `select run_id, key from step where run_id in (${sql.dialect.texts}) limit ?`
+      const ended = 'exists (select 1 from run r where r.id = step.run_id and r.active = 0)'
+      return sql.run(`delete from step where (run_id, key) in (${some}) and ${ended}`, [textList(runIds), limit])
+    },
     async countActive(states) {
       const text = `select count(*) as count from step where ${live} and state in (${sql.dialect.texts})`
       return Number((await sql.one(text, [textList(states)]))?.count)

@@ -3,6 +3,7 @@ import { systemIds } from '../../../core/kernel/id.ts'
 import type { TriggerEventRow, WorkflowTriggerRow, WorkflowVersionRow } from '../../../ports/store/workflows.ts'
 import { allPages, firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
+import { acceptAct, runRow, stepRow } from './rows.ts'
 
 function versionRow(patch: Partial<WorkflowVersionRow> = {}): WorkflowVersionRow {
   return {
@@ -179,6 +180,28 @@ export function workflowSuite(use: UseStore): void {
     expect(await claim('one', 60, 90)).toBe(true)
     await store.write((t) => t.triggerKeepers.releaseOthers('two'))
     expect(await claim('two', 61, 90)).toBe(true)
+  })
+
+  test('ended runs of one workflow are told apart from those of others, and their steps go a few at a time', async () => {
+    const { store } = use()
+    const ended = (resource: string | null, n: number) =>
+      runRow({ kind: 'workflow', resource_id: resource, state: 'succeeded', active: false, created_at: n, finished_at: n })
+    const [own, other, none] = [ended('own', 1), ended('other', 2), ended(null, 3)]
+    const active = runRow({ kind: 'workflow', resource_id: 'own', created_at: 1 })
+    for (const run of [own, other, none, active]) {
+      const steps = ['a', 'b', 'c'].map((key) => stepRow(run.id, key))
+      await store.engine.accept(acceptAct({ run, steps, unique: false }))
+    }
+    const past = (more: object) => store.reader.runs.prunable('workflow', { before: 10, keep: 100, limit: 10, ...more })
+    expect(await past({})).toEqual([own.id, other.id, none.id])
+    expect(await past({ of: 'own' })).toEqual([own.id])
+    expect(await past({ except: ['own', 'nowhere'] })).toEqual([other.id, none.id])
+    expect(await past({ before: 0, keep: 1, except: ['other'] })).toEqual([own.id])
+    const drop = (ids: string[]) => store.write((t) => t.steps.drop(ids, 2))
+    expect([await drop([own.id, active.id]), await drop([own.id]), await drop([own.id])]).toEqual([2, 1, 0])
+    expect(await store.reader.steps.ofRun(active.id)).toHaveLength(3)
+    expect(await store.write((t) => t.runs.prune('workflow', { before: 10, keep: 100, limit: 10, of: 'own' }))).toEqual([own.id])
+    expect(await past({})).toEqual([other.id, none.id])
   })
 
   test('the rows of a shared list come oldest first and go one by one or all', async () => {

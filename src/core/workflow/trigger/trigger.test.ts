@@ -54,7 +54,7 @@ const eventsOf = async (trigger: string) => (await app.system('trigger.list-even
 const settled = (trigger: string, number: number) =>
   until(`${number} events of the trigger have come to an end`, async () => {
     const events = await eventsOf(trigger)
-    return events.length >= number && events.every(({ state }) => state !== 'waiting') && events
+    return events.length >= number && events.every(({ state }) => state !== 'waiting') ? events : null
   })
 
 describe('events of our own', () => {
@@ -139,7 +139,7 @@ describe('events of our own', () => {
     await ann.ok('workflow.run', { workflow: id })
     const events = await until('the circle has ended', async () => {
       const all = await eventsOf(made.id)
-      return all.some(({ state }) => state === 'refused') && all.every(({ state }) => state !== 'waiting') && all
+      return all.some(({ state }) => state === 'refused') && all.every(({ state }) => state !== 'waiting') ? all : null
     })
     expect(events.filter(({ state }) => state === 'started')).toHaveLength(8)
     expect(events.filter(({ state }) => state === 'refused')).toHaveLength(1)
@@ -286,7 +286,7 @@ describe('the clock', () => {
     await ann.ok('workflow.activate', { workflow, reactivate: true })
     const awake = await until('it is awake again', async () => {
       const row = await services.store.reader.schedules.byId(schedule.id)
-      return row && !row.suspended && row
+      return row && !row.suspended ? row : null
     })
     expect(awake.next_at).toBeLessThan(Date.now() + 24 * 3_600_000)
   })
