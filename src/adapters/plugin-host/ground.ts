@@ -78,7 +78,7 @@ async function prepareGround(options: GroundOptions): Promise<Ground> {
   mkdirSync(work, { recursive: true, mode: 0o711 })
   const relay = layRelay(work)
   for (const name of readdirSync(work)) {
-    if (/^host-[0-9a-f]+$/.test(name)) await endOrphan(join(work, name), { clock, log })
+    if (/^host-[0-9a-f]+$/.test(name)) await endOrphan(join(work, name), { log })
     if (/^(host-|\.aside-|\.probe-)/.test(name)) await removeTree(join(work, name))
   }
   const uids = process.getuid?.() === 0 ? createUids(work, uidRange) : null

@@ -1,9 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sleep } from '../../core/kernel/clock.ts'
+import { setTimeout } from 'node:timers/promises'
 import { killCgroup, removeCgroup } from '../runtime/process/cgroup.ts'
 import { carrying, isAlive, signal, withBelow } from '../runtime/process/proc.ts'
-import type { Clock } from '../../core/kernel/clock.ts'
 import type { Log } from '../../core/kernel/log.ts'
 import type { Identity } from '../runtime/process/folder.ts'
 
@@ -22,7 +21,7 @@ function writeRecord(folder: string, record: HostRecord): void {
 }
 
 /** Ends what is left of a process that an earlier server has started: only exactly that one and what carries its mark. */
-async function endOrphan(folder: string, { clock, log }: { clock: Clock; log: Log }): Promise<void> {
+async function endOrphan(folder: string, { log }: { log: Log }): Promise<void> {
   const record = readRecord(folder)
   if (!record) return
   if (record.cgroup !== null) killCgroup(record.cgroup)
@@ -32,7 +31,8 @@ async function endOrphan(folder: string, { clock, log }: { clock: Clock; log: Lo
   if (found.length > 0) log.info('plugin.orphan', { pid: record.pid, processes: found.length })
   for (let pids = found; pids.length > 0; pids = left()) {
     for (const pid of pids) signal(pid, 'SIGKILL')
-    await sleep(clock, 20)
+    // A timer of the clock keeps no process alive, and at the start there is nothing else that does.
+    await setTimeout(20)
   }
   if (record.cgroup !== null) removeCgroup(record.cgroup)
 }
