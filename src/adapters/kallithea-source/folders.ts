@@ -9,6 +9,7 @@ const mostEntries = 5_000_000
 const mostRefs = 200_000
 const largestRefs = 64 * 1024 * 1024
 const deepest = 40
+const linked = 'there is a link or something that is no file in its storage'
 
 type Folders = {
   /** The repository at a path below the folder, checked; `SourceRefused` when there is none that could be taken over. */
@@ -99,7 +100,9 @@ async function checkHg(place: string): Promise<SourceStorage> {
       throw new SourceRefused(`it is locked (.hg/${name}). Stop the other server; if no hg runs there, remove that file`)
     }
   }
-  await refuseLinks(inner)
+  // Caches are hg's own notes, links to try out links among them; nothing of them is taken over.
+  for await (const entry of await opendir(inner)) if (!entry.isFile() && !entry.isDirectory()) throw new SourceRefused(linked)
+  await refuseLinks(join(inner, 'store'))
   return { folder: place, close: async () => {} }
 }
 
@@ -113,7 +116,7 @@ async function refuseLinks(folder: string): Promise<void> {
     for await (const entry of await opendir(path)) {
       if (--left < 0) throw new SourceRefused(`it has more than ${mostEntries} files`)
       if (entry.isDirectory()) waiting.push([join(path, entry.name), depth + 1])
-      else if (!entry.isFile()) throw new SourceRefused('there is a link or something that is no file in its storage')
+      else if (!entry.isFile()) throw new SourceRefused(linked)
     }
   }
 }

@@ -49,7 +49,7 @@ async function bring(run: ImportRun, kind: SourceKind, item: Item, work: () => P
     const why = reasonOf(error)
     if (why === null) throw error
     run.report.count(kind, 'refused')
-    run.report.note({ kind, ...item, what: 'refused', why })
+    run.report.note({ kind, id: item.id, name: item.name, what: 'refused', why })
   }
 }
 
@@ -66,7 +66,7 @@ function reasonOf(error: unknown): string | null {
 
 /** Says that a thing is not just as it was. */
 function changed(run: ImportRun, kind: ImportNote['kind'], item: Item, why: string): void {
-  run.report.note({ kind, ...item, what: 'changed', why })
+  run.report.note({ kind, id: item.id, name: item.name, what: 'changed', why })
 }
 
 /** One commit of an import; in a dry run `work` is not done, and `entry` remembered. */
