@@ -2,6 +2,7 @@ import { safeJson, oneLine } from './terminal.ts'
 import { taskOf } from './find-task.ts'
 import { renderOf } from './views.ts'
 import { endAsTask, waitForTask } from './wait-task.ts'
+import { watchJob } from './watch-job.ts'
 import { watchPipeline } from './watch-pipeline.ts'
 import type { Server } from './client.ts'
 import type { Terminal } from './terminal.ts'
@@ -34,6 +35,20 @@ const additions: Readonly<Record<string, Addition>> = {
       await watchPipeline(terminal, server, id, { json })
     },
   },
+  'workflow.run': watched('--watch'),
+  'job.rerun': watched('--watch'),
+}
+
+function watched(flag: string): Addition {
+  return {
+    flag,
+    description: 'show the job until it has ended, like "capstan job watch"; fails unless it succeeds',
+    async run(terminal, server, output, { json }) {
+      const { id } = taskOf(output)
+      terminal.err(`Started as ${oneLine(id)}.\n`)
+      await watchJob(terminal, server, id, { json })
+    },
+  }
 }
 
 function additionOf(operation: string): Addition | null {

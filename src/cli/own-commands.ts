@@ -8,7 +8,9 @@ import { addImportCommands } from './import.ts'
 import { login } from './login.ts'
 import { takesServer } from './program.ts'
 import { renderOutput } from './render.ts'
+import { addReviewCommands } from './review-commands.ts'
 import { whyNot } from './serve.ts'
+import { addWorkflowCommands } from './workflow-commands.ts'
 import { CommandFailure } from './exit.ts'
 import { safeJson } from './terminal.ts'
 import type { Command } from 'commander'
@@ -23,6 +25,8 @@ function addOwnCommands(program: Command, options: ProgramOptions, seams: Seams)
   addImportCommands(program, options, seams)
   addClientCommands(program, options)
   addDeployCommands(program, options)
+  addReviewCommands(program, options)
+  addWorkflowCommands(program, options)
   addPluginCommands(program, options, seams)
   const { terminal } = options
   program

@@ -1,0 +1,93 @@
+import { isObject } from '../core/kernel/json.ts'
+import { callOperation } from './client.ts'
+import { CommandFailure } from './exit.ts'
+import { oneLineJson } from './follow.ts'
+import { interruptible, lookUntil } from './look.ts'
+import { oneLine } from './terminal.ts'
+import type { Server } from './client.ts'
+import type { Terminal } from './terminal.ts'
+
+type ShownJob = { readonly id: string; readonly name: string; readonly status: string; readonly ended: boolean; readonly error: string | null }
+type ShownStep = { readonly key: string; readonly name: string; readonly status: string; readonly error: string | null }
+
+/**
+ * Shows a job of a workflow until it has ended, and fails unless it has succeeded: a line for each step that begins, waits or ends, with what a person is
+ * asked; with `json` the whole job for each change.
+ */
+async function watchJob(terminal: Terminal, server: Server, job: string, { json }: { json: boolean }): Promise<void> {
+  const seen = new Map<string, string>()
+  let last = ''
+  const end = await interruptible(terminal, 'Left; the job goes on. "capstan job cancel" ends it.', (signal) =>
+    lookUntil({
+      server,
+      signal,
+      look: async () => {
+        const output = await callOperation(server, 'job.get', { job }, { signal })
+        const shown = jobOf(output)
+        if (json) {
+          const line = oneLineJson(output)
+          if (line !== last) terminal.out(line)
+          last = line
+        } else {
+          for (const line of newLines(await stepsOf(server, job, signal), seen)) terminal.out(`${line}\n`)
+          for (const line of questionsOf(output)) if (!seen.has(line)) terminal.out(`${line}\n`)
+          for (const line of questionsOf(output)) seen.set(line, line)
+        }
+        return shown.ended ? shown : null
+      },
+    }),
+  )
+  if (!json) terminal.out(`${oneLine(end.name)}: ${end.status}\n`)
+  endAsJob(end)
+}
+
+/** A job and its steps, for people. */
+async function printJob(terminal: Terminal, server: Server, job: string): Promise<void> {
+  const output = await callOperation(server, 'job.get', { job })
+  const shown = jobOf(output)
+  const rows = [`${oneLine(shown.name)}: ${shown.status}`, ...newLines(await stepsOf(server, job), new Map()), ...questionsOf(output)]
+  terminal.out(rows.map((row) => `${row}\n`).join(''))
+}
+
+function newLines(steps: readonly ShownStep[], seen: Map<string, string>): string[] {
+  return steps.flatMap(({ key, name, status, error }) => {
+    if (seen.get(key) === status) return []
+    seen.set(key, status)
+    return [`${status.padEnd(9)}  ${oneLine(name)}${error === null ? '' : `: ${oneLine(error)}`}`]
+  })
+}
+
+function questionsOf(output: unknown): string[] {
+  const waiting = isObject(output) && Array.isArray(output.waiting_for) ? output.waiting_for.filter(isObject) : []
+  return waiting.flatMap(({ step, choices }) => {
+    const ways = (Array.isArray(choices) ? choices : []).filter(isObject).filter(({ timeout_only: late }) => late !== true)
+    return ways.map(
+      ({ edge, path }) =>
+        `           "capstan job decide … --step ${oneLine(String(step))} --path ${oneLine(String(edge))}" takes ${oneLine(String(path))}`,
+    )
+  })
+}
+
+async function stepsOf(server: Server, job: string, signal?: AbortSignal): Promise<ShownStep[]> {
+  const output = await callOperation(server, 'job.list-steps', { job }, signal ? { signal } : {})
+  const items = isObject(output) && Array.isArray(output.items) ? output.items.filter(isObject) : []
+  return items.map(({ key, name, status, error, attempt }) => ({
+    key: `${String(key)} ${String(attempt)}`,
+    name: String(name),
+    status: String(status),
+    error: typeof error === 'string' ? error : null,
+  }))
+}
+
+function jobOf(output: unknown): ShownJob {
+  const { id, name, status, ended_at: endedAt, failed_step: failed } = isObject(output) ? output : {}
+  const error = isObject(failed) && typeof failed.message === 'string' ? failed.message : null
+  return { id: String(id), name: String(name), status: String(status), ended: typeof endedAt === 'string', error }
+}
+
+function endAsJob({ status, error }: ShownJob): void {
+  if (status === 'cancelled') throw new CommandFailure('cancelled', 'The job was cancelled.')
+  if (status !== 'succeeded') throw new CommandFailure('endedBadly', `The job has failed${error === null ? '' : ` (${oneLine(error)})`}.`)
+}
+
+export { watchJob, printJob }
