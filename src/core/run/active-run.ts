@@ -7,6 +7,7 @@ import { cancelReason, endOfRun, sizeOf } from './outcome.ts'
 import { isEnd } from '../kernel/run-state.ts'
 import { StepWorker } from './step-worker.ts'
 import { translate } from './translate.ts'
+import { UnsavedRows } from './unsaved-rows.ts'
 import type { Effect } from '../flow/machine.ts'
 import type { CallNode, FlowGraph, RunNode } from '../flow/graph.ts'
 import type { Flow } from '../flow/flow.ts'
@@ -18,7 +19,13 @@ import type { RunHost } from './host.ts'
 import type { LiveStep } from './live-steps.ts'
 import type { Finish, StepResult } from './outcome.ts'
 import type { RunInside } from './step-worker.ts'
+import type { Translation } from './translate.ts'
 
+const interrupted =
+  'This step was interrupted by a restart of the server, and whether it took effect cannot be told. Run it again from here if it may be done twice'
+
+/** Writes that a run may have under way before it waits for one of them. */
+const unsavedWrites = 100
 /** Outputs that one run may keep. */
 const contextLimit = 64 * 1024 * 1024
 
@@ -32,6 +39,7 @@ export class ActiveRun {
   readonly #flow: Flow
   readonly #live: LiveSteps
   readonly #worker: StepWorker
+  readonly #unsaved: UnsavedRows
   readonly #abort = new AbortController()
   readonly #lone: boolean
   #mailbox: Promise<void> = Promise.resolve()
@@ -48,6 +56,7 @@ export class ActiveRun {
     this.#host = host
     const graph = row.graph as unknown as FlowGraph // written by us from a checked graph
     this.#lone = graph.nodes.length === 1
+    this.#unsaved = new UnsavedRows(row.id, () => host.services.store.reader.steps)
     this.#flow = createFlow(graph, { read: (key) => this.#read(key) })
     this.#live = new LiveSteps({
       clock: host.services.clock,
@@ -162,7 +171,7 @@ export class ActiveRun {
   }
 
   async #read(key: string): Promise<Json | undefined> {
-    return (await this.#host.services.store.reader.steps.one(this.row.id, key))?.output ?? undefined
+    return (await this.#unsaved.one(key))?.output ?? undefined
   }
 
   #translate(effects: readonly Effect[]) {
@@ -176,7 +185,7 @@ export class ActiveRun {
   async #record(
     changes: readonly StepChange[],
     effects: readonly Effect[],
-    extra: { starts?: readonly StepStart[]; children?: readonly AcceptAct[] } = {},
+    extra: { starts?: readonly StepStart[]; children?: readonly AcceptAct[]; ended?: StepRow } = {},
   ): Promise<AdvanceResult | null> {
     const next = this.#translate(effects)
     const born = await this.#bear(next.create)
@@ -194,13 +203,12 @@ export class ActiveRun {
       audit: [],
     }
     const empty = act.steps.length + act.create.length + act.starts.length + act.children.length === 0 && !run
-    const recorded = empty ? nothing : this.#host.persist(act)
+    const recorded = empty ? Promise.resolve(nothing) : this.#host.persist(act)
     // After its own act and before that is durable: what the parent makes of the end goes through in the same commit, and never in an earlier one.
     if (next.finish) this.#host.ending({ ...this.row, ...run }, this.#last?.exitCode ?? null)
-    const result = await recorded
+    const result = extra.ended && this.#goesOnUnsaved(act, next) ? this.#saveLater([extra.ended, ...next.changed], act, recorded) : await recorded
     if (result.fenced) {
-      this.#letGo(new Error('Another server carries this run out'))
-      this.#host.forget(this)
+      this.#lost()
       return null
     }
     this.#apply(act)
@@ -210,6 +218,29 @@ export class ActiveRun {
     if (next.finish) this.#finished()
     else if (next.more) await this.#record([], await this.#flow.more())
     return result
+  }
+
+  /** Whether nothing but steps that take no time follows, so that a crash takes nothing that could not be done again. */
+  #goesOnUnsaved(act: AdvanceAct, next: Translation): boolean {
+    if (this.#unsaved.writes >= unsavedWrites || act.run || act.starts.length + act.children.length + next.stops.length > 0) return false
+    return act.create.every(({ key }) => {
+      const node = this.#live.get(key)?.node
+      return !node || node.kind === 'loop' || node.kind === 'scope' || (node.kind === 'call' && node.instant === true)
+    })
+  }
+
+  #saveLater(changed: readonly StepRow[], act: AdvanceAct, recorded: Promise<AdvanceResult>): AdvanceResult {
+    this.#unsaved.keep([...changed, ...act.create.map((row) => ({ ...row }))], recorded)
+    recorded.then(
+      ({ fenced }) => (fenced ? this.post(async () => this.#lost()) : undefined),
+      (error: unknown) => this.post(() => Promise.reject(error)),
+    )
+    return nothing
+  }
+
+  #lost(): void {
+    this.#letGo(new Error('Another server carries this run out'))
+    this.#host.forget(this)
   }
 
   // What was recorded is true now: of the rows in hand, and for whoever waits for news or a place.
@@ -246,10 +277,11 @@ export class ActiveRun {
     if (node.kind === 'work' && begun) this.#worker.resume(live)
     else if (node.kind === 'question' && row.handle) await this.#takeAnswer(live)
     else if (node.kind === 'run' && row.child_id) this.#host.watchChild(row.child_id)
+    else if (node.kind === 'call' && live.stopping) await this.#callEnded(live, live.stopping)
     else if (node.kind === 'call' && begun && (node.repeatable || node.instant)) await this.#call(live, node)
     else if (node.kind === 'call' && begun) {
       // Whether it happened cannot be told, and it may not be safe to do twice.
-      await this.#end(live, { state: 'lost', reason: 'lost', message: 'The server stopped while this operation ran' })
+      await this.#end(live, { state: 'lost', reason: 'lost', message: interrupted })
     } else if (row.state === 'queued') await this.#launch(live)
   }
 
@@ -294,7 +326,9 @@ export class ActiveRun {
     if (node.instant) Object.assign(live.row, { started_at })
     else await this.#record([{ key, attempt, patch: { state: 'running', started_at } }], [])
     await this.#tellStarted(key)
-    callOperation(this.#host, this.row, live.row, node, this.#abort.signal).then(
+    const ending = new AbortController()
+    live.ending = ending
+    callOperation(this.#host, this.row, live.row, node, { signal: ending.signal, rows: this.#unsaved }).then(
       ({ output, failed }) => this.post(() => this.#callEnded(live, { state: failed ? 'failed' : 'succeeded', reason: null, ...failed, output })),
       (error: unknown) => this.post(() => this.#refused(live, error).then(() => {})),
     )
@@ -306,6 +340,8 @@ export class ActiveRun {
 
   async #refused(live: LiveStep, error: unknown): Promise<null> {
     if (this.#abort.signal.aborted) return null
+    // What a call throws because it was ended from here says nothing of its own.
+    if (live.ending?.signal.aborted) return this.#callEnded(live, { state: 'cancelled', reason: 'cancelled' }).then(() => null)
     if (!isFault(error)) throw error
     await this.#callEnded(live, { state: 'failed', reason: error.code, message: error.message })
     return null
@@ -332,7 +368,8 @@ export class ActiveRun {
     if (state !== 'succeeded' || this.#lone) this.#last = result
     // Only what was created ends here, and that is never skipped.
     const effects = await this.#flow.ended(row.key, { state: state === 'skipped' ? 'cancelled' : state, output })
-    await this.#record([{ key: row.key, attempt: row.attempt, patch }], effects)
+    const instant = live.node.kind === 'call' && live.node.instant === true
+    await this.#record([{ key: row.key, attempt: row.attempt, patch }], effects, instant ? { ended: { ...row, ...patch } } : {})
   }
 
   #withinContext(live: LiveStep, result: StepResult): StepResult {
@@ -351,6 +388,7 @@ export class ActiveRun {
     const stopping = { state: 'cancelled' as const, reason: cancelReason(this.row) ?? 'cancelled' }
     if (live.node.kind === 'work') return this.#worker.stop(live, stopping)
     live.stopping = stopping
+    live.ending?.abort(cancelled)
     if (live.node.kind === 'run' && live.row.child_id) this.#host.cancelChild(live.row.child_id, stopping.reason)
   }
 
@@ -409,6 +447,7 @@ export class ActiveRun {
   #letGo(why: unknown): void {
     this.#dropped = true
     this.#abort.abort(why)
+    for (const live of this.#live.all()) live.ending?.abort(why)
     this.#live.disarm()
   }
 
@@ -431,4 +470,5 @@ export class ActiveRun {
 
 type Born = { readonly run: ActiveRun; readonly act: AcceptAct; readonly live: LiveStep }
 
+const cancelled = new Error('The run was ended')
 const nothing: AdvanceResult = { fenced: false, started: [], refused: [], children: [] }

@@ -8,6 +8,7 @@ import type { AcceptAct } from '../../ports/store/runs.ts'
 import type { ActiveRun } from './active-run.ts'
 import type { RunHost } from './host.ts'
 import type { Performed } from './source.ts'
+import type { StepReader } from './unsaved-rows.ts'
 
 /** The child run of a `run` node, as its starter may start it now. Throws a fault when it cannot be made. */
 async function childDraft(
@@ -29,9 +30,9 @@ async function callOperation(
   run: RunRow,
   step: StepRow,
   node: Extract<FlowNode, { kind: 'call' }>,
-  signal: AbortSignal,
+  { signal, rows }: { signal: AbortSignal; rows: StepReader },
 ): Promise<Performed> {
-  const own = host.source(run.kind).perform?.(host.services, run, step, node, signal)
+  const own = host.source(run.kind).perform?.(host.services, run, step, node, { signal, rows })
   if (own) return own
   const principal = await starterOf(host.services, run)
   const origin = { via: 'run', peer: '', requestId: `${run.id}/${step.key}` }

@@ -12,6 +12,8 @@ export type LiveStep = {
   handle: Handle | null
   /** Why it is being ended; decides its state when its work is gone. */
   stopping: { readonly state: 'cancelled' | 'timed_out'; readonly reason: string } | null
+  /** Ends the operation that it is doing. */
+  ending: AbortController | null
   /** Somebody looks after it already: it was lined up or launched. */
   launched: boolean
   timer: Timer | null
@@ -50,7 +52,7 @@ export class LiveSteps {
   add(row: StepRow, node: FlowNode, runtime: Runtime | null): LiveStep {
     // A handle in a row was written by us from a handle.
     const handle = row.handle as unknown as Handle | null
-    const live: LiveStep = { row, node, runtime, handle, stopping: null, launched: false, timer: null, deadline: null, telling: null }
+    const live: LiveStep = { row, node, runtime, handle, stopping: null, ending: null, launched: false, timer: null, deadline: null, telling: null }
     this.#steps.set(row.key, live)
     if (row.state === 'waiting') this.arm(live)
     return live

@@ -6,6 +6,7 @@ import type { RunRow, StepRow } from '../../ports/store/rows.ts'
 import type { Place } from '../../ports/store/runs.ts'
 import type { Work } from '../../ports/runtime.ts'
 import type { RunDraft } from './draft.ts'
+import type { StepReader } from './unsaved-rows.ts'
 
 /**
  * What the engine asks of a kind of run: how its steps become work, and how its child runs are made. One per kind, named in `core/run/sources.ts`; the
@@ -24,7 +25,13 @@ export type RunSource = {
    * Carries out a `call` node itself, in place of an operation: undefined for those that it leaves to the operation that they name. A `Fault` fails the
    * step with its message; what is `failed` fails it and keeps the output all the same.
    */
-  perform?(services: Services, run: RunRow, step: StepRow, node: FlowNode & { kind: 'call' }, signal: AbortSignal): Promise<Performed> | undefined
+  perform?(
+    services: Services,
+    run: RunRow,
+    step: StepRow,
+    node: FlowNode & { kind: 'call' },
+    inside: { readonly signal: AbortSignal; readonly rows: StepReader },
+  ): Promise<Performed> | undefined
   /** The child run of a `run` node. */
   child?(services: Services, run: RunRow, node: FlowNode & { kind: 'run' }, input: Json, starter: Principal): Promise<RunDraft>
 }

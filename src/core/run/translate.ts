@@ -12,6 +12,8 @@ import type { EndState } from '../kernel/run-state.ts'
 export type Translation = {
   readonly create: StepRow[]
   readonly changes: StepChange[]
+  /** The rows that `changes` make, whole. */
+  readonly changed: StepRow[]
   readonly starts: StepStart[]
   /** Steps whose work is to be ended. */
   readonly stops: string[]
@@ -29,6 +31,7 @@ export function translate(host: RunHost, run: RunRow, live: LiveSteps, effects: 
   const now = host.services.clock.now()
   const create = new Map<string, StepRow>()
   const changes: StepChange[] = []
+  const changed: StepRow[] = []
   const starts: StepStart[] = []
   const stops: string[] = []
   let finish: Finish | null = null
@@ -59,13 +62,15 @@ export function translate(host: RunHost, run: RunRow, live: LiveSteps, effects: 
       const made = create.get(effect.key)
       const known = live.get(effect.key)
       if (made) Object.assign(made, patch)
-      else if (known) changes.push({ key: effect.key, attempt: known.row.attempt, patch })
-      else create.set(effect.key, { ...newStep(run, effect, nextPosition(), now), reason })
+      else if (known) {
+        changes.push({ key: effect.key, attempt: known.row.attempt, patch })
+        changed.push({ ...known.row, ...patch })
+      } else create.set(effect.key, { ...newStep(run, effect, nextPosition(), now), reason })
       if (known) live.remove(known)
       if (state !== 'succeeded') last = { state, reason, message }
       size += sizeOf(output)
     }
   }
   const stillQueued = starts.filter((start) => create.get(start.key)?.state === 'queued')
-  return { create: [...create.values()], changes, starts: stillQueued, stops, finish, more, last, size }
+  return { create: [...create.values()], changes, changed, starts: stillQueued, stops, finish, more, last, size }
 }

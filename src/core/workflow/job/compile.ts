@@ -94,9 +94,23 @@ function call({ nodes }: Compiling, step: WorkflowStep, part: Part): FlowNode & 
     operation: performed,
     input: step.parent === '' ? {} : { loop: '{{loop}}' },
     policy: noRetries,
-    // Nothing outside has seen it happen, except where a plugin is called or somebody is written to.
-    ...(part !== 'notify' && (step.type !== 'action' || part !== 'main') ? { instant: true } : isRepeatable(step) ? { repeatable: true } : {}),
+    ...repetition(step, part),
   }
+}
+
+/** Nothing outside has seen it happen, except where a plugin is called, somebody is written to, or a list that workflows share gets longer. */
+function repetition(step: WorkflowStep, part: Part): { instant?: true; repeatable?: true } {
+  const own = step.type === 'action' && part === 'main'
+  const appends = step.type === 'helpers' && textMember(step.parameters, 'helperIdentifier') === 'append_global_artifacts'
+  if (part === 'notify' || appends) return {}
+  if (!own || isQuick(step)) return { instant: true }
+  return isRepeatable(step) ? { repeatable: true } : {}
+}
+
+/** One of the server's own actions that only works with what it is given. */
+function isQuick({ parameters, plugin }: WorkflowStep): boolean {
+  const action = plugin ? builtinAt(plugin)?.actions.get(plugin.identifier) : undefined
+  return action?.repeatable === true && action.timeoutMs === undefined && memberOf(parameters, 'retry') === undefined
 }
 
 /** An action may be done again after a restart when its author says so, or when the server's own action knows it. */

@@ -8,6 +8,7 @@ import { performDelay, performItems, performOutputs } from './steps/loop.ts'
 import { performArtifact, performHelper, performInput, performNotify, performPattern } from './steps/other.ts'
 import type { Services } from '../../operation/services.ts'
 import type { Performed } from '../../run/source.ts'
+import type { StepReader } from '../../run/unsaved-rows.ts'
 import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { WorkflowStep } from '../document/model.ts'
 import type { Standing } from './scope.ts'
@@ -38,7 +39,12 @@ const typePerformers: Readonly<Record<string, Performer>> = {
 }
 
 /** Carries out a node of a job: fills what its step says and does it. What the author of the workflow did wrong fails the step with a message. */
-async function performStep(services: Services, run: RunRow, row: StepRow, signal: AbortSignal): Promise<Performed> {
+async function performStep(
+  services: Services,
+  run: RunRow,
+  row: StepRow,
+  { signal, rows }: { readonly signal: AbortSignal; readonly rows: StepReader },
+): Promise<Performed> {
   const document = await services.workflows.document(run)
   const found = nodesOf(document).stepOf(row.node)
   if (!found) throw fault('not_found', { kind: 'step', reference: row.node })
@@ -52,7 +58,7 @@ async function performStep(services: Services, run: RunRow, row: StepRow, signal
   }
   const loop = isJsonObject(row.input) ? (memberOf(row.input, 'loop') ?? null) : null
   try {
-    return await performer({ services, run, document, key: row.key, loop, step, row, signal })
+    return await performer({ services, run, document, key: row.key, loop, step, row, rows, signal })
   } catch (error) {
     if (error instanceof LanguageError) return { output: null, failed: { reason: 'expression_failed', message: error.message } }
     throw error

@@ -4,6 +4,7 @@ import { entriesOf, entryOf, keyFrom, ownEntry, startMessage } from './context.t
 import { loopsOf, nodesOf } from './nodes.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Services } from '../../operation/services.ts'
+import type { StepReader } from '../../run/unsaved-rows.ts'
 import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { WorkflowDocument, WorkflowStep } from '../document/model.ts'
 import type { Scope } from '../language/scope.ts'
@@ -14,6 +15,8 @@ type Standing = {
   readonly services: Services
   readonly run: RunRow
   readonly document: WorkflowDocument
+  /** The rows of the job as they are now. */
+  readonly rows: StepReader
   /** Key of the row that asks. */
   readonly key: string
   /** The nearest round: `{ index, item, parent }`; null outside of loops. */
@@ -28,7 +31,7 @@ async function scopeOf(
 ): Promise<Scope> {
   const nodes = nodesOf(standing.document)
   const values = new Map<string, Json>(options.extra)
-  const reading = options.reading ?? new StepRows(standing)
+  const reading = options.reading ?? new StepRows(standing.rows)
   for (const name of names) {
     if (values.has(name)) continue
     const value =
@@ -96,12 +99,12 @@ async function childEntries(services: Services, rows: readonly StepRow[]): Promi
 
 /** The rows of a run, each read at most once. */
 class StepRows {
-  readonly #standing: Pick<Standing, 'services' | 'run'>
+  readonly #rows: StepReader
   #all: Promise<StepRow[]> | null = null
   #byKey: ReadonlyMap<string, StepRow> | null = null
 
-  constructor(standing: Pick<Standing, 'services' | 'run'>) {
-    this.#standing = standing
+  constructor(rows: StepReader) {
+    this.#rows = rows
   }
 
   /** Reads all rows now, for who will ask for many. */
@@ -112,11 +115,11 @@ class StepRows {
 
   async one(key: string): Promise<StepRow | null> {
     if (this.#byKey) return this.#byKey.get(key) ?? null
-    return this.#standing.services.store.reader.steps.one(this.#standing.run.id, key)
+    return this.#rows.one(key)
   }
 
   all(): Promise<StepRow[]> {
-    return (this.#all ??= this.#standing.services.store.reader.steps.ofRun(this.#standing.run.id))
+    return (this.#all ??= this.#rows.all())
   }
 
   async latest(node: string): Promise<StepRow | null> {

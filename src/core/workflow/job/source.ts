@@ -13,7 +13,7 @@ const workflowSource: RunSource = {
   kind: 'workflow',
   place: () => ({ runtime: 'none', places: [] }),
   work: () => Promise.reject(fault('unsupported', { what: 'Work of a workflow itself', why: 'its steps call plugins and operations' })),
-  perform: (services, run, step, node, signal) => (node.operation === performed ? performStep(services, run, step, signal) : undefined),
+  perform: (services, run, step, node, inside) => (node.operation === performed ? performStep(services, run, step, inside) : undefined),
   async child(services, run, node, input: Json, starter: Principal) {
     const document = await services.workflows.document(run)
     const draft = isJsonObject(node.draft) ? textMember(node.draft, 'step') : ''

@@ -63,14 +63,14 @@ async function performJoin(act: Act): Promise<Performed> {
 
 /** Which of the edges that a join names its decision has taken. */
 async function takenEdge(act: Act): Promise<string | null> {
-  const { document, services, run, step, key } = act
+  const { document, rows, step, key } = act
   const nodes = nodesOf(document)
   const edges = memberOf(step.parameters, 'decisionEdgeIds')
   for (const edge of Array.isArray(edges) ? edges : []) {
     const from = document.paths.find(({ id }) => id === edge)?.from
     const decision = from === undefined ? undefined : nodes.steps.get(from)
     const place = decision ? keyFrom(nodes, key, decision) : null
-    const row = place === null ? null : await services.store.reader.steps.one(run.id, place)
+    const row = place === null ? null : await rows.one(place)
     if (typeof edge === 'string' && row && isJsonObject(row.output) && memberOf(row.output, 'edge') === edge) return edge
   }
   return null

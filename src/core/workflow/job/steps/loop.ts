@@ -37,8 +37,8 @@ async function performDelay(act: Act): Promise<Performed> {
 
 /** The outputs that a loop makes of its rounds (contract §10.1): lists, counts, and whether any or all rounds met a rule. */
 async function performOutputs(act: Act): Promise<Performed> {
-  const { step, row, services, run } = act
-  const reading = await new StepRows({ services, run }).load()
+  const { step, row } = act
+  const reading = await new StepRows(act.rows).load()
   const key = row.key.slice(0, -partOf('', 'outputs').length)
   const wanted = memberOf(step.parameters, 'customOutput') ?? memberOf(step.parameters, 'customOutputs')
   const outputs = (Array.isArray(wanted) ? wanted : []).filter(isJsonObject)
