@@ -25,9 +25,10 @@ async function watchJob(terminal: Terminal, server: Server, job: string, { json 
         const output = await callOperation(server, 'job.get', { job }, { signal })
         const shown = jobOf(output)
         if (json) {
-          const line = oneLineJson(output)
-          if (line !== last) terminal.out(line)
-          last = line
+          // Time goes on where nothing changes.
+          const now = oneLineJson({ ...(isObject(output) ? output : {}), time_spent: null })
+          if (now !== last) terminal.out(oneLineJson(output))
+          last = now
         } else {
           for (const line of newLines(await stepsOf(server, job, signal), seen)) terminal.out(`${line}\n`)
           for (const line of questionsOf(output)) if (!seen.has(line)) terminal.out(`${line}\n`)

@@ -93,7 +93,7 @@ test('the exit status tells how a job ended, and what stands against a workflow'
   expect(await capstan('job', 'watch', id)).toMatchObject({ status: 8 })
 
   const again = begin(['job', 'rerun', id, '--watch', '--json'])
-  await until('it asks', () => again.said.out.includes('"status":"waiting"'))
+  await until('it asks', () => again.said.out.includes('"status": "waiting"'))
   const other = /Started as (\S+)\.\n/.exec(again.said.err)?.[1] ?? ''
   expect((await capstan('job', 'cancel', other)).status).toBe(0)
   expect((await again.end).status).toBe(9)
