@@ -32,7 +32,9 @@ test('a rule that cannot be read, or names what is not there, is refused with it
 })
 
 test('a list has bounds: its rows, their size, and what one look-up gives', async () => {
-  expect(await app.system('artifact.append', { artifact: 'list', value: 'x'.repeat(70_000) }).catch((error: Error) => error.message)).toContain('larger')
+  expect(await app.system('artifact.append', { artifact: 'list', value: 'x'.repeat(70_000) }).catch((error: Error) => error.message)).toContain(
+    'larger',
+  )
   await app.system('artifact.create', { name: 'long' })
   const { id } = await app.system('artifact.get', { artifact: 'long' })
   await app.services.store.write(async ({ artifactEntities }) => {
@@ -54,5 +56,7 @@ test('who may only read a list cannot append to it, and a stranger does not know
   expect((await reader.call('artifact.remove-entity', { artifact: 'list', entity: row.id })).status).toBe(403)
   expect((await stranger.call('artifact.get', { artifact: 'list' })).status).toBe(404)
   expect(await app.system('artifact.remove-entity', { artifact: 'list', entity: row.id })).toEqual({ id: row.id })
-  expect(await app.system('artifact.remove-entity', { artifact: 'list', entity: row.id }).catch((error: { code: string }) => error.code)).toBe('not_found')
+  expect(await app.system('artifact.remove-entity', { artifact: 'list', entity: row.id }).catch((error: { code: string }) => error.code)).toBe(
+    'not_found',
+  )
 })

@@ -75,12 +75,7 @@ test('passwords, whole credentials and what the schema does not name are masked;
 
 test('what the plugin would refuse is said at once, with its place', () => {
   const { problems } = sortParameters(schema, { port: 'x', login: { username: 'ann' }, hosts: ['y'] })
-  expect(problems.map(({ path, code }) => `${path} ${code}`)).toEqual([
-    '/url required',
-    '/port type',
-    '/login/password required',
-    '/hosts/0 type',
-  ])
+  expect(problems.map(({ path, code }) => `${path} ${code}`)).toEqual(['/url required', '/port type', '/login/password required', '/hosts/0 type'])
   expect(sortParameters(null, { url: 'x' })).toMatchObject({ shown: { url: mask }, problems: [] })
 })
 
