@@ -148,16 +148,20 @@ describe('events of our own', () => {
     await ann.ok('workflow.deactivate', { workflow: id })
   })
 
-  test('what a step of a job pushes counts as caused by the job', async () => {
-    const { trigger, workflow } = await bound({ type: 'push', repository: 'lab', branches: ['caused'] })
-    await ann.ok('workflow.run', { workflow, message: { text: 'x' } })
-    const [job] = await jobsOf(workflow)
-    await app.services.store.write((db) => db.runs.patch(job?.id ?? '', { spec: { ...job?.spec, event_depth: 8 } }))
-    const { invoke } = await import('../../operation/invoke.ts')
-    const call = { principal: ann.principal, origin: { via: 'run', peer: '', requestId: `${job?.id}/push` } }
-    const input = { repository: 'lab', branch: 'caused', message: 'x', files: [{ path: 'x', text: 'x' }] }
-    await invoke(app.services, call, 'repository.commit-files', input)
-    expect(await settled(trigger, 1)).toMatchObject([{ state: 'refused', error: expect.stringContaining('8 times in a row') }])
+  test('a workflow that pushes to the branch that starts it comes to an end', async () => {
+    const { id: trigger } = await ann.ok('trigger.create', { name: 'echo', type: 'push', repository: 'lab', branches: ['echo'] })
+    const about = { plugin_vendor: 'capstan', plugin_name: 'git', plugin_version: '1.0.0', step_id: 'commit_files' }
+    const files = [{ path: 'echo', text: '{{$job.[$id]}}' }]
+    const step = { id: 'Push', type: 'action', parameters: { ...about, input: { repository: 'lab', branch: 'echo', message: 'again', files } } }
+    const workflow = await bind(trigger, ann, [step])
+    await commit('begin', 'echo')
+    const events = await until('it has ended', async () => {
+      const all = await eventsOf(trigger)
+      return all.some(({ state }) => state === 'refused') && all.every(({ state }) => state !== 'waiting') ? all : null
+    })
+    expect(events.filter(({ state }) => state === 'started')).toHaveLength(9)
+    expect(events.filter(({ error }) => error !== null)).toMatchObject([{ state: 'refused', error: expect.stringContaining('8 times in a row') }])
+    expect((await jobsOf(workflow)).map(({ spec }) => spec.event_depth).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
   })
 })
 
