@@ -8,6 +8,8 @@ export type Counter = {
   hit(name: string): string
   /** A line of shell that waits until the test opens `name`. */
   gate(name: string): string
+  /** The address of either, for who does not use a shell. */
+  address(what: 'hit' | 'gate', name: string): string
   /** How often `name` was visited; gates count when something arrives at them. */
   visits(name: string): number
   open(name: string): void
@@ -30,6 +32,7 @@ export async function startCounter(): Promise<Counter> {
   return {
     hit: (name) => `curl -sf --retry 3 --retry-connrefused ${url}/hit/${name}`,
     gate: (name) => `curl -sf ${url}/gate/${name}`,
+    address: (what, name) => `${url}/${what}/${name}`,
     visits: (name) => visits.get(name) ?? 0,
     open(name) {
       opened.add(name)

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { artifact } from '../../src/core/workflow/job/workflow.suite.ts'
+import { until } from '../support/until.ts'
+import { openWorkflowCrashLab } from './workflow-lab.ts'
+import { workflowPoints } from './workflow-points.ts'
+import type { WorkflowCrashLab } from './workflow-lab.ts'
+import type { WorkflowPoint } from './workflow-points.ts'
+
+/**
+ * Kills the real program between events and ends of jobs, and looks for what was lost or done twice. `together`: at all points by one kill, where a start
+ * after it takes long.
+ */
+export function workflowCrashSuite(
+  store: string,
+  environment: () => Promise<Record<string, string>>,
+  { together, kills }: { together: boolean; kills: number },
+): void {
+  describe(`kill -9 in the middle of workflows on ${store}`, () => {
+    let lab: WorkflowCrashLab
+
+    beforeAll(async () => {
+      lab = await openWorkflowCrashLab(await environment())
+    })
+    afterAll(() => lab?.close(), 60_000)
+
+    const survives = async (points: readonly WorkflowPoint[]) => {
+      const reached = []
+      for (const point of points) reached.push(await point.to(lab))
+      await Promise.all(reached.map(({ last }) => last?.()))
+      await lab.server.kill()
+      await Promise.all(reached.map(({ down }) => down?.()))
+      await lab.server.start()
+      for (const { after } of reached) await after()
+    }
+    const groups = [...new Set(workflowPoints.map(({ group }) => group))]
+    if (together) {
+      test(`at every one of ${workflowPoints.length} points, each job is in the end as it was asked for`, () => survives(workflowPoints), 120_000)
+    } else {
+      test.each(groups)('%s', (group) => survives(workflowPoints.filter((point) => point.group === group)), 60_000)
+    }
+
+    test(`${kills} times at random at fifty events a second, each event that was acknowledged is one job`, async () => {
+      const workflow = await lab.workflow('load', [artifact('one', '{{[start].[n]}}'), artifact('two', 'x')])
+      const start = await lab.trigger('load', { type: 'api_trigger' })
+      const shared = await lab.workflow('load of a trigger', [artifact('one', '{{[start].[n]}}')], undefined, start)
+      const { trigger_config_id: trigger } = start.parameters as { trigger_config_id: string }
+      const sent: Promise<void>[] = []
+      const acknowledged = { [workflow]: [] as number[], [shared]: [] as number[] }
+      let count = 0
+      let killing = true
+      const post = async (of: string, path: string, n: number) => {
+        const reply = await lab.send(path, { n }).catch(() => null)
+        if (reply?.status === 200) acknowledged[of]?.push(n)
+        else if (reply && reply.status < 500) throw new Error(reply.text)
+      }
+      const client = (async () => {
+        for (let at = performance.now(); killing; at += 20) {
+          const n = ++count
+          sent.push(n % 2 ? post(workflow, `/v2/workflows/${workflow}/events`, n) : post(shared, `/v2/trigger/${trigger}/events`, n))
+          await new Promise((resolve) => setTimeout(resolve, Math.max(at + 20 - performance.now(), 0)))
+        }
+      })()
+      const killer = (async () => {
+        for (let kill = 0; kill < kills; kill++) {
+          await new Promise((resolve) => setTimeout(resolve, 150 + Math.random() * 400))
+          await lab.server.kill()
+          await lab.server.start()
+        }
+        await new Promise((resolve) => setTimeout(resolve, 200))
+      })()
+      await killer.finally(() => {
+        killing = false
+      })
+      await client
+      await Promise.all(sent)
+      expect(acknowledged[workflow]?.length).toBeGreaterThan(kills)
+      expect(acknowledged[shared]?.length).toBeGreaterThan(kills)
+      for (const of of [workflow, shared]) {
+        // Those that were not acknowledged may be there, once.
+        const jobs = await until(
+          'every job has ended',
+          async () => {
+            const found = await lab.jobs(of)
+            const all = found.every(({ ended_at }) => ended_at !== null)
+            return all && found.length >= (acknowledged[of]?.length ?? 0) ? found : null
+          },
+          60_000,
+        )
+        expect(new Set(jobs.map(({ status }) => status))).toEqual(new Set(['succeeded']))
+        const numbers = (await Promise.all(jobs.map(({ id }) => lab.artifacts(id)))).map(([n]) => Number(n))
+        const missing = acknowledged[of]?.filter((n) => !numbers.includes(n))
+        const twice = numbers.filter((n, at) => numbers.indexOf(n) !== at)
+        expect({ missing, twice }).toEqual({ missing: [], twice: [] })
+      }
+    }, 120_000)
+
+    test('nothing is active in the end', async () => {
+      await until('no run is active', async () => (await lab.server.admin.ok('run.list', { active: true })).items.length === 0, 30_000)
+    }, 60_000)
+  })
+}

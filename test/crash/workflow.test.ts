@@ -1,0 +1,3 @@
+import { workflowCrashSuite } from './workflow.suite.ts'
+
+workflowCrashSuite('SQLite', async () => ({}), { together: false, kills: 6 })
