@@ -13,7 +13,8 @@ else {
   contractSuite("Kallithea's methods over PostgreSQL", { databaseUrl: await postgres.database(), kinds: ['git'] })
   rulesSuite("Kallithea's rules over PostgreSQL", { databaseUrl: await postgres.database() })
   gistRulesSuite('Gists in Kallithea over PostgreSQL', { databaseUrl: await postgres.database() })
-  const kinds = hasHg() ? (['git', 'hg'] as const) : (['git'] as const)
-  reviewRulesSuite('Changesets and pull requests in Kallithea over PostgreSQL', { databaseUrl: await postgres.database(), kinds })
+  for (const kind of hasHg() ? (['git', 'hg'] as const) : (['git'] as const)) {
+    reviewRulesSuite('Changesets and pull requests in Kallithea over PostgreSQL', { databaseUrl: await postgres.database(), kinds: [kind] })
+  }
   afterAll(() => postgres.stop())
 }
