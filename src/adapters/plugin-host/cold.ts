@@ -17,6 +17,9 @@ async function callCold(ground: Ground, program: Program, call: PluginCall, sign
   return readEnd(end)
 }
 
+// Who calls a call off, or stops the server, waits for it.
+const calledOffMs = 3_000
+
 type Signals = { readonly signal: AbortSignal; readonly closing: AbortSignal }
 type Once = Signals & { readonly verb: readonly string[]; readonly message: string; readonly timeoutMs: number }
 type Ended = CallEnd & { /** Why it was ended from here; null: it ended by itself. */ readonly stopped: 'late' | 'large' | null }
@@ -39,7 +42,7 @@ async function runOnce(ground: Ground, program: Program, { verb, message, timeou
   const out = capture(running.out, outputBytes, () => stop('large', 0))
   const err = capture(running.err, outputBytes, () => stop('large', 0))
   const timer = ground.clock.after(timeoutMs, () => stop('late', graceMs))
-  const abort = () => stop('aborted', graceMs)
+  const abort = () => stop('aborted', Math.min(graceMs, calledOffMs))
   const close = () => stop('closed', 0)
   signal.addEventListener('abort', abort, { once: true })
   closing.addEventListener('abort', close, { once: true })

@@ -145,3 +145,40 @@ test('an image is refused while no Docker engine is configured', async () => {
   const plugin = { ...lab.script('image', ''), runtime: 'container', path: null, image: 'vendor/name:1.0.0' } as const
   expect((await lab.act(plugin)).error).toContain('need a Docker engine')
 })
+
+test('of many calls only so many have a process at once, and each gets its turn', async () => {
+  const narrow = await openLab({ pool: { processes: 2 } })
+  try {
+    const mark = randomBytes(8).toString('hex')
+    const plugin = narrow.script('many', shell(`MARK=${mark} sleep 0.3; printf '%s' ${fine}`))
+    let most = 0
+    const calls = Promise.all([1, 2, 3, 4, 5].map(() => narrow.act(plugin)))
+    let over = false
+    void calls.then(() => (over = true))
+    await until('all have ended', () => {
+      most = Math.max(most, processesWith(`MARK=${mark}`).length)
+      return over
+    })
+    expect((await calls).map(({ status }) => status)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok'])
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThanOrEqual(2)
+  } finally {
+    await narrow.close()
+  }
+})
+
+test('a server that stops does not wait for a plugin that will not end', async () => {
+  const stopped = await openLab()
+  const mark = randomBytes(8).toString('hex')
+  const abort = new AbortController()
+  const call = stopped
+    .act(stopped.script('stubborn', shell(`trap '' TERM\nMARK=${mark} sleep 600`)), {}, abort.signal)
+    .catch((error: unknown) => error)
+  await until('it sleeps', () => processesWith(`MARK=${mark}`).length > 0)
+  abort.abort(new Error('The server stops'))
+  const from = performance.now()
+  await stopped.close()
+  expect(performance.now() - from).toBeLessThan(3_000)
+  expect(await call).toMatchObject({ message: 'The server stops' })
+  expect(processesWith(`MARK=${mark}`)).toEqual([])
+})

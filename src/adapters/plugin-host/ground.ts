@@ -1,4 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { chooseSandbox } from '../runtime/process/choose.ts'
 import { findCgroup } from '../runtime/process/cgroup.ts'
@@ -29,6 +30,8 @@ type GroundOptions = {
   /** A folder of this host for processes, environments and caches. */
   readonly work: string
   readonly hide: readonly string[]
+  /** Other servers use the folder as well. */
+  readonly shared?: boolean
   readonly unsandboxed: boolean
   readonly mechanisms?: readonly Mechanism[]
   readonly limits?: Partial<Limits>
@@ -57,7 +60,8 @@ type Ground = {
 
 const standard: Limits = {
   memoryBytes: 1024 * 1024 * 1024,
-  processes: 128,
+  // Threads count, and all processes of one plugin together where there is no cgroup.
+  processes: 1024,
   fileBytes: 256 * 1024 * 1024,
   cpu: 1,
   outputBytes: 10 * 1024 * 1024,
@@ -74,12 +78,13 @@ const bundles = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bu
 
 /** Chooses the sandbox by trying it, and ends what an earlier server that was killed has left behind. */
 async function prepareGround(options: GroundOptions): Promise<Ground> {
-  const { work, hide, unsandboxed, clock, log, egressProxy } = options
+  const { work, hide, unsandboxed, clock, log, egressProxy, shared = false } = options
   mkdirSync(work, { recursive: true, mode: 0o711 })
   const relay = layRelay(work)
   for (const name of readdirSync(work)) {
-    if (/^host-[0-9a-f]+$/.test(name)) await endOrphan(join(work, name), { log })
-    if (/^(host-|\.aside-|\.probe-)/.test(name)) await removeTree(join(work, name))
+    const host = /^host-[0-9a-f]+$/.test(name)
+    if (host && !(await endOrphan(join(work, name), { log, shared }))) continue
+    if (host || (!shared && name.startsWith('.probe-'))) await removeTree(join(work, name))
   }
   const uids = process.getuid?.() === 0 ? createUids(work, uidRange) : null
   const mechanisms = options.mechanisms ?? (['bubblewrap', 'namespaces'] as const)
@@ -103,7 +108,10 @@ function layRelay(work: string): Ground['relay'] {
   const folder = join(work, '.relay')
   const name = ending === '.ts' ? 'relay.mts' : 'relay.mjs'
   mkdirSync(folder, { recursive: true, mode: 0o755 })
-  copyFileSync(join(import.meta.dirname, `relay${ending}`), join(folder, name))
+  // By a rename: another server of this folder may be starting a process just now.
+  const fresh = join(folder, `.${randomBytes(8).toString('hex')}`)
+  copyFileSync(join(import.meta.dirname, `relay${ending}`), fresh)
+  renameSync(fresh, join(folder, name))
   return { folder, name }
 }
 

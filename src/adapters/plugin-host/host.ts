@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PluginInterrupted, PluginRefused } from '../../ports/plugin-host.ts'
 import { callCold, runOnce } from './cold.ts'
+import { Gate } from './gate.ts'
 import { prepareGround } from './ground.ts'
 import { answerIn, failed } from './message.ts'
 import { keyOf, removePluginFolder } from './plugin-folder.ts'
@@ -35,6 +36,7 @@ type ProcessPluginHost = PluginHost & {
 }
 
 const threads = 4
+const coldAtOnce = 8
 
 /** The host of plugins on this machine. What an earlier server has left running is ended first. */
 async function createPluginHost(options: HostOptions): Promise<ProcessPluginHost> {
@@ -47,6 +49,7 @@ class Plugins implements ProcessPluginHost {
   readonly #ground: Ground
   readonly #setting: Setting
   readonly #pool: WarmPool
+  readonly #cold: Gate
   readonly #threads: number
   readonly #preparing = new Map<string, Promise<void>>()
   readonly #closing = new AbortController()
@@ -58,6 +61,7 @@ class Plugins implements ProcessPluginHost {
     this.#setting = options
     this.#threads = options.pool?.threads ?? threads
     this.#pool = new WarmPool(ground, { threads, ...options.pool })
+    this.#cold = new Gate(options.pool?.processes ?? coldAtOnce)
   }
 
   readPackage(path: string): Promise<PluginPackage> {
@@ -102,7 +106,13 @@ class Plugins implements ProcessPluginHost {
       const start = (stop: AbortSignal) => startWarm(this.#ground, program, { threads: this.#threads, signal: stop })
       const warm = call.mode === 'warm' ? await this.#pool.call(line, start, call, signal) : 'cold'
       if (warm !== 'cold') return warm
-      return await callCold(this.#ground, program, call, { signal, closing: this.#closing.signal })
+      const closing = this.#closing.signal
+      await this.#cold.enter(AbortSignal.any([signal, closing]))
+      try {
+        return await callCold(this.#ground, program, call, { signal, closing })
+      } finally {
+        this.#cold.leave()
+      }
     } catch (error) {
       if (error instanceof PluginRefused) return failed(error.message)
       throw error

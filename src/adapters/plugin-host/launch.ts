@@ -9,6 +9,7 @@ import { openEnvironment, searchPath } from '../runtime/process/environment.ts'
 import { folderOf, makeFolder } from '../runtime/process/folder.ts'
 import { carrying, identify, signal, withBelow } from '../runtime/process/proc.ts'
 import { removeTree } from '../runtime/process/remove.ts'
+import { markOfServer } from '../runtime/process/server-mark.ts'
 import { openWayOut } from './way-out.ts'
 import { nodeOf, places } from './ground.ts'
 import { marker, writeRecord } from './orphans.ts'
@@ -163,7 +164,7 @@ async function begun(ground: Ground, { folder, argv, environment, token, cgroup,
   input.on('error', () => {}) // it may end without reading
   ready.on('error', () => {}).resume()
   const who = child.pid === undefined ? null : identify(child.pid)
-  if (who) writeRecord(folder.path, { ...who, token, cgroup })
+  if (who) writeRecord(folder.path, { ...who, token, cgroup, server: markOfServer() })
   let said: Error | null = null
   child.once('error', (error) => {
     said = error
@@ -179,20 +180,33 @@ async function begun(ground: Ground, { folder, argv, environment, token, cgroup,
     throw said ?? new Error('there is no process')
   }
   let ending: Promise<void> | null = null
+  const over = new AbortController()
+  const hurry = new AbortController()
+  void ended.then(() => over.abort())
   const end = async (graceMs: number) => {
-    const over = new AbortController()
-    void ended.then(() => over.abort())
-    const passes = (ms: number) => sleep(ground.clock, ms, over.signal).catch(() => {})
+    const passes = (ms: number, signal: AbortSignal) => sleep(ground.clock, ms, signal).catch(() => {})
     if (graceMs > 0) {
       ask(child)
-      await passes(graceMs)
+      await passes(graceMs, AbortSignal.any([over.signal, hurry.signal]))
     }
     while (!over.signal.aborted) {
       kill(ground, child, token)
-      await passes(200)
+      await passes(200, over.signal)
     }
   }
-  return { child, own: folder.home, input, out, err, ended, end: (graceMs) => (ending ??= end(graceMs)) }
+  return {
+    child,
+    own: folder.home,
+    input,
+    out,
+    err,
+    ended,
+    end(graceMs) {
+      // Who is in a hurry does not wait for the patience of who came before.
+      if (graceMs === 0) hurry.abort()
+      return (ending ??= end(graceMs))
+    },
+  }
 }
 
 // The launcher of a sandbox takes the whole of it along when it ends: what is inside is asked.

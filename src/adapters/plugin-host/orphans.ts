@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { killCgroup, removeCgroup } from '../runtime/process/cgroup.ts'
 import { carrying, isAlive, signal, withBelow } from '../runtime/process/proc.ts'
+import { hasEnded } from '../runtime/process/server-mark.ts'
 import type { Log } from '../../core/kernel/log.ts'
 import type { Identity } from '../runtime/process/folder.ts'
 
@@ -11,6 +12,8 @@ type HostRecord = Identity & {
   /** Random; carried in the environment of the process and of all that it starts. */
   readonly token: string
   readonly cgroup: string | null
+  /** The server that started it (`markOfServer`). */
+  readonly server: string
 }
 
 const marker = 'CAPSTAN_PLUGIN_HOST'
@@ -20,10 +23,14 @@ function writeRecord(folder: string, record: HostRecord): void {
   writeFileSync(join(folder, fileName), JSON.stringify(record), { mode: 0o600 })
 }
 
-/** Ends what is left of a process that an earlier server has started: only exactly that one and what carries its mark. */
-async function endOrphan(folder: string, { log }: { log: Log }): Promise<void> {
+/**
+ * Ends what is left of a process that an earlier server has started: only exactly that one and what carries its mark. False when it belongs to a server that
+ * may be alive, which only servers that share a folder need to ask.
+ */
+async function endOrphan(folder: string, { log, shared }: { log: Log; shared: boolean }): Promise<boolean> {
   const record = readRecord(folder)
-  if (!record) return
+  if (!record) return !shared
+  if (shared && !hasEnded(record.server)) return false
   if (record.cgroup !== null) killCgroup(record.cgroup)
   const mark = `${marker}=${record.token}`
   const left = () => [...new Set([...(isAlive(record) ? withBelow(record.pid).map(({ pid }) => pid) : []), ...carrying([mark])])]
@@ -35,6 +42,7 @@ async function endOrphan(folder: string, { log }: { log: Log }): Promise<void> {
     await setTimeout(20)
   }
   if (record.cgroup !== null) removeCgroup(record.cgroup)
+  return true
 }
 
 function readRecord(folder: string): HostRecord | null {

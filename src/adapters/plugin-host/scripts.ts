@@ -18,6 +18,8 @@ if [ -n "$memory" ]; then ulimit -v "$memory"; fi
 if [ -n "$seconds" ]; then ulimit -t "$seconds"; fi
 unset PWD OLDPWD
 if [ "$how" = message ]; then
+  # The polite signal is for the plugin: were this shell to end for it, the sandbox would, and the plugin with it.
+  trap : TERM
   # A pipe of its own: what comes from the server is a socket, and plugins that open /dev/stdin cannot open one.
   cat <&4 | { exec 4<&-; exec "$@"; }
   exit $?

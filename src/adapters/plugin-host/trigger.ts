@@ -9,6 +9,8 @@ import type { Program } from './program.ts'
 
 // A trigger lives long and talks much: only what it said last is kept.
 const keptBytes = 64 * 1024
+// A server that stops waits for all of them.
+const stopMs = 3_000
 
 /** Runs a trigger until it ends by itself or the signal comes. Resolves with how it ended; `ok` when it was asked to. */
 async function runTrigger(
@@ -32,7 +34,7 @@ async function runTrigger(
     })
     const out = capture(running.out, keptBytes, () => {})
     const err = capture(running.err, 0, () => {})
-    const stop = () => void running.end(ground.limits.graceMs)
+    const stop = () => void running.end(Math.min(ground.limits.graceMs, stopMs))
     signal.addEventListener('abort', stop, { once: true })
     if (signal.aborted) stop()
     running.input.end(triggerMessage(start, opened.dispatcher?.url ?? ''))

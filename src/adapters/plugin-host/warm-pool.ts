@@ -97,9 +97,28 @@ class WarmPool {
     if ((this.#cold.get(key.plugin) ?? 0) > this.#ground.clock.now()) return 'cold'
     const free = this.#free(key)
     if (free) return this.#occupy(free)
-    if (this.#mayStart(key)) return this.#begin(key, start)
+    if (this.#mayStart(key)) return this.#whileWanted(this.#begin(key, start), stop)
     if (this.#waiting.length >= this.#limits.queue) return null
     return this.#wait(key, start, stop)
+  }
+
+  /** What was begun for a call; one that was called off meanwhile leaves it to others. */
+  #whileWanted(begun: Promise<Slot | 'cold'>, stop: AbortSignal): Promise<Slot | 'cold'> {
+    const { promise, resolve, reject } = Promise.withResolvers<Slot | 'cold'>()
+    const leave = () => reject(stop.reason)
+    stop.addEventListener('abort', leave, { once: true })
+    begun.then(
+      (slot) => {
+        stop.removeEventListener('abort', leave)
+        if (stop.aborted && slot !== 'cold') this.#release(slot, false)
+        resolve(slot)
+      },
+      (error: unknown) => {
+        stop.removeEventListener('abort', leave)
+        reject(error)
+      },
+    )
+    return promise
   }
 
   #wait(key: LineKey, start: Start, stop: AbortSignal): Promise<Slot | 'cold'> {
@@ -134,7 +153,10 @@ class WarmPool {
       else this.#starting.delete(line)
       this.#next()
     }
-    this.#closing.signal.throwIfAborted()
+    if (this.#closing.signal.aborted) {
+      await process?.end(0)
+      throw this.#closing.signal.reason
+    }
     if (process === null) {
       this.#cold.set(key.plugin, this.#ground.clock.now() + coldMs)
       this.#next()

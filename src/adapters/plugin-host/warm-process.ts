@@ -64,16 +64,20 @@ async function listening(ground: Ground, running: Running, signal: AbortSignal):
   const over = new AbortController()
   void running.ended.then(() => over.abort())
   const stopped = AbortSignal.any([over.signal, signal])
-  const until = ground.clock.now() + startMs
-  for (let pause = 10; !stopped.aborted && ground.clock.now() < until; pause = Math.min(pause * 1.3, 200)) {
+  const timer = ground.clock.after(startMs, () => over.abort())
+  for (let pause = 10; !stopped.aborted; pause = Math.min(pause * 1.3, 200)) {
     for (const name of [socketName, portSocketName]) {
       const socket = socketAt(inside(running, name))
       if (socket === null) continue
-      if ((await ask(socket, { path: '/api/v1/status', method: 'GET', body: '', limit: 64 * 1024, signal: stopped })) !== null) return socket
+      if ((await ask(socket, { path: '/api/v1/status', method: 'GET', body: '', limit: 64 * 1024, signal: stopped })) !== null) {
+        timer.cancel()
+        return socket
+      }
       closeSync(socket)
     }
     await sleep(ground.clock, pause, stopped).catch(() => {})
   }
+  timer.cancel()
   return null
 }
 
