@@ -355,7 +355,7 @@ async function openStore(config: Config, log: Log): Promise<Store> {
 async function openPlugins(config: Config, given: { work: string; egressProxy: EgressProxy; clock: Clock; log: Log }): Promise<PluginHost> {
   const { pluginRoot: root, pluginPython: python, pluginProcesses: processes, pluginIdleSeconds, pluginMemoryMb } = config
   const host = await createPluginHost({
-    ...{ ...given, root, python, unsandboxed: config.unsandboxed === 'allow', hide: [config.data, root] },
+    ...{ ...given, root, python, unsandboxed: config.unsandboxed === 'allow', hide: [config.data, root], shared: config.databaseUrl !== null },
     limits: { memoryBytes: pluginMemoryMb * 1024 ** 2 },
     pool: { processes, idleMs: pluginIdleSeconds * 1000 },
   })
