@@ -171,6 +171,7 @@ describe.each([['git', gitClient] as const, ...(hasHg() ? [['hg', hgClient] as c
     await ok(client.push(jo, path, at('jo')))
     await capstan(server.admin, 'repository', 'protect-branch', path, '--branch', client.branch, '--approvals', '1')
     expect(await ask(mira, 'edit_reviewers', { pull_request_id: serial, add: 'jo' })).toEqual({ added: ['jo'], already_present: [], removed: [] })
+    expect(JSON.parse(await capstan(jo, 'pull-request', 'reject', String(serial), '--text', 'not yet'))).toMatchObject({ status: 'rejected' })
     await expect(capstan(jo, 'pull-request', 'merge', String(serial))).rejects.toThrow(/approved by 0 of the 1/)
     expect(await ask(jo, 'comment_pullrequest', { pull_request_id: String(serial), comment_msg: 'fine', status: 'approved' })).toBe(true)
     const merged = JSON.parse(await capstan(jo, 'pull-request', 'merge', String(serial)))
