@@ -14,6 +14,8 @@ export async function serve(flags: readonly string[], load: () => Promise<AppMod
   }
   const stop = stopSignal()
   let app: App | undefined
+  // Timers of the clock hold no process, and a start may have nothing else to wait for: what a killed server left at work takes a while to end.
+  const held = setInterval(() => {}, 60_000)
   try {
     const config = await loadConfig({ flags })
     const { createApp } = await load()
@@ -24,6 +26,8 @@ export async function serve(flags: readonly string[], load: () => Promise<AppMod
     process.stderr.write(`${refusalOf(error)}\n`)
     await app?.close().catch(() => {})
     return 1
+  } finally {
+    clearInterval(held)
   }
   keepCompiled()
   await stop

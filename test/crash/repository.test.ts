@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasHg, hgOut } from '../../src/adapters/hg/hg-lab.suite.ts'
@@ -150,6 +151,21 @@ describe.each(kinds)('%s', (kind) => {
       await remote.close()
     }
   }, 240_000)
+
+  test('what a killed server left at work is ended by the next start, which waits for it', async () => {
+    await server.kill()
+    const root = realpathSync(folder())
+    // Both read from a pipe that we hold, as theirs would be while their server lives.
+    const [program, args] = kind === 'git' ? ['git', ['hash-object', '--stdin']] : ['/usr/bin/python3', ['-c', 'import sys; sys.stdin.read()']]
+    const left = spawn(program, args, {
+      env: { PATH: '/usr/bin:/bin', CAPSTAN_GIT_ROOT: root, CAPSTAN_HG_ROOT: root },
+      stdio: ['pipe', 'ignore', 'ignore'],
+    })
+    const gone = new Promise((resolve) => left.once('exit', (_, signal) => resolve(signal)))
+    await server.start()
+    expect(await gone).toBe('SIGKILL')
+    await expectWhole()
+  }, 60_000)
 
   test('of two that are made at once with one name, one is, and nothing is left of the other', async () => {
     for (let round = 0; round < rounds; round++) {

@@ -33,9 +33,15 @@ function checked(id: string): string {
 async function makeUnfinished(host: GitHost): Promise<string> {
   const path = `${host.root}/${beside.unfinished}${randomBytes(12).toString('hex')}`
   await mkdir(path, { mode: 0o700 })
-  for (const folder of skeleton.folders) await mkdir(`${path}/${folder}`, { mode: 0o700 })
-  for (const [name, text] of Object.entries(skeleton.files)) await writeDurably(`${path}/${name}`, text)
-  return path
+  try {
+    for (const folder of skeleton.folders) await mkdir(`${path}/${folder}`, { mode: 0o700 })
+    for (const [name, text] of Object.entries(skeleton.files)) await writeDurably(`${path}/${name}`, text)
+    return path
+  } catch (error) {
+    // A disk that is full gets back what was taken of it.
+    await rm(path, { recursive: true, force: true })
+    throw error
+  }
 }
 
 /** Gives a finished repository its name in one step. 'taken' when there is one already; then the new one is removed. */
