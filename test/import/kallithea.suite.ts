@@ -7,6 +7,7 @@ import { hgOut } from '../../src/adapters/hg/hg-lab.suite.ts'
 import { openKallitheaLab } from '../../src/api/kallithea/kallithea-lab.suite.ts'
 import { clientOf } from '../support/client.ts'
 import { git } from '../support/git.ts'
+import { until } from '../support/until.ts'
 import { keys, makeRepositories, password, privateGist, rowsOf } from './kallithea-world.ts'
 import type { KallitheaLab } from '../../src/api/kallithea/kallithea-lab.suite.ts'
 import type { ImportReport } from '../../src/core/import/report.ts'
@@ -40,22 +41,24 @@ export function importSuite(title: string, write: (folder: string, rows: ReturnT
       await rm(folder, { recursive: true, force: true })
     })
 
-    function capstan(more: readonly string[], onErr: (said: string, kill: () => void) => void = () => {}): Promise<Ended> {
+    function capstan(
+      more: readonly string[],
+      around: { data?: string; env?: Record<string, string>; watch?: (kill: () => void) => void } = {},
+    ): Promise<Ended> {
       const args = ['import', 'kallithea', '--database', database, '--repositories', join(folder, 'there'), ...more]
-      const env = { PATH: process.env.PATH, HOME: folder, CAPSTAN_DATA: join(folder, 'data'), CAPSTAN_SAMPLE: 'false' }
+      const data = join(folder, around.data ?? 'data')
+      const env = { PATH: process.env.PATH, HOME: folder, CAPSTAN_DATA: data, CAPSTAN_SAMPLE: 'false', ...around.env }
       return new Promise((resolve) => {
         const child = spawn(process.execPath, [main, ...args], { cwd: folder, env })
         const said = { out: '', err: '' }
         child.stdout.on('data', (bytes) => (said.out += bytes))
-        child.stderr.on('data', (bytes) => {
-          said.err += bytes
-          onErr(said.err, () => child.kill('SIGKILL'))
-        })
+        child.stderr.on('data', (bytes) => (said.err += bytes))
+        around.watch?.(() => child.kill('SIGKILL'))
         child.on('close', (status) => resolve({ status, ...said }))
       })
     }
-    async function reportOf(more: readonly string[] = []): Promise<ImportReport> {
-      const { status, out, err } = await capstan([...more, '--json'])
+    async function reportOf(more: readonly string[] = [], around: Parameters<typeof capstan>[1] = {}): Promise<ImportReport> {
+      const { status, out, err } = await capstan([...more, '--json'], around)
       if (status !== 0) throw new Error(`${err}${out}`)
       return JSON.parse(out) as ImportReport
     }
@@ -85,8 +88,12 @@ export function importSuite(title: string, write: (folder: string, rows: ReturnT
     })
 
     test('a killed import goes on where it was, makes nothing twice, and a third one finds nothing to do', async () => {
-      const killed = await capstan([], (said, kill) => said.includes('repositories') && kill())
+      // While the second repository is copied: the first one is there by then.
+      const stored = async () =>
+        (await readdir(join(folder, 'data', 'repositories')).catch(() => [])).filter((name) => /^\w.*\.(git|hg)$/.test(name)).length
+      const killed = await capstan([], { watch: (kill) => void until('a repository that was brought', async () => (await stored()) > 0).then(kill) })
       expect(killed.status).toBe(null)
+      expect(killed.out).toBe('')
       const second = await reportOf()
       expect(second.kinds.user).toMatchObject({ found: 5, before: 4, refused: 1 })
       expect(second.kinds.repository.brought + second.kinds.repository.before).toBe(4)
@@ -228,6 +235,54 @@ export function importSuite(title: string, write: (folder: string, rows: ReturnT
       expect(items.map(({ text }: { text: string }) => text)).toEqual(['', 'fine', 'why?'])
       const onCommit = await mira.ok('repository.list-commit-comments', { repository: 'team/api', revision: world.first })
       expect(onCommit.items).toMatchObject([{ text: 'on a commit', by: 'mira' }])
+    })
+
+    test('names and numbers that are taken are told, others can be chosen, and users be said to be the same', async () => {
+      const around = { data: 'other', env: { CAPSTAN_ADMIN_NAME: 'mira', CAPSTAN_ADMIN_PASSWORD: 'another pass phrase' } }
+      const first = await reportOf(['--dry-run'], around)
+      const of = (report: ImportReport, name: string) => report.notes.filter((note) => note.name === name).map(({ why }) => why)
+      expect(of(first, 'mira')[0]).toMatch(/its name is taken here.*--same-users/)
+      expect(of(first, 'boss')).toContain('its number here is 10, because 2 is taken')
+      expect(of(first, '1')).toEqual(['its owner is not here'])
+      const rules = [
+        '--rename',
+        'user:12345=digits',
+        '--rename',
+        'repository-group:team=crew',
+        '--rename',
+        'repository:mirror=crew/mirror',
+        '--same-users',
+      ]
+      const report = await reportOf(rules, around)
+      expect(of(report, 'mira')).toEqual(['it is taken for the user "mira" of here, who stays as is'])
+      expect(report.kinds).toMatchObject({ user: { brought: 5, refused: 0 }, repository: { brought: 4 }, gist: { brought: 2 } })
+      const other = await openKallitheaLab({ config: { data: join(folder, 'other') } })
+      try {
+        const { app } = other
+        expect(await app.services.store.reader.users.byName('digits')).toMatchObject({ serial: 5 })
+        expect(await app.services.store.reader.users.byName('mira')).toMatchObject({ administrator: true, serial: 2 })
+        for (const path of ['crew/api', 'crew/sub/tool', 'crew/mirror', 'fork'])
+          expect(await app.services.store.reader.resources.byName('repository', path), path).not.toBe(null)
+        // The keys and the password there were somebody else's word for who mira is.
+        expect(await other.error({ key: keys.mira }, 'get_user')).toBe('Invalid API key')
+        expect((await app.nobody.call('session.create', { login: 'mira', password })).status).toBe(401)
+      } finally {
+        await other.close()
+      }
+    })
+
+    test('what is no database of Kallithea, and no folder, is refused in one line', async () => {
+      const refused = async (more: readonly string[]) => {
+        const { status, err } = await capstan(more, { data: 'none' })
+        expect(status).toBe(1)
+        return err
+      }
+      expect(await refused(['--database', join(folder, 'nothing.db')])).toMatch(/There is no file/)
+      expect(await refused(['--database', main])).toMatch(/cannot be read as an SQLite database/)
+      expect(await refused(['--database', 'mysql://root:hidden-word@localhost/x'])).toMatch(/database of mysql cannot be read/)
+      expect(await refused(['--database', 'postgresql://root:hidden-word@127.0.0.1:1/x'])).not.toContain('hidden-word')
+      expect(await refused(['--repositories', join(folder, 'nowhere')])).toMatch(/There is no folder/)
+      await expect(readdir(join(folder, 'none'))).rejects.toThrow('ENOENT')
     })
 
     test('beside a running server an import refuses to begin', async () => {

@@ -95,6 +95,9 @@ async function checkHg(place: string): Promise<SourceStorage> {
   const inner = join(place, '.hg')
   if (!(await isFolder(inner))) throw new SourceRefused('there is no Mercurial repository in its folder')
   if ((await statOf(join(inner, 'sharedpath'))) !== null) throw new SourceRefused('it is a share of another repository')
+  // What our own storage keeps under that name is no word of anybody else's.
+  if ((await statOf(join(inner, 'capstan-refs'))) !== null)
+    throw new SourceRefused('it has a file capstan-refs, which no repository of Kallithea has')
   for (const name of ['wlock', 'store/lock', 'lock']) {
     if ((await statOf(join(inner, name))) !== null) {
       throw new SourceRefused(`it is locked (.hg/${name}). Stop the other server; if no hg runs there, remove that file`)
