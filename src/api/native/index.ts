@@ -1,6 +1,7 @@
 import { fault } from '../../core/kernel/fault.ts'
 import { toFault } from '../to-fault.ts'
 import { sendFault } from './errors.ts'
+import { addHooks } from './hooks.ts'
 import { addOperations } from './operations.ts'
 import { addStreams } from './streams.ts'
 import type { FastifyInstance } from 'fastify'
@@ -23,6 +24,7 @@ export const native: Api = {
     http.setErrorHandler((error, request, reply) => sendFault(reply, toFault(error, request, host.log)))
     takeJson(http)
     addOperations(http, host)
+    addHooks(http, host)
     addStreams(http, host)
     addDocument(http, host)
   },
