@@ -15,6 +15,7 @@ import { readOneRow } from './read.ts'
 import { restartWithRunning } from './restart.ts'
 import { threeStepRuns } from './runs.ts'
 import { startAndMemory } from './start.ts'
+import { workflowJobs } from './workflows.ts'
 
 /** One line of the table: what was measured, the floor beside it, and the bar of the design. */
 export type Figure = {
@@ -43,6 +44,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<Figure[]>> = {
   cron: async (options) => [...(await idleWithCronJobs(options)), ...(await tenThousandCronJobs(options))],
   gateway: gatewayBesideProxy,
   kallithea: kallitheaCalls,
+  workflows: workflowJobs,
   plugins: stepsOfPlugins,
   large: largeRepositories,
 }
