@@ -78,13 +78,17 @@ export async function startServer({ environment = {}, parent = tmpdir(), record,
     child.stderr?.on('data', (bytes) => (said.log += bytes))
     // 'exit', not 'close': work that outlives the server may hold its pipes.
     ended = new Promise((resolve) => child.once('exit', resolve))
-    await until('the server is ready', async () => {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The server ended: ${said.out}${said.log}`)
-      return fetch(`${url}/readyz`).then(
-        (response) => response.ok,
-        () => false,
-      )
-    })
+    await until(
+      'the server is ready',
+      async () => {
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The server ended: ${said.out}${said.log}`)
+        return fetch(`${url}/readyz`).then(
+          (response) => response.ok,
+          () => false,
+        )
+      },
+      60_000,
+    )
   }
   const end = (signal: NodeJS.Signals) => {
     child.kill(signal)
