@@ -78,8 +78,9 @@ else {
   })
 
   describe('kallithea-gist', () => {
-    test('makes a gist of what is piped in, without a description', async () => {
-      const { code, out } = await run(clients.gist, to(), { input: 'one\nä\n' })
+    // With `-`: without it the client looks whether its input is a pipe, and what Node makes is a socket.
+    test('makes a gist of what it reads, without a description', async () => {
+      const { code, out } = await run(clients.gist, [...to(), '-'], { input: 'one\nä\n' })
       expect(code).toBe(0)
       const url = /Created public gist (\S+)\n$/.exec(out)?.[1] ?? ''
       const shown = await fetch(`${new URL(app.url).origin}${new URL(url).pathname}/tip/raw/gistfile1.txt`)
@@ -97,7 +98,7 @@ else {
     })
 
     test('says what went wrong', async () => {
-      const { code } = await run(clients.gist, [...to(), '-f', '.hidden'], { input: 'x' })
+      const { code } = await run(clients.gist, [...to(), '-f', '.hidden', '-'], { input: 'x' })
       expect(code).toBe(1)
     })
   })
@@ -144,7 +145,7 @@ describe('a client that sends everything it knows of, null where it was told not
   }
 
   test('goes through a day: a user, a group, a repository, a gist', async () => {
-    expect(await call('get_users', null)).toMatchObject([{ username: 'root' }])
+    expect(await call('get_users', null)).toContainEqual(expect.objectContaining({ username: 'root' }))
     const person = { username: 'dana', email: 'dana@lab.test', password: null, firstname: null, lastname: null, active: null, admin: null }
     const { user } = await call('create_user', { ...person, extern_type: null, extern_name: null })
     expect(user).toMatchObject({ username: 'dana', firstname: '', active: true, admin: false })
