@@ -6,18 +6,24 @@ import { importSuite } from './kallithea.suite.ts'
 import { writePostgres, writeSqlite } from './kallithea-world.ts'
 
 if (hasHg()) {
-  importSuite('an import from SQLite', async (folder, rows) => {
-    const file = join(folder, 'kallithea.db')
-    writeSqlite(file, rows)
-    return file
+  importSuite('an import from SQLite into SQLite', {
+    async write(folder, rows) {
+      const file = join(folder, 'kallithea.db')
+      writeSqlite(file, rows)
+      return file
+    },
+    store: null,
   })
   const postgres = await startPostgres({ durable: false })
   if ('missing' in postgres) test.skip(`an import from PostgreSQL: ${postgres.missing}`, () => undefined)
   else {
-    importSuite('an import from PostgreSQL', async (_, rows) => {
-      const url = await postgres.database()
-      await writePostgres(url, rows)
-      return url
+    importSuite('an import from PostgreSQL into PostgreSQL', {
+      async write(_, rows) {
+        const url = await postgres.database()
+        await writePostgres(url, rows)
+        return url
+      },
+      store: await postgres.database(),
     })
     afterAll(() => postgres.stop())
   }
