@@ -49,10 +49,15 @@ async function exchanges(lab: Lab, kind: Kind, { what, source }: { what: string;
   const bare = join(lab.folder, 'bare')
   const own = (args: readonly string[]) => run(kind, lab.folder, args)
   const figures: Figure[] = []
+  const add = (figure: Figure) => {
+    figures.push(figure)
+    // It takes minutes: what is known already is said.
+    console.error(`${figure.what}: ${figure.ours}`)
+  }
   const exchange = async (name: string, ours: () => Promise<void>, floor: (() => Promise<number>) | null, bar = '') => {
     const took = await measured(lab.pid, ours)
     const beside = floor === null ? null : await floor()
-    figures.push({
+    add({
       what: `${what}: ${name}, and memory`,
       ours: `${took.ms.toFixed(0)} ms, ${took.mib.toFixed(0)} MiB`,
       floor: beside === null ? '' : `${beside.toFixed(0)} ms`,
@@ -88,7 +93,7 @@ async function exchanges(lab: Lab, kind: Kind, { what, source }: { what: string;
     ['clone', kind === 'git' ? '/large/git-upload-pack' : '/large?cmd=getbundle'],
   ] as const) {
     const { status, firstMs, mib, bytes } = await firstByte(lab, kind, path)
-    figures.push({
+    add({
       what: `${what}: first byte of ${name}, ${(bytes / 2 ** 20).toFixed(0)} MiB, and memory`,
       ours: status === 200 ? `${firstMs.toFixed(0)} ms, ${mib.toFixed(0)} MiB` : `status ${status}`,
       floor: '',
@@ -103,7 +108,7 @@ async function exchanges(lab: Lab, kind: Kind, { what, source }: { what: string;
     ['get_repo_nodes', { revision: 'tip', root_path: '/' }],
   ] as const) {
     const { p95, mib } = await calls(lab, method, { repoid: serial, ...args })
-    figures.push({
+    add({
       what: `${what}: ${method}, p95, and memory`,
       ours: `${p95.toFixed(1)} ms, ${mib.toFixed(0)} MiB`,
       floor: '',
@@ -145,7 +150,9 @@ async function firstByte(lab: Lab, kind: Kind, path: string): Promise<{ status: 
   let [status, firstMs, bytes] = [0, Number.NaN, 0]
   const auth = `${admin.name}:${admin.password}`
   const post = path.endsWith('upload-pack') ? await wanted(lab) : null
-  const headers = {
+  const headers: Record<string, string> = {
+    // What people see is not for git's and hg's way of signing in.
+    authorization: path.includes('/archive/') ? `Bearer ${lab.token}` : `Basic ${Buffer.from(auth).toString('base64')}`,
     ...(post ? { 'content-type': 'application/x-git-upload-pack-request' } : {}),
     ...(path.includes('cmd=') && kind === 'hg'
       ? { 'x-hgarg-1': `common=${'0'.repeat(40)}&heads=${await tipOf(lab)}`, accept: 'application/mercurial-0.1' }
@@ -154,7 +161,7 @@ async function firstByte(lab: Lab, kind: Kind, path: string): Promise<{ status: 
   const { mib } = await measured(lab.pid, () => {
     const began = performance.now()
     return new Promise((resolve, reject) => {
-      const asked = request({ host: '127.0.0.1', port: lab.port, path, method: post ? 'POST' : 'GET', auth, headers }, (answer) => {
+      const asked = request({ host: '127.0.0.1', port: lab.port, path, method: post ? 'POST' : 'GET', headers }, (answer) => {
         status = answer.statusCode ?? 0
         answer.on('data', (chunk: Buffer) => {
           if (bytes === 0) firstMs = performance.now() - began
