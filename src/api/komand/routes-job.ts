@@ -92,7 +92,7 @@ async function list(doing: Doing): Promise<unknown> {
     operation: 'job.list',
     input,
     encode: (job) => encodeJob(job, { minimum }),
-    atOnce: 100,
+    atOnce: 25,
     ...(limit !== undefined && { limit }),
   })
 }

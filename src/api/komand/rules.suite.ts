@@ -351,6 +351,18 @@ function rulesSuite(labs: Labs): void {
         }
       })
 
+      test('runs of other kinds are among them, for who may read them', async () => {
+        const cmd = ['/bin/true']
+        const { id } = await lab.app.system('task.deploy', { namespace: 'lab', configuration: { type: 'job', name: 'a-task', cmd } })
+        const { jobs } = await lab.ok('GET', '/v2/jobs?limit=20')
+        const found = jobs.find((one: { job_id: string }) => one.job_id === id)
+        expect(found).toMatchObject({ workflow_uid: id, version_uid: '', group_id: id, name: 'a-task', type: 'active', is_rerunnable: false })
+        expect(await lab.ok('GET', `/v2/jobs/${id}/steps`)).toEqual([])
+        expect((await lab.as(lab.root, 'POST', `/v2/jobs/${id}/rerun`)).status).toBe(409)
+        expect((await lab.as(lab.sam, 'GET', `/v2/jobs/${id}`)).status).toBe(404)
+        expect((await lab.as(lab.sam, 'GET', '/v2/jobs')).json.jobs.map((one: { job_id: string }) => one.job_id)).not.toContain(id)
+      })
+
       test('a long list is one JSON text, however many pages it was read from', async () => {
         const workflow = await lab.workflow(lab.document('many'))
         for (let at = 0; at < 120; at++) await lab.ok('POST', `/v2/workflows/${workflow}/events`)

@@ -99,15 +99,21 @@ function shownState(state: RunState): ShownState {
   return state === 'timed_out' || state === 'lost' ? 'failed' : state
 }
 
-/** A job as lists show it. Runs of other kinds have their subject as workflow and no version. */
+/** What a run carries out: the version of a workflow; a task or pipeline is one run of its own, at a commit where it came from one (contract §20). */
+function subjectOf(run: RunRow): { workflow: string | null; version: string } {
+  if (run.kind === 'workflow') return { workflow: run.resource_id, version: jobSpecOf(run.spec).version_id }
+  const own = run.kind === 'task' || run.kind === 'pipeline'
+  return { workflow: own ? run.id : (run.resource_id ?? run.id), version: textMember(run.spec, 'commit') }
+}
+
+/** A job as lists show it. Runs of other kinds have their subject as workflow, and its revision as version. */
 function jobSummary(ctx: Ctx, run: RunRow, shown: Shown): Static<typeof JobSummary> {
   const spec = jobSpecOf(run.spec)
   const end = run.finished_at ?? ctx.clock.now()
   return {
     id: run.id,
     type: spec.type,
-    workflow: run.resource_id,
-    version: spec.version_id,
+    ...subjectOf(run),
     group: spec.group_id || run.id,
     name: run.name,
     status: jobStatus(run),
@@ -212,7 +218,8 @@ function pathsOf(
     if (followed && !stopped) taken.push(...ways)
     else next = paths
   }
-  return { taken, next: next.filter((path) => !taken.includes(path)) }
+  const known = new Set(taken)
+  return { taken, next: next.filter((path) => !known.has(path)) }
 }
 
 function viewPath({ id, from, to, name, description }: WorkflowPath): Static<typeof Path> {
