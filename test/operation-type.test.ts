@@ -40,7 +40,7 @@ beforeAll(async () => {
     config: { trustedProxies: [], bodyLimitBytes: 1024 * 1024 },
     services: app.services,
     // In place of the real ones of the same protocol, which would take the same addresses.
-    apis: [...apis.filter(({ name }) => name !== 'kallithea'), komodo, kallithea, komand],
+    apis: [...apis.filter(({ name }) => name !== 'kallithea' && name !== 'komand'), komodo, kallithea, komand],
     health: healthOf(app.services),
     identify: (credential, origin) => identify(app.services, credential, origin),
     stream: () => Promise.reject(new Error('No streams here')),

@@ -14,7 +14,7 @@ export type Wallet = {
 }
 
 export type Request = { readonly method: string; readonly path: string; readonly headers: Record<string, string>; readonly body?: string }
-export type ApiName = 'native' | 'datatask' | 'git'
+export type ApiName = 'native' | 'datatask' | 'git' | 'komand'
 
 /** A way to prove who one is: what it adds to a request. */
 export type Form = (wallet: Wallet, request: Request) => Record<string, string>
@@ -35,9 +35,10 @@ export const forms: Readonly<Record<string, { readonly form: Form; readonly take
   nothing: { form: () => ({}), taken: [] },
   'session as the cookie capstan_session': { form: ({ session }) => ({ cookie: `capstan_session=${session}` }), taken: ['native'] },
   'session as the cookie authtoken': { form: ({ session }) => ({ cookie: `authtoken=${session}` }), taken: ['datatask'] },
-  'session as bearer token': { form: ({ session }) => bearer(session), taken: ['native', 'datatask', 'git'] },
-  'key, bare, as bearer token': { form: ({ key }) => bearer(key), taken: ['native', 'datatask', 'git'] },
-  'key, as S_…_S, as bearer token': { form: ({ key }) => bearer(`S_${key}_S`), taken: ['native', 'datatask', 'git'] },
+  'session as the cookie jwt': { form: ({ session }) => ({ cookie: `jwt=${session}` }), taken: ['komand'] },
+  'session as bearer token': { form: ({ session }) => bearer(session), taken: ['native', 'datatask', 'git', 'komand'] },
+  'key, bare, as bearer token': { form: ({ key }) => bearer(key), taken: ['native', 'datatask', 'git', 'komand'] },
+  'key, as S_…_S, as bearer token': { form: ({ key }) => bearer(`S_${key}_S`), taken: ['native', 'datatask', 'git', 'komand'] },
   'public part of the key as bearer token': { form: ({ publicKey }) => bearer(`K_${publicKey}_K`), taken: [] },
   'password as bearer token': { form: ({ password }) => bearer(password.replaceAll(' ', '')), taken: [] },
   'name and password': { form: ({ name, password }) => basic(name, password), taken: ['git'] },
@@ -56,10 +57,11 @@ export const requests: Readonly<Record<ApiName, () => Request>> = {
   native: () => ({ method: 'POST', path: '/api/v1/session.get', headers: { 'content-type': 'application/json' }, body: '{}' }),
   datatask: () => ({ method: 'GET', path: `/v1/pipeline/kill/${randomUUID()}`, headers: {} }),
   git: () => ({ method: 'GET', path: '/guarded/info/refs?service=git-upload-pack', headers: {} }),
+  komand: () => ({ method: 'GET', path: '/v2/sessions', headers: {} }),
 }
 
 /** The answer of somebody whom the API knows. Everything else must be 401. */
-export const known: Readonly<Record<ApiName, number>> = { native: 200, datatask: 404, git: 200 }
+export const known: Readonly<Record<ApiName, number>> = { native: 200, datatask: 404, git: 200, komand: 200 }
 
 /** How an API answers a person with this form of credential. */
 export async function answered(app: TestApp, api: ApiName, wallet: Wallet, form: Form): Promise<number> {

@@ -53,8 +53,8 @@ test('a trusted peer cannot name somebody who is not there, nor the server itsel
 
 test('what is there counts: a bad bearer token does not fall through to a good cookie or header', async () => {
   const { session, name } = wallets.trusting
-  const headers = { authorization: 'Bearer wrong', cookie: `capstan_session=${session}; authtoken=${session}`, identity: name }
-  expect(await statuses(trusting, wallets.trusting, () => headers)).toEqual({ native: 401, datatask: 401, git: 401 })
+  const headers = { authorization: 'Bearer wrong', cookie: `capstan_session=${session}; authtoken=${session}; jwt=${session}`, identity: name }
+  expect(await statuses(trusting, wallets.trusting, () => headers)).toEqual({ native: 401, datatask: 401, git: 401, komand: 401 })
 })
 
 test('a signature counts once', async () => {
