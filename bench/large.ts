@@ -52,7 +52,7 @@ async function exchanges(lab: Lab, kind: Kind, { what, source }: { what: string;
   const add = (figure: Figure) => {
     figures.push(figure)
     // It takes minutes: what is known already is said.
-    console.error(`${figure.what}: ${figure.ours}`)
+    console.error(`${figure.what}: ${figure.ours}${figure.floor && `, beside ${figure.floor}`}`)
   }
   const exchange = async (name: string, ours: () => Promise<void>, floor: (() => Promise<number>) | null, bar = '') => {
     const took = await measured(lab.pid, ours)
@@ -102,17 +102,32 @@ async function exchanges(lab: Lab, kind: Kind, { what, source }: { what: string;
       held: status === 200 && firstMs < mostFirstMs && mib < mostMiB,
     })
   }
-  for (const [method, args] of [
-    ['get_changesets', { max_revisions: 10 }],
-    ['get_changeset', { raw_id: 'tip' }],
-    ['get_repo_nodes', { revision: 'tip', root_path: '/' }],
-  ] as const) {
-    const { p95, mib } = await calls(lab, method, { repoid: serial, ...args })
+  const bareCalls = {
+    git: [
+      ['log', '-10', 'master'],
+      ['show', '--name-status', 'master'],
+      ['ls-tree', '-r', '--name-only', 'master'],
+    ],
+    hg: [
+      ['log', '-l', '10'],
+      ['log', '-r', 'tip', '--verbose'],
+      ['manifest', '-r', 'tip'],
+    ],
+  }
+  for (const [number, [method, args]] of (
+    [
+      ['get_changesets', { max_revisions: 10 }],
+      ['get_changeset', { raw_id: 'tip' }],
+      ['get_repo_nodes', { revision: 'tip', root_path: '/' }],
+    ] as const
+  ).entries()) {
+    const bareCall = () => run(kind, source, bareCalls[kind][number] ?? [])
+    const { p50, p95, bare, mib } = await calls(lab, { method, args: { repoid: serial, ...args }, beside: () => timed(bareCall) })
     add({
-      what: `${what}: ${method}, p95, and memory`,
-      ours: `${p95.toFixed(1)} ms, ${mib.toFixed(0)} MiB`,
-      floor: '',
-      ratio: '',
+      what: `${what}: ${method}, p95 (p50), and memory`,
+      ours: `${p95.toFixed(0)} (${p50.toFixed(0)}) ms, ${mib.toFixed(0)} MiB`,
+      floor: `${bare.p95.toFixed(0)} (${bare.p50.toFixed(0)}) ms`,
+      ratio: (p95 / bare.p95).toFixed(2),
       bar: `< ${mostCallMs} ms, < ${mostMiB} MiB`,
       held: p95 < mostCallMs && mib < mostMiB,
     })
@@ -185,18 +200,27 @@ async function wanted(lab: Lab): Promise<Buffer> {
   return Buffer.from(`0048want ${await tipOf(lab)} ofs-delta no-progress\n00000009done\n`)
 }
 
-async function calls({ port, key, pid }: Lab, method: string, args: object): Promise<{ p95: number; mib: number }> {
-  const took: number[] = []
+type Calls = { readonly method: string; readonly args: object; readonly beside: () => Promise<number> }
+type Times = { readonly p50: number; readonly p95: number }
+
+/** The times of one call, in turn with those of what does the least that could answer it. */
+async function calls({ port, key, pid }: Lab, { method, args, beside }: Calls): Promise<Times & { bare: Times; mib: number }> {
+  const [ours, floor]: [number[], number[]] = [[], []]
   const body = JSON.stringify({ id: 1, api_key: key, method, args })
   const { mib } = await measured(pid, async () => {
-    for (let n = 0; n < 60; n++) {
+    for (let n = 0; n < 50; n++) {
       const began = performance.now()
       const answer = await fetch(`http://127.0.0.1:${port}/_admin/api`, { method: 'POST', body })
       const { error } = (await answer.json()) as { error: string | null } // what every answer of this API has
       if (error !== null) throw new Error(`${method}: ${error}`)
-      if (n >= 10) took.push(performance.now() - began)
+      if (n >= 10) ours.push(performance.now() - began)
+      if (n >= 10) floor.push(await beside())
     }
   })
+  return { ...timesOf(ours), bare: timesOf(floor), mib }
+}
+
+function timesOf(took: number[]): Times {
   took.sort((a, b) => a - b)
-  return { p95: at(took, 0.95), mib }
+  return { p50: at(took, 0.5), p95: at(took, 0.95) }
 }
