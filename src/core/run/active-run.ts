@@ -3,7 +3,7 @@ import { createFlow } from '../flow/flow.ts'
 import { timeoutAnswer } from '../flow/graph.ts'
 import { callOperation, childDraft } from './launch.ts'
 import { LiveSteps } from './live-steps.ts'
-import { cancelReason, endOfRun, sizeOf } from './outcome.ts'
+import { cancelReason, contextLimit, endOfRun, sizeOf } from './outcome.ts'
 import { isEnd } from '../kernel/run-state.ts'
 import { StepWorker } from './step-worker.ts'
 import { translate } from './translate.ts'
@@ -26,8 +26,8 @@ const interrupted =
 
 /** Writes that a run may have under way before it waits for one of them. */
 const unsavedWrites = 100
-/** Outputs that one run may keep. */
-const contextLimit = 64 * 1024 * 1024
+/** Inputs of steps that one run may keep: each step inside of a loop has the element of its round in its own. */
+const inputLimit = 256 * 1024 * 1024
 
 /**
  * A run that this server carries out. Everything that happens to it is handled one after the other, in its mailbox: a piece of news is given to the flow,
@@ -47,6 +47,7 @@ export class ActiveRun {
   #pending: Effect[] = []
   #position = 0
   #outputSize = 0
+  #inputSize = 0
   /** The step that decides how the run ends. */
   #last: StepResult | null = null
   #dropped = false
@@ -158,6 +159,7 @@ export class ActiveRun {
   #restore(steps: readonly StepRow[]): Promise<Effect[]> {
     for (const step of steps) {
       this.#outputSize += sizeOf(step.output)
+      this.#inputSize += sizeOf(step.input)
       const node = isEnd(step.state) ? null : this.#host.nodeOf(this.row, step.key)
       if (node) this.#live.add(step, node, this.#host.services.runtimes.get(step.runtime) ?? null)
     }
@@ -177,6 +179,7 @@ export class ActiveRun {
   #translate(effects: readonly Effect[]) {
     const next = translate(this.#host, this.row, this.#live, effects, () => this.#position++)
     this.#outputSize += next.size
+    for (const { input } of next.create) this.#inputSize += sizeOf(input)
     this.#last = next.last ?? this.#last
     return next
   }
@@ -374,11 +377,12 @@ export class ActiveRun {
 
   #withinContext(live: LiveStep, result: StepResult): StepResult {
     const size = sizeOf(result.output ?? null)
-    if (this.#outputSize + size <= contextLimit) {
+    if (this.#outputSize + size <= contextLimit && this.#inputSize <= inputLimit) {
       this.#outputSize += size
       return result
     }
-    const message = `The step "${live.row.key}" would make the outputs of this run larger than ${contextLimit / 1024 / 1024} MiB`
+    const [what, limit] = this.#inputSize > inputLimit ? ['inputs of the steps', inputLimit] : ['outputs', contextLimit]
+    const message = `The step "${live.row.key}" would make the ${what} of this run larger than ${limit / 1024 / 1024} MiB`
     return { ...result, state: 'failed', reason: 'context_too_large', message, output: null }
   }
 

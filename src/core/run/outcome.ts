@@ -32,9 +32,12 @@ function cancelReason(run: RunRow): string | null {
   return typeof run.cancel?.reason === 'string' ? run.cancel.reason : null
 }
 
+/** Characters of the outputs that one run may keep. */
+const contextLimit = 64 * 1024 * 1024
+
 function sizeOf(output: Json): number {
   return output === null ? 0 : JSON.stringify(output).length
 }
 
 export type { StepResult, Finish }
-export { endOfRun, cancelReason, sizeOf }
+export { contextLimit, endOfRun, cancelReason, sizeOf }

@@ -5,6 +5,7 @@ import { isJsonObject, memberOf, textMember } from './document/members.ts'
 import { startStep } from './document/shape.ts'
 import { compileWorkflow } from './job/compile.ts'
 import { workflowSpecOf } from './spec.ts'
+import { causeOfCall, chainOf, deepestChain } from './trigger/queue.ts'
 import type { FlowGraph } from '../flow/graph.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -38,12 +39,26 @@ async function startJob(ctx: Ctx, workflow: ResourceRow, start: Start): Promise<
     })
   }
   const id = ctx.ids.opaque()
-  const draft = jobDraft(id, workflow, { id: version, document }, { ...start, outputs: declaredVariables(document, start.message) })
+  const made = jobDraft(id, workflow, { id: version, document }, { ...start, outputs: declaredVariables(document, start.message) })
+  const depth = await depthOf(ctx, workflow)
+  const draft = depth === 0 ? made : { ...made, spec: { ...made.spec, event_depth: depth } }
   const accepted = await ctx.services.engine.accept(ctx, draft, {
     audit: [auditLineOf(ctx, { id, workflow: workflow.name })],
     ...(start.idempotency ? { idempotency: start.idempotency } : {}),
   })
   return accepted.run
+}
+
+/** How many jobs in a row have led to this start: a workflow whose steps start it again must come to an end. */
+async function depthOf(ctx: Ctx, { name }: ResourceRow): Promise<number> {
+  const cause = causeOfCall(ctx.origin)
+  const depth = cause === null ? 0 : (await chainOf(ctx.db, cause)) + 1
+  if (depth <= deepestChain) return depth
+  throw fault('state_conflict', {
+    what: `The workflow "${name}"`,
+    state: `about to be started by the step of a job that a job started, ${deepestChain} times in a row`,
+    next: 'Let no workflow start itself, and no circle of workflows.',
+  })
 }
 
 /** The run of a workflow's version. */

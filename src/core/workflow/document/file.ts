@@ -2,6 +2,7 @@ import { readIconVersion, writeIconVersion } from './icon.ts'
 import { readKomWorkflow, writeKomWorkflow } from './kom.ts'
 import { isJsonObject, memberOf, objectMember, objectsMember, textMember, unreadable, withMembers, without } from './members.ts'
 import { converted } from './convert.ts'
+import { flowLimits } from '../../flow/graph.ts'
 import { timestamp } from '../../kernel/clock.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { WorkflowDocument } from './model.ts'
@@ -19,6 +20,7 @@ function readWorkflowFile(file: Json): WorkflowDocument[] {
   if (memberOf(file, 'workflows') === undefined) throw unreadable('the file has neither "workflows" (.kom) nor "kom" (.icon)')
   const triggers = objectsMember(file, 'triggers', 'the file')
   return objectsMember(file, 'workflows', 'the file').map((workflow) => {
+    checkSize(workflow, triggers)
     const used = new Set(triggerIds(objectsMember(workflow, 'steps', 'a workflow').map((step) => objectMember(step, 'parameters'))))
     return readKomWorkflow(
       workflow,
@@ -33,6 +35,8 @@ function readIcon(icon: JsonObject): WorkflowDocument[] {
   if (version !== '' && !version.startsWith('2.')) throw unreadable(`version ${version} of the file's format is not known; 2.0.0 is`)
   const triggers = objectsMember(icon, 'triggers', 'the file')
   return objectsMember(icon, 'workflowVersions', 'the file').map((workflow) => {
+    const { edges } = objectMember(workflow, 'graph')
+    checkSize({ steps: Object.keys(objectMember(workflow, 'steps')), paths: isJsonObject(edges) ? Object.keys(edges) : [] }, triggers)
     const steps = Object.values(objectMember(workflow, 'steps')).filter(isJsonObject)
     const used = new Set(steps.map((step) => textMember(step, 'triggerId')))
     return readIconVersion(
@@ -49,7 +53,9 @@ function readIcon(icon: JsonObject): WorkflowDocument[] {
 function readWorkflow(body: JsonObject, before?: WorkflowDocument): WorkflowDocument {
   const own = before ? (before.format === 'kom' ? before : converted(before, 'kom').document) : null
   const whole = own ? withMembers({ ...writeKomWorkflow(own), triggers: own.triggers.map((trigger) => ({ ...trigger })) }, body) : body
-  return readKomWorkflow(without(whole, 'triggers'), objectsMember(whole, 'triggers', 'the workflow'), own ? objectMember(own.kept, 'file') : {})
+  const triggers = objectsMember(whole, 'triggers', 'the workflow')
+  checkSize(whole, triggers)
+  return readKomWorkflow(without(whole, 'triggers'), triggers, own ? objectMember(own.kept, 'file') : {})
 }
 
 /** The export file of a workflow. What the other format cannot say is in `warnings`. Values of secrets are never in it: a document holds none. */
@@ -78,6 +84,19 @@ function versionBody(document: WorkflowDocument): JsonObject {
   const shown = document.format === 'kom' ? document : converted(document, 'kom').document
   return { ...writeKomWorkflow(shown), triggers: shown.triggers.map((trigger) => ({ ...trigger })) }
 }
+
+/** Refuses what no engine could run before it is looked at more closely. */
+function checkSize(workflow: JsonObject, triggers: readonly JsonObject[]): void {
+  const counts = [
+    ...(['steps', 'paths'] as const).map((name) => [name, memberOf(workflow, name), most[name]] as const),
+    ['triggers', triggers, most.triggers] as const,
+  ]
+  for (const [name, list, limit] of counts) {
+    if (Array.isArray(list) && list.length > limit) throw unreadable(`the workflow has ${list.length} ${name}; ${limit} are possible`)
+  }
+}
+
+const most = { steps: flowLimits.nodes, paths: flowLimits.edges, triggers: 1000 }
 
 function triggerIds(parameters: readonly JsonObject[]): string[] {
   return parameters.map((members) => textMember(members, 'trigger_config_id')).filter((id) => id !== '')

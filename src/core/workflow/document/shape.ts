@@ -130,9 +130,9 @@ function checkWaysOut(step: WorkflowStep, paths: readonly WorkflowPath[], add: (
     if (paths.length - inner.length > 1) add('a loop has one path that goes on after it')
   } else if (decisionTypes.has(step.type)) {
     const ids = new Set(paths.map(({ id }) => id))
-    const choices = choicesOf(step)
+    const choices = new Set(choicesOf(step))
     for (const id of choices) if (!ids.has(id)) add(`a choice leads to a path "${id}" that does not come out of this step`)
-    for (const path of paths) if (!choices.includes(path.id)) add(`the path "${path.name || path.id}" belongs to no choice`)
+    for (const path of paths) if (!choices.has(path.id)) add(`the path "${path.name || path.id}" belongs to no choice`)
   } else if (paths.length > 1) add(`${paths.length} paths come out of this step; only decisions and loops may have more than one`)
 }
 

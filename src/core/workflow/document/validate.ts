@@ -1,3 +1,5 @@
+import { graphProblems } from '../../flow/check.ts'
+import { compileWorkflow } from '../job/compile.ts'
 import { PatternRefused } from '../../../ports/patterns.ts'
 import { parsePatternMatch, patternOf } from '../language/pattern-match.ts'
 import { parseQuery, queryPatterns } from '../language/query-parser.ts'
@@ -28,9 +30,25 @@ type CatalogComponent = {
 /** Everything that stands against activating a workflow (contract §5.3), all at once; empty when nothing does. */
 async function validateDocument(document: WorkflowDocument, catalog: Catalog, patterns: Patterns): Promise<Finding[]> {
   const findings = checkShape(document)
-  const parse = await Promise.all(document.steps.map((step) => checkTexts(step, patterns)))
-  const named = await Promise.all(document.steps.map((step) => checkNamed(step, catalog)))
-  return [...findings, ...parse.flat(), ...named.flat()]
+  // One step after the other: whoever else needs patterns or the store gets a turn in between.
+  for (const step of document.steps) {
+    if (findings.length >= manyFindings) break
+    findings.push(...(await checkTexts(step, patterns)))
+  }
+  for (const step of document.steps) {
+    if (findings.length >= manyFindings) break
+    findings.push(...(await checkNamed(step, catalog)))
+  }
+  return (findings.length > 0 ? findings : checkGraph(document)).slice(0, manyFindings)
+}
+
+/** More are not told: who mends a thousand sees the others then. */
+const manyFindings = 1000
+
+/** What the engine would refuse at the start of every job: too many nodes in all, a wait beyond its bounds. */
+function checkGraph(document: WorkflowDocument): Finding[] {
+  const problems = graphProblems(compileWorkflow(document)).filter(({ severity }) => severity !== 'warning')
+  return problems.map(({ path, message }) => ({ step: '', input: '', message: `the graph of the steps ${message} (${path})` }))
 }
 
 /** Rules, patterns and templates of a step. */

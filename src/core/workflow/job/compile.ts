@@ -9,7 +9,15 @@ import type { Shape } from '../document/shape.ts'
 import type { WorkflowDocument, WorkflowPath, WorkflowStep } from '../document/model.ts'
 import type { Nodes, Part } from './nodes.ts'
 
-type Compiling = { readonly document: WorkflowDocument; readonly shape: Shape; readonly nodes: Nodes }
+type Compiling = {
+  readonly document: WorkflowDocument
+  readonly shape: Shape
+  readonly nodes: Nodes
+  /** Steps by the loop that they are in. */
+  readonly inside: ReadonlyMap<string, readonly WorkflowStep[]>
+  /** Names of paths by id. */
+  readonly names: ReadonlyMap<string, string>
+}
 
 /** The operation of a node that is carried out by `performStep` and not by an operation. */
 const performed = 'workflow.perform'
@@ -21,18 +29,21 @@ const noRetries: StepPolicy = { retries: 0, retry_delay_ms: 0, retry_delay_max_m
  * expressions of the graph; what a decision has chosen is in its output, and edges compare it.
  */
 function compileWorkflow(document: WorkflowDocument): FlowGraph {
-  return bodyOf({ document, shape: shapeOf(document), nodes: nodesOf(document) }, '')
+  const inside = Map.groupBy(document.steps, ({ parent }) => parent)
+  const names = new Map(document.paths.map(({ id, name }) => [id, name]))
+  return bodyOf({ document, shape: shapeOf(document), nodes: nodesOf(document), inside, names }, '', 0)
 }
 
-function bodyOf(compiling: Compiling, parent: string): FlowGraph {
-  const { document, shape } = compiling
-  const steps = document.steps.filter((step) => step.parent === parent && step.type !== 'end')
+function bodyOf(compiling: Compiling, parent: string, depth: number): FlowGraph {
+  const { inside, shape } = compiling
+  // A draft is tested as it is: the check of the graph says that it is nested too deeply, and need not see how deeply.
+  const steps = depth > flowLimits.nesting + 1 ? [] : (inside.get(parent) ?? []).filter(({ type }) => type !== 'end')
   const nodes: FlowNode[] = []
   const edges: FlowEdge[] = []
   const pause = pauseOf(compiling, parent)
   if (pause) nodes.push(pause)
   for (const step of steps) {
-    const chain = nodesOfStep(compiling, step)
+    const chain = nodesOfStep(compiling, step, depth)
     nodes.push(...chain)
     for (const [index, node] of chain.entries()) {
       const before = chain[index - 1]
@@ -53,7 +64,7 @@ function bodyOf(compiling: Compiling, parent: string): FlowGraph {
 }
 
 /** The nodes of one step, one after the other. */
-function nodesOfStep(compiling: Compiling, step: WorkflowStep): FlowNode[] {
+function nodesOfStep(compiling: Compiling, step: WorkflowStep, depth: number): FlowNode[] {
   const { nodes } = compiling
   const node = nodes.nodeOf(step.id)
   const common: Common = {
@@ -65,7 +76,7 @@ function nodesOfStep(compiling: Compiling, step: WorkflowStep): FlowNode[] {
   }
   const before = (part: Part): FlowNode => ({ ...call(compiling, step, part), join: common.join, ...failing(step) })
   if (step.is_disabled || step.type === 'trigger' || step.type === 'api_trigger' || step.type === 'snippet_map') return [{ ...common, kind: 'pass' }]
-  if (step.type === 'loop') return loopNodes(compiling, step, common, before)
+  if (step.type === 'loop') return loopNodes(compiling, step, common, { before, depth })
   if (step.type === 'human_decision') return questionNodes(compiling, step, common)
   if (step.type === 'snippet') {
     const input = partOf(node, 'input')
@@ -121,11 +132,16 @@ function isRepeatable({ parameters, plugin }: WorkflowStep): boolean {
 
 type Common = { id: string; join: 'all' | 'any'; when: 'no-error'; title: string; continue_on_failure?: true }
 
-function loopNodes(compiling: Compiling, step: WorkflowStep, common: Common, before: (part: Part) => FlowNode): FlowNode[] {
+function loopNodes(
+  compiling: Compiling,
+  step: WorkflowStep,
+  common: Common,
+  { before, depth }: { before: (part: Part) => FlowNode; depth: number },
+): FlowNode[] {
   const { nodes } = compiling
   const items = outputOf(partOf(common.id, 'items'))
-  const breaks = compiling.document.steps.filter(({ type, parent, is_disabled }) => type === 'break' && parent === step.id && !is_disabled)
-  const body = bodyOf(compiling, step.id)
+  const breaks = (compiling.inside.get(step.id) ?? []).filter(({ type, is_disabled }) => type === 'break' && !is_disabled)
+  const body = bodyOf(compiling, step.id, depth + 1)
   const loop: FlowNode = {
     ...common,
     join: 'all',
@@ -190,8 +206,8 @@ function choicesFor(compiling: Compiling, step: WorkflowStep): Json[] {
   return choicesOf(step).map((edge) => ({ edge, path: pathName(compiling, edge), timeout_only: onlyTimeout.has(edge) }))
 }
 
-function pathName({ document }: Compiling, id: string): string {
-  return document.paths.find((path) => path.id === id)?.name ?? ''
+function pathName({ names }: Compiling, id: string): string {
+  return names.get(id) ?? ''
 }
 
 function edgeOf(compiling: Compiling, step: WorkflowStep, path: WorkflowPath, from: string, to: string): FlowEdge {

@@ -57,7 +57,7 @@ async function callFunction(node: QueryNode & { type: 'function' }, state: Evalu
   const [first, second] = node.args
   if (!first) throw new LanguageError(`"${node.name}" has no argument`)
   if (node.name === 'is_defined') return first.type === 'variable' && find(first, state) !== undefined
-  if (node.name === 'length') return lengthOf(await evaluate(first, state))
+  if (node.name === 'length') return lengthOf(await evaluate(first, state), state)
   try {
     return await evaluate(first, state)
   } catch (error) {
@@ -67,8 +67,11 @@ async function callFunction(node: QueryNode & { type: 'function' }, state: Evalu
   }
 }
 
-function lengthOf(value: Json): number {
-  if (typeof value === 'string') return [...value].length
+function lengthOf(value: Json, state: Evaluation): number {
+  if (typeof value === 'string') {
+    spendText(state, value)
+    return [...value].length
+  }
   if (Array.isArray(value)) return value.length
   if (value !== null && typeof value === 'object') return Object.keys(value).length
   throw new LanguageError(`"length" is not defined for ${nameOf(value)}`)
@@ -93,10 +96,10 @@ const operators: Readonly<Record<string, Operator>> = {
   '=': equal,
   '==': equal,
   '!=': (left, right, state) => !equal(left, right, state),
-  '<': (left, right) => order('<', left, right) < 0,
-  '<=': (left, right) => order('<=', left, right) <= 0,
-  '>': (left, right) => order('>', left, right) > 0,
-  '>=': (left, right) => order('>=', left, right) >= 0,
+  '<': (left, right, state) => order('<', left, right, state) < 0,
+  '<=': (left, right, state) => order('<=', left, right, state) <= 0,
+  '>': (left, right, state) => order('>', left, right, state) > 0,
+  '>=': (left, right, state) => order('>=', left, right, state) >= 0,
   contains: (left, right, state) => contains(left, right, state),
   like: (left, right, state) => isLike(scalarText('like', left), scalarText('like', right), state),
   ilike: (left, right, state) => isLike(scalarText('ilike', left).toLowerCase(), scalarText('ilike', right).toLowerCase(), state),
@@ -116,9 +119,12 @@ function calculate(op: string, left: Json, right: Json, result: (left: number, r
   return value
 }
 
-function order(op: string, left: Json, right: Json): number {
+function order(op: string, left: Json, right: Json, state: Evaluation): number {
   if (typeof left === 'number' && typeof right === 'number') return left - right
-  if (typeof left === 'string' && typeof right === 'string') return inCodePoints(left, right)
+  if (typeof left === 'string' && typeof right === 'string') {
+    spendText(state, left)
+    return inCodePoints(left, right)
+  }
   throw new LanguageError(`"${op}" is not defined for ${nameOf(left)} and ${nameOf(right)}`)
 }
 
@@ -132,7 +138,10 @@ function inCodePoints(left: string, right: string): number {
 
 function contains(left: Json, right: Json, state: Evaluation): boolean {
   if (Array.isArray(left)) return left.some((element) => equal(element, right, state))
-  if (typeof left === 'string') return left.includes(scalarText('contains', right))
+  if (typeof left === 'string') {
+    spendText(state, left)
+    return left.includes(scalarText('contains', right))
+  }
   throw new LanguageError(`"contains" is not defined for ${nameOf(left)}`)
 }
 
@@ -144,6 +153,7 @@ function scalarText(op: string, value: Json): string {
 /** Values are equal member by member; nothing is converted. */
 function equal(left: Json, right: Json, state: Evaluation): boolean {
   spend(state, 1)
+  if (typeof left === 'string') spendText(state, left)
   if (left === right) return true
   if (left === null || right === null || typeof left !== 'object' || typeof right !== 'object') return false
   if (Array.isArray(left) || Array.isArray(right)) {
@@ -160,6 +170,8 @@ function equal(left: Json, right: Json, state: Evaluation): boolean {
 
 /** The whole text against a pattern of `%` (any run) and `_` (one character), with one way back at a time: never exponential, and counted. */
 function isLike(text: string, pattern: string, state: Evaluation): boolean {
+  spendText(state, text)
+  spendText(state, pattern)
   const characters = [...text]
   const wanted = [...pattern]
   let at = 0
@@ -186,7 +198,9 @@ function isLike(text: string, pattern: string, state: Evaluation): boolean {
 async function matches(left: Json, right: Json, state: Evaluation): Promise<boolean> {
   if (typeof right !== 'string') throw new LanguageError(`a pattern is expected, not ${nameOf(right)}`)
   try {
-    return await state.patterns.test(right, textOf(left), { ignoreCase: false })
+    const text = textOf(left)
+    spendText(state, text)
+    return await state.patterns.test(right, text, { ignoreCase: false })
   } catch (error) {
     if (error instanceof PatternRefused) throw new LanguageError(error.message)
     throw error
@@ -203,6 +217,11 @@ function nameOf(value: Json): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+// A rule may look at a large text many times: what that takes grows with the text.
+function spendText(state: Evaluation, text: string): void {
+  spend(state, text.length >> 4)
 }
 
 function spend(state: Evaluation, steps: number): void {

@@ -5,6 +5,9 @@ import type { Json } from '../../kernel/json.ts'
 import type { Block, Branch, Operand, Part } from './template-parser.ts'
 import type { Budget, Scope } from './scope.ts'
 
+/** How often the text that a template may make it may look at to compare. */
+const comparedTimes = 10
+
 /** The element that a block stands on; `position` only inside of `#each`. */
 type Frame = {
   readonly value: Json | undefined
@@ -12,7 +15,7 @@ type Frame = {
   readonly outer: Frame | null
 }
 
-type Rendering = { readonly scope: Scope; readonly roots: Map<string, Json | undefined>; characters: number; rounds: number }
+type Rendering = { readonly scope: Scope; readonly roots: Map<string, Json | undefined>; characters: number; rounds: number; compared: number }
 
 /**
  * A document with every string in it rendered (members and elements, not names). A string that is one reference and nothing else becomes the value itself;
@@ -56,7 +59,7 @@ function templateRoots(value: Json): Set<string> {
 }
 
 function rendering(scope: Scope, budget: Budget): Rendering {
-  return { scope, roots: new Map(), characters: budget.characters, rounds: budget.rounds }
+  return { scope, roots: new Map(), characters: budget.characters, rounds: budget.rounds, compared: comparedTimes * budget.characters }
 }
 
 function fill(value: Json, state: Rendering, depth: number, budget: Budget): Json | undefined {
@@ -112,10 +115,18 @@ function renderBlock(block: Block, state: Rendering, frame: Frame | null): strin
 function renderBranch(branch: Branch, state: Rendering, frame: Frame | null): string | null {
   const [first, second] = branch.operands.map((operand) => evaluate(operand, state, frame))
   if (branch.name === 'each') return renderEach(branch, first, state, frame)
-  const taken = branch.name === 'equal' ? textOf(first) === textOf(second) : branch.name === 'unless' ? !holds(first) : holds(first)
+  const taken = branch.name === 'equal' ? same(first, second, state) : branch.name === 'unless' ? !holds(first) : holds(first)
   if (!taken) return null
   nextRound(state)
   return render(branch.parts, state, branch.name === 'with' ? { value: first, position: null, outer: frame } : frame)
+}
+
+/** Whether two values have the same text. What is looked at leaves nothing in the output, so it is counted by itself. */
+function same(first: Json | undefined, second: Json | undefined, state: Rendering): boolean {
+  const [one, other] = [textOf(first), textOf(second)]
+  state.compared -= one.length + other.length
+  if (state.compared < 0) throw new LanguageError('the template compares more text than it may compare')
+  return one === other
 }
 
 function renderEach(branch: Branch, list: Json | undefined, state: Rendering, outer: Frame | null): string | null {

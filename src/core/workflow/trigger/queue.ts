@@ -131,4 +131,4 @@ async function mayReadAll(db: Tables, user: UserRow, about: readonly string[]): 
 }
 
 export type { TriggerEvent }
-export { queueEvent, queueFor, activeOf, causeOf, causeOfCall, mayReadAll, deepestChain }
+export { queueEvent, queueFor, activeOf, chainOf, causeOf, causeOfCall, mayReadAll, deepestChain }

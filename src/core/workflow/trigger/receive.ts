@@ -9,7 +9,7 @@ import { startStep } from '../document/shape.ts'
 import { declaredVariables } from '../start.ts'
 import { workflowSpecOf } from '../spec.ts'
 import { triggerOf } from './model.ts'
-import { activeOf, queueEvent, queueFor } from './queue.ts'
+import { activeOf, causeOfCall, queueEvent, queueFor } from './queue.ts'
 import { triggerContext } from './settings.ts'
 import { isNear, sameText, signatureOf } from './signature.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
@@ -52,7 +52,7 @@ const send = defineOperation({
     const held = open ? new Set(ids) : await ctx.db.resources.visible(ids, viewerOf(ctx.principal), { need: 'execute', ownerIsAdmin: true })
     const chosen = workflows.filter(({ id }) => held.has(id))
     if (chosen.length === 0) throw unknown(input.trigger, workflows.length > 0)
-    const event = { id: `api.${ctx.ids.record()}`, at: ctx.clock.now(), message, cause: null }
+    const event = { id: `api.${ctx.ids.record()}`, at: ctx.clock.now(), message, cause: causeOfCall(ctx.origin) }
     for (const workflow of chosen) await checkVariables(ctx, workflow, message)
     const counts = await queueFor(ctx.db, trigger, chosen, event)
     return accepted(ctx, trigger, counts)

@@ -1,3 +1,4 @@
+import { contextLimit } from '../../../run/outcome.ts'
 import { sleep } from '../../../kernel/clock.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../../document/members.ts'
 import { fillTemplates, templateRoots } from '../../language/template.ts'
@@ -10,6 +11,7 @@ import type { Act } from '../perform.ts'
 import type { ActionResult } from '../action.ts'
 
 const usualTimeoutMs = 300_000
+const tooLarge = `The outputs of this step for all elements would be larger than ${contextLimit / 1024 / 1024} MiB`
 const inputLimit = 256 * 1024
 const logLimit = 64 * 1024
 
@@ -20,10 +22,13 @@ async function performAction(act: Act): Promise<Performed> {
   const list = fillTemplates(repeat, await scopeOf(act, templateRoots(repeat)))
   if (!Array.isArray(list)) return { output: null, failed: { reason: 'bad_loop', message: 'The variable to repeat is not an array' } }
   const results: ActionResult[] = []
+  let size = 0
   for (const [index, item] of list.entries()) {
     const result = await callWithRetries(act, new Map([['$item', item]]), `#${index}`)
     results.push(result)
     if (result.status === 'error') break
+    size += JSON.stringify(result.output).length + JSON.stringify(result.input).length
+    if (size > contextLimit) return { output: null, failed: { reason: 'context_too_large', message: tooLarge } }
   }
   return shown(results, (outputs) => ({ $outputs: outputs }))
 }

@@ -1,5 +1,6 @@
 import { flowLimits } from '../../../flow/graph.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../../document/members.ts'
+import { contextLimit, sizeOf } from '../../../run/outcome.ts'
 import { LanguageError } from '../../language/scope.ts'
 import { fillTemplates, templateRoots } from '../../language/template.ts'
 import { repeatsList } from '../compile.ts'
@@ -52,10 +53,11 @@ async function performOutputs(act: Act): Promise<Performed> {
   const node = inner ? nodes.nodeOf(inner.id) : ''
   const entry = new Map<string, Json>()
   for (const output of outputs) entry.set(textMember(output, 'name'), startOf(output))
+  const size = { total: 0 }
   for (let round = 1; round <= count; round++) {
     const view: JsonObject = { index: round - 1, item: Array.isArray(items) ? (items[round - 1] ?? null) : null, parent: act.loop }
     const standing: Standing = { ...act, key: `${key}/${round}/${node}`, loop: view }
-    for (const output of outputs) await addRound(standing, reading, output, entry, { first: round === 1 })
+    for (const output of outputs) await addRound(standing, reading, output, entry, { first: round === 1, size })
   }
   return { output: { entry: Object.fromEntries(entry) } }
 }
@@ -70,7 +72,7 @@ async function addRound(
   reading: StepRows,
   output: JsonObject,
   entry: Map<string, Json>,
-  round: { first: boolean },
+  round: { first: boolean; size: { total: number } },
 ): Promise<void> {
   const name = textMember(output, 'name')
   const input = objectMember(output, 'input')
@@ -81,7 +83,10 @@ async function addRound(
   if (Array.isArray(value)) {
     if (!holds) return
     const template = memberOf(input, 'value') ?? null
-    value.push(fillTemplates(template, await scopeOf(standing, templateRoots(template), { reading })) ?? null)
+    const filled = fillTemplates(template, await scopeOf(standing, templateRoots(template), { reading })) ?? null
+    value.push(filled)
+    round.size.total += sizeOf(filled)
+    if (round.size.total > contextLimit) throw new LanguageError(`the outputs of the loop would be larger than ${contextLimit / 1024 / 1024} MiB`)
     if (value.length > flowLimits.rounds) throw new LanguageError('the list becomes too long')
   } else if (typeof value === 'number') entry.set(name, value + (holds ? 1 : 0))
   else if (textMember(input, 'condition') === 'all') entry.set(name, (round.first || value === true) && holds)
