@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { until } from '../../../test/support/until.ts'
+import { artifact } from '../../core/workflow/job/workflow.suite.ts'
 import { askingDrawing, failingDrawing } from './komand-lab.suite.ts'
 import { denied } from './errors.ts'
 import type { KomandLab, Labs } from './komand-lab.suite.ts'
@@ -394,6 +395,9 @@ function rulesSuite(labs: Labs): void {
         expect(shown).toContain('got the key is ***')
         const rows = await lab.app.services.store.reader.steps.ofRun(job)
         expect(JSON.stringify(rows)).toContain('hush-hush-42')
+        const steps = [{ id: 'start', type: 'api_trigger' }, artifact('Report', 'it is hush-hush-42')]
+        const careless = await lab.workflow(lab.document(lab.newName(), { steps, paths: ['start>Report'] }))
+        expect(JSON.stringify(await lab.ok('GET', `/v2/workflows/${careless}/export`))).toContain('it is ***')
       })
     })
 

@@ -4,6 +4,7 @@ import { defineOperation, subject } from '../operation/operation.ts'
 import { catalogOf } from './catalog.ts'
 import { readWorkflowFile, writeWorkflowFile } from './document/file.ts'
 import { validateDocument } from './document/validate.ts'
+import { shownOf } from './job/shown.ts'
 import { freeName, insertWorkflow } from './store-version.ts'
 import { workflowSpecOf } from './spec.ts'
 import { workflowExample, workflowMember } from './workflow-operations.ts'
@@ -70,13 +71,14 @@ const exportFile = defineOperation({
     const { active, published, draft } = workflowSpecOf(workflow.row)
     const document = await ctx.services.workflows.document({ spec: { version_id: (active ? published : null) ?? draft ?? published } })
     const user = await ctx.db.users.byId(ctx.principal.id)
-    return writeWorkflowFile({ ...document, name: workflow.row.name }, input.format ?? document.format, {
+    const written = writeWorkflowFile({ ...document, name: workflow.row.name }, input.format ?? document.format, {
       at: ctx.clock.now(),
       user_name: ctx.principal.name,
       first_name: user?.first_name ?? '',
       last_name: user?.last_name ?? '',
       email: user?.email ?? '',
     })
+    return { file: (await shownOf(ctx)).json(written.file), warnings: written.warnings }
   },
 })
 

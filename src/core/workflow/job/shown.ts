@@ -11,7 +11,7 @@ import type { Services } from '../../operation/services.ts'
 import type { PageRequest } from '../../kernel/page.ts'
 import type { ResourceRow, SecretRow } from '../../../ports/store/rows.ts'
 
-/** What is shown of jobs: every stored secret and every secret of a connection masked (contract §20). What goes from step to step is never altered. */
+/** What is shown of jobs and in exports: every stored secret and every secret of a connection masked (contract §20). What goes from step to step is never altered. */
 type Shown = { text(text: string): string; json<Value extends Json>(value: Value): Value }
 
 // Shorter ones would hide half of any text.
