@@ -103,20 +103,24 @@ async function bringComments(run: ImportRun, on: On, read: (after: number) => As
   const kept = await run.ledger.entry(on.entry, on.id)
   let some: SourceComment[] = []
   const counts = new Map<string, number>()
+  let lost = 0
   const flush = async () => {
     run.ctx.signal.throwIfAborted()
     const comments = some
     some = []
-    if (comments.length > 0) await store(run, on, comments, counts)
+    if (comments.length > 0) lost += await store(run, on, comments, counts)
   }
   for await (const comment of read(typeof kept?.after === 'number' ? kept.after : 0)) {
     some.push(comment)
     if (some.length === batch) await flush()
   }
   await flush()
+  if (lost === 0) return
+  const why = `${lost} of its comments are left out: who wrote them is not here, or there are more than ${mostComments} on one thing`
+  changed(run, on.entry === 'comments-of-pull-request' ? 'pull-request' : 'repository', { id: on.id, name: on.repository.name }, why)
 }
 
-async function store(run: ImportRun, on: On, comments: readonly SourceComment[], counts: Map<string, number>): Promise<void> {
+async function store(run: ImportRun, on: On, comments: readonly SourceComment[], counts: Map<string, number>): Promise<number> {
   const ready: { comment: SourceComment; subject: string; author: Brought }[] = []
   for (const comment of comments) {
     const [subject, author] = [on.subject(comment), await run.ledger.find('user', comment.author)]
@@ -145,6 +149,7 @@ async function store(run: ImportRun, on: On, comments: readonly SourceComment[],
     })
   }
   for (const _ of ready) run.report.count('comment', 'brought')
+  return comments.length - ready.length
 }
 
 export { bringPullRequests, bringCommitComments }
