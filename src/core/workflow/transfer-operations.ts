@@ -21,10 +21,7 @@ const importFile = defineOperation({
   access: { system: 'workflow.modify' },
   subjects: {},
   effect: 'act',
-  audit: {
-    subject: (_, output) => `workflow:${output?.items[0]?.name ?? ''}`,
-    detail: (_, output) => ({ workflows: output?.items.map(({ name }) => name) ?? [] }),
-  },
+  audit: { subject: () => 'workflow:imported', detail: ({ file }) => ({ workflows: namesOf(file) }) },
   example: { file: { workflows: [{ name: 'Look up', steps: [], paths: [] }] } },
   async run(ctx, input) {
     const documents = readWorkflowFile(input.file as Json) // what arrived was JSON
@@ -81,6 +78,15 @@ const exportFile = defineOperation({
     return { file: (await shownOf(ctx)).json(written.file), warnings: written.warnings }
   },
 })
+
+/** The names in a file, for the audit trail: what is no file has none. */
+function namesOf(file: unknown): string[] {
+  try {
+    return readWorkflowFile(file as Json).map(({ name }) => name) // what arrived was JSON
+  } catch {
+    return []
+  }
+}
 
 const transferOperations: readonly AnyOperation[] = [importFile, exportFile]
 
