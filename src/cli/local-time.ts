@@ -9,7 +9,9 @@ function localTime(text: string, now: number, zone?: string): string {
     timeZone: zone,
   }).formatToParts(at)
   const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((one) => one.type === type)?.value ?? ''
-  const offset = part('timeZoneName').replace('GMT', 'UTC').replace(/[+-]0$/, '')
+  const offset = part('timeZoneName')
+    .replace('GMT', 'UTC')
+    .replace(/[+-]0$/, '')
   return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')} ${offset} (${awayText(at.getTime() - now)})`
 }
 
