@@ -123,6 +123,7 @@ function order(op: string, left: Json, right: Json, state: Evaluation): number {
   if (typeof left === 'number' && typeof right === 'number') return left - right
   if (typeof left === 'string' && typeof right === 'string') {
     spendText(state, left)
+    if (left === right) return 0
     return inCodePoints(left, right)
   }
   throw new LanguageError(`"${op}" is not defined for ${nameOf(left)} and ${nameOf(right)}`)
@@ -221,7 +222,7 @@ function nameOf(value: Json): string {
 
 // A rule may look at a large text many times: what that takes grows with the text.
 function spendText(state: Evaluation, text: string): void {
-  spend(state, text.length >> 4)
+  spend(state, text.length >> 3)
 }
 
 function spend(state: Evaluation, steps: number): void {

@@ -116,12 +116,13 @@ function otherwise(cursor: Cursor, start: number, open: OpenBlock[]): void {
   last.parts = last.block.otherwise
 }
 
-function readOperand(cursor: Cursor, lookup: boolean): Operand {
+function readOperand(cursor: Cursor, lookup: boolean, depth = 0): Operand {
   skipBlanks(cursor)
   const { text, at } = cursor
   const next = text[at] ?? ''
   if (take(cursor, '(')) {
-    const inner = readOperand(cursor, true)
+    if (depth >= standardBudget.nesting) throw new LanguageError(`brackets are nested deeper than ${standardBudget.nesting}`, at)
+    const inner = readOperand(cursor, true, depth + 1)
     skipBlanks(cursor)
     if (!take(cursor, ')')) throw new LanguageError('a "(" is not closed', at)
     return inner
@@ -141,7 +142,7 @@ function readOperand(cursor: Cursor, lookup: boolean): Operand {
   const more = text[cursor.at] ?? ''
   if (bare && more !== '.' && (word === 'true' || word === 'false')) return { kind: 'constant', value: word === 'true' }
   if (bare && lookup && word === 'lookup' && more !== '.' && beginsOperand(cursor)) {
-    return { kind: 'lookup', of: readOperand(cursor, false), key: readOperand(cursor, false) }
+    return { kind: 'lookup', of: readOperand(cursor, false, depth), key: readOperand(cursor, false, depth) }
   }
   return { kind: 'path', segments: [word, ...takeRest(cursor)] }
 }
