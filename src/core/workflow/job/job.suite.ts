@@ -345,6 +345,15 @@ export function jobSuite(store: string, config: () => Promise<Partial<Config>>):
         ],
       }
 
+      test('keeps every character of a message, also those that no column takes as they are', async () => {
+        const workflow = await activate({ name: 'characters', steps: [trigger, artifact('out', '{{[start].[a]}}')], paths: ['start>out'] })
+        const message = { a: 'x\u0000y\ud800 \u{1f600}', '\u0000': '\u0000', ['__proto__']: { b: 1 } }
+        const job = await ended(await start(workflow, message))
+        expect(job.status).toBe('succeeded')
+        expect(JSON.stringify(job.context.data.$start_message)).toBe(JSON.stringify(message))
+        expect(await artifactsOf(job.id)).toEqual([message.a])
+      })
+
       test('refuses variables of another type by name; what is not declared stays in the message', async () => {
         const workflow = await activate(typed)
         await expect(start(workflow, { n: 'five' })).rejects.toThrow('the variable "n" is a whole number')
