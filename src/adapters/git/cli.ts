@@ -18,6 +18,7 @@ import { isOid, isRefName } from './names.ts'
 import { copyRemote, probeRemote, pullInto } from './pull.ts'
 import { cachedObjects, createObjectCache } from './object-cache.ts'
 import { described, findEntry, readCommit, readTree } from './objects.ts'
+import type { ObjectSource } from './objects.ts'
 import { runGit, unavailable } from './process.ts'
 import { createRefReader } from './refs.ts'
 import { createServing } from './serve.ts'
@@ -63,6 +64,7 @@ const pulling = { places: 4, queue: 64, waitMs: 10 * 60_000 }
 // Archives and diffs take processors: fewer at once than there may be clones.
 const streaming = { places: 6, queue: 64, waitMs: 60_000 }
 const longestLog = 10_000
+const mostRemembered = 100
 
 /** Git storage below `root`, by the `git` binary. */
 export function createGit(options: GitOptions): Git {
@@ -78,7 +80,7 @@ export function createGit(options: GitOptions): Git {
   }
   const at = (id: string) => repositoryPath(host, id)
   const refs = createRefReader(host.clock)
-  const history = createHistory(host)
+  const history = createHistory(host, refs)
   const cache = createObjectCache({ largest: rememberedBytes })
   const writers = createWriters(host, options.storage ?? 'alone')
   const refWriter = createRefWriter(host, refs, writers)
@@ -183,6 +185,7 @@ export function createGit(options: GitOptions): Git {
     async log(id, revision, { limit, skip, without }) {
       const commit = await git.resolve(id, revision)
       if (commit === null) return []
+      if (limit === 1 && skip === 0 && without === undefined) return [await readCommit(objects(id), commit)]
       const bounds = [`--max-count=${Math.max(0, Math.min(Math.trunc(limit), longestLog))}`, `--skip=${Math.max(0, Math.trunc(skip))}`]
       const { exit, stdout } = await runGit(
         host,
@@ -200,9 +203,11 @@ export function createGit(options: GitOptions): Git {
       const tip = branch === null ? undefined : await git.resolve(id, branch)
       if (tip === null) return null
       const numbered = await history.range(at(id), bounds, tip)
-      return read(id, (reader) => Promise.all(numbered.map(async ([number, oid]) => ({ ...(await readCommit(reader, oid)), number }))))
+      const commits = (source: ObjectSource) => Promise.all(numbered.map(async ([number, oid]) => ({ ...(await readCommit(source, oid)), number })))
+      // Long lists would push out everything else.
+      return numbered.length <= mostRemembered ? commits(objects(id)) : read(id, commits)
     },
-    changed: (id, commits) => changedFiles(host, at(id), commits.filter(isOid)),
+    changed: (id, commits) => changedFiles({ host, cache }, at(id), commits.filter(isOid)),
     mergeBase: (id, ours, theirs, { source = id } = {}) => mergeBase(host, at(id), { ours, theirs, source: at(source) }),
     tryMerge: (id, ours, theirs, { source, signal }) => tryMerge({ host, gate }, at(id), { ours, theirs, source: at(source) }, signal),
     merge: (id, merge, options) => mergeInto({ host, gate, refs, refWriter, writers }, at(id), { ...merge, source: at(merge.source) }, options),

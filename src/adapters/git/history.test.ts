@@ -72,3 +72,56 @@ test('a merge is told against its first parent, and names that look like ids are
   const added = { added: ['D', like], changed: [], removed: [] }
   expect(await git.changed('one', [merge, side])).toEqual([added, added])
 })
+
+test('what a commit changes is told whether it was asked before, and one that comes later is not taken for empty', async () => {
+  const { copy, more, push, git } = await numbered()
+  await more('base')
+  await push('master')
+  const none = { added: [], changed: [], removed: [] }
+  const first = await commit(copy, { a: '1' })
+  expect(await git.changed('one', [first])).toEqual([none])
+  await push('master')
+  const second = await commit(copy, { a: '2', b: '1' })
+  await push('master')
+  const told = [
+    { added: ['b'], changed: ['a'], removed: [] },
+    { added: ['a'], changed: [], removed: [] },
+  ]
+  expect(await git.changed('one', [first])).toEqual([told[1]])
+  for (let round = 0; round < 2; round++) expect(await git.changed('one', [second, first])).toEqual(told)
+})
+
+test('a change of any ref is seen at once, packed or not, tags and refs beside branches as well', async () => {
+  const { copy, more, push, truth, ids, path, git } = await numbered()
+  const bare = (...args: string[]) => gitOut(path('one'), args)
+  const base = await more('base')
+  await push('master')
+  const seen = async () => expect(await ids()).toEqual(await truth())
+  await seen()
+  await bare('pack-refs', '--all')
+  await seen()
+  await gitOut(copy, ['checkout', '-q', '-b', 'side'])
+  const side = await more('side')
+  await gitOut(copy, ['tag', '-a', '-m', 'tag', 'v1'])
+  await gitOut(copy, ['push', '-q', path('one'), 'v1'])
+  await seen()
+  await gitOut(copy, ['checkout', '-q', 'master'])
+  const ours = await more('ours')
+  await push('master')
+  await seen()
+  await bare('update-ref', 'refs/pull/1/head', ours)
+  await bare('update-ref', 'refs/heads/master', base)
+  await seen()
+  await bare('update-ref', '-d', 'refs/tags/v1')
+  await bare('pack-refs', '--all')
+  await seen()
+  expect(await git.numberOf('one', side)).toBeNull()
+  // More files than are looked at one by one.
+  await bare('update-ref', '-d', 'refs/pull/1/head')
+  const refs = Array.from({ length: 250 }, (_, at) => `create refs/heads/many/${at} ${at === 249 ? side : base}\n`)
+  await gitOut(path('one'), ['update-ref', '--stdin'], { input: refs.join('') })
+  await seen()
+  await bare('update-ref', '-d', 'refs/heads/many/249')
+  await seen()
+  expect(await git.numberOf('one', side)).toBeNull()
+})

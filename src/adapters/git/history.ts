@@ -5,6 +5,7 @@ import type { GitHost } from './environment.ts'
 import { isOid } from './names.ts'
 import { orderOf, Packed } from './order.ts'
 import type { Order } from './order.ts'
+import type { RefReader } from './refs.ts'
 import { runGit, startGit, unavailable } from './process.ts'
 
 /** The numbers of commits: places in the list of all commits of all refs, oldest first by the date of commit, parents always before their children. */
@@ -16,7 +17,7 @@ type History = {
   forget(directory: string): void
 }
 
-/** An order, what it is of, and which of it leads to some tips. */
+/** An order, a digest of what refs pointed at, the commits that this was, and what of the order leads to some tips. */
 type Known = { readonly key: string; readonly tips: ReadonlySet<string>; readonly order: Order; readonly reach: Map<string, Uint32Array> }
 
 const largestKept = 64 * 1024 * 1024
@@ -24,20 +25,19 @@ const mostTips = 1000
 const mostBranches = 20
 const budgetMs = 120_000
 
-function createHistory(host: GitHost): History {
+function createHistory(host: GitHost, refs: Pick<RefReader, 'objects'>): History {
   const kept = new Map<string, Known>()
   const soon = new Map<string, Promise<Known>>()
 
   async function known(directory: string): Promise<Known> {
-    const tips = await tipsOf(host, directory)
-    const key = createHash('sha256').update(tips.join('\n')).digest('hex')
     const before = kept.get(directory)
-    if (before?.key === key) {
-      keep(directory, before)
-      return before
-    }
+    const now = before && (await refs.objects(directory))
+    if (before && now && keyOf(now) === before.key) return used(directory, before)
+    const { key, tips } = await tipsOf(host, directory)
+    const again = kept.get(directory)
+    if (again?.key === key) return used(directory, again)
     const name = `${directory} ${key}`
-    const found = soon.get(name) ?? build(directory, key, tips, before).finally(() => soon.delete(name))
+    const found = soon.get(name) ?? build(directory, key, tips, again).finally(() => soon.delete(name))
     soon.set(name, found)
     return found
   }
@@ -48,6 +48,12 @@ function createHistory(host: GitHost): History {
     const made: Known = { key, tips: set, order, reach: new Map() }
     keep(directory, made)
     return made
+  }
+
+  function used(directory: string, one: Known): Known {
+    // One that was forgotten meanwhile stays forgotten.
+    if (kept.get(directory) === one) keep(directory, one)
+    return one
   }
 
   function keep(directory: string, made: Known): void {
@@ -110,18 +116,26 @@ function inRange(order: Order, range: Omit<CodeRange, 'branch'>, among: Uint32Ar
   return found
 }
 
-/** The commits that refs point at, in a fixed order. */
-async function tipsOf(host: GitHost, directory: string): Promise<string[]> {
+function keyOf(objects: ReadonlySet<string>): string {
+  return createHash('sha256')
+    .update([...objects].sort().join('\n'))
+    .digest('hex')
+}
+
+/** The commits that refs point at, in a fixed order, and the key of what they point at themselves. */
+async function tipsOf(host: GitHost, directory: string): Promise<{ key: string; tips: string[] }> {
   const args = [`--git-dir=${directory}`, 'for-each-ref', '--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname)']
   const { exit, stdout } = await runGit(host, args, { directory })
   if (exit.code !== 0) throw unavailable('for-each-ref', exit)
   const tips = new Set<string>()
+  const objects = new Set<string>()
   for (const line of stdout.toString('latin1').split('\n')) {
     const [type, object = '', under, inner = ''] = line.split(' ')
+    if (object !== '') objects.add(object)
     if (type === 'commit') tips.add(object)
     else if (type === 'tag') tips.add(under === 'commit' || under === 'tag' ? inner : object)
   }
-  return [...tips].filter(isOid).sort()
+  return { key: keyOf(objects), tips: [...tips].filter(isOid).sort() }
 }
 
 /**

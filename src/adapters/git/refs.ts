@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../../core/kernel/clock.ts'
 import { GitUnavailable } from '../../ports/git.ts'
@@ -17,6 +17,8 @@ type RefReader = {
   read(directory: string, ref: string): Promise<string | null>
   /** The full name that HEAD points at. */
   head(directory: string): Promise<string>
+  /** The objects that refs of any kind point at just now, each once; null when git should be asked: too many files, or something else than refs among them. */
+  objects(directory: string): Promise<ReadonlySet<string> | null>
   forget(directory: string): void
 }
 
@@ -26,6 +28,8 @@ type Version = { readonly text: string; readonly changedAt: number }
 
 const keptFiles = 64
 const keptRefs = 1000
+// Beyond so many files one process is faster than a look at each.
+const mostLoose = 200
 // Clocks of file systems tick in milliseconds: a file that changes again in the tick it was read in can look the same.
 const settledMs = 2000
 
@@ -63,6 +67,17 @@ function createRefReader(clock: Clock): RefReader {
     }
   }
 
+  async function everyOne(directory: string): Promise<ReadonlySet<string> | null> {
+    const names = await looseNames(directory)
+    if (names === null) return null
+    const found = new Map<string, string>()
+    for (const [ref, oid] of await Promise.all(names.map(async (ref) => [ref, await loose(`${directory}/${ref}`)] as const)))
+      if (oid !== null) found.set(ref, oid)
+    const oids = new Set(found.values())
+    for (const [ref, oid] of await packed(directory)) if (!found.has(ref)) oids.add(oid)
+    return oids
+  }
+
   const asked = shared(async (directory: string, ref: string) => {
     const oid = (await loose(`${directory}/${ref}`)) ?? (await packed(directory)).get(ref)
     if (oid !== undefined) return oid
@@ -87,11 +102,28 @@ function createRefReader(clock: Clock): RefReader {
       if (ref === undefined || !isRefName(ref)) throw new GitUnavailable('HEAD does not name a ref')
       return ref
     },
+    objects: (directory) => everyOne(directory).catch(() => null),
     forget(directory) {
       cache.delete(directory)
       for (const path of known.keys()) if (path.startsWith(`${directory}/`)) known.delete(path)
     },
   }
+}
+
+/** Names of the refs that have a file of their own; null when they are too many. */
+async function looseNames(directory: string): Promise<string[] | null> {
+  const names: string[] = []
+  const folders = ['refs']
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    const entries = await readdir(`${directory}/${folder}`, { withFileTypes: true })
+    for (const entry of entries) {
+      const name = `${folder}/${entry.name}`
+      if (entry.isDirectory()) folders.push(name)
+      else if (!name.endsWith('.lock')) names.push(name)
+    }
+    if (names.length + folders.length > mostLoose) return null
+  }
+  return names
 }
 
 /** Shares reads of one ref among all who ask before it begins: nobody is told what was read before the question. */

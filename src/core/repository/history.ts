@@ -86,11 +86,10 @@ const getCommit = defineOperation({
   async run(ctx, { revision }, { repository: { row } }) {
     return onStorage(ctx, row, async () => {
       const { id, number } = await numberedCommit(ctx, row, revision)
-      const [commit] = await storageOf(ctx.services, row).log(row.id, id, { limit: 1, skip: 0 })
+      const storage = storageOf(ctx.services, row)
+      const [[commit], [changes]] = await Promise.all([storage.log(row.id, id, { limit: 1, skip: 0 }), storage.changed(row.id, [id])])
       if (!commit) throw new Error('A commit that has a number is not there')
-      const [view] = await viewed(ctx, row, [{ ...commit, number }], true)
-      if (!view) throw new Error('A view of one commit is one view')
-      return view
+      return viewNumbered({ ...commit, number }, changes)
     })
   },
 })
