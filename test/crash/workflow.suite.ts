@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { artifact } from '../../src/core/workflow/job/workflow.suite.ts'
+import { artifact, decision } from '../../src/core/workflow/job/workflow.suite.ts'
 import { until } from '../support/until.ts'
 import { openWorkflowCrashLab } from './workflow-lab.ts'
 import { workflowPoints } from './workflow-points.ts'
@@ -40,9 +40,9 @@ export function workflowCrashSuite(
     }
 
     test(`${kills} times at random at fifty events a second, each event that was acknowledged is one job`, async () => {
-      const workflow = await lab.workflow('load', [artifact('one', '{{[start].[n]}}'), artifact('two', 'x')])
+      const workflow = await lab.workflow('load', steps, paths)
       const start = await lab.trigger('load', { type: 'api_trigger' })
-      const shared = await lab.workflow('load of a trigger', [artifact('one', '{{[start].[n]}}')], undefined, start)
+      const shared = await lab.workflow('load of a trigger', steps, paths, start)
       const { trigger_config_id: trigger } = start.parameters as { trigger_config_id: string }
       const sent: Promise<void>[] = []
       const acknowledged = { [workflow]: [] as number[], [shared]: [] as number[] }
@@ -87,7 +87,9 @@ export function workflowCrashSuite(
           60_000,
         )
         expect(new Set(jobs.map(({ status }) => status))).toEqual(new Set(['succeeded']))
-        const numbers = (await Promise.all(jobs.map(({ id }) => lab.artifacts(id)))).map(([n]) => Number(n))
+        const kept = await Promise.all(jobs.map(({ id }) => lab.artifacts(id)))
+        const numbers = kept.map(([n]) => Number(n))
+        expect(kept).toEqual(numbers.map((n) => [String(n), 'round 0', 'round 1', 'round 2', 'one of them']))
         const missing = acknowledged[of]?.filter((n) => !numbers.includes(n))
         const twice = numbers.filter((n, at) => numbers.indexOf(n) !== at)
         expect({ missing, twice }).toEqual({ missing: [], twice: [] })
@@ -99,3 +101,16 @@ export function workflowCrashSuite(
     }, 60_000)
   })
 }
+
+/** A job that passes through some of everything: a kill may come between any two of its steps. */
+const steps = [
+  artifact('one', '{{[start].[n]}}'),
+  { id: 'L', type: 'loop', parameters: { repeatCount: 3, innerEdgeId: 'L>in' } },
+  artifact('in', 'round {{[L].[$index]}}', { parent_id: 'L' }),
+  decision('size', { small: '{{[start].[n]}} < 40', large: '' }),
+  { id: 'small', type: 'pattern_match', parameters: { input: 'x', expressionText: '{{w:/x/}}' } },
+  { id: 'large', type: 'pattern_match', parameters: { input: 'x', expressionText: '{{w:/x/}}' } },
+  { id: 'both', type: 'join', parameters: { decisionEdgeIds: ['size>small', 'size>large'], variableSets: [] } },
+  artifact('two', 'one of them'),
+]
+const paths = ['start>one', 'one>L', 'L>in', 'in>', 'L>size', 'size>small', 'size>large', 'small>both', 'large>both', 'both>two', 'two>']

@@ -81,12 +81,20 @@ describe.skipIf(skip)(skip ? `workflows of two servers (skipped: ${skip})` : 'wo
     await one.waits(waiting)
     await one.waits(delayed)
     await until('both calls are made', () => counter.visits('again') === 2)
+    const start = await one.trigger('taken over', { type: 'api_trigger' })
+    const started = await one.workflow('taken over, started', [artifact('n', '{{[start].[n]}}')], undefined, start)
+    const { trigger_config_id: trigger } = start.parameters as { trigger_config_id: string }
+    await Promise.all([1, 2, 3, 4, 5].map((n) => one.post(`/v2/trigger/${trigger}/events`, { n })))
     await one.server.kill()
     counter.open('again')
     const began = performance.now()
     // An answer that comes while nobody looks after the job is kept.
     await two.decide(waiting, 'ask', 'ask>yes')
     const jobs = await Promise.all([waiting, calling, lost, delayed].map((id) => two.ended(id)))
+    await until('every event has its job', async () => {
+      const found = await two.jobs(started)
+      return found.length === 5 && found.every(({ ended_at }) => ended_at !== null)
+    })
     expect(performance.now() - began).toBeLessThan(takeOverMs)
     expect(jobs.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'failed', 'succeeded'])
     expect(jobs[2].failed_step.message).toContain('interrupted by a restart')

@@ -1,10 +1,12 @@
 import { fault } from '../kernel/fault.ts'
 import type { RunRow } from '../../ports/store/rows.ts'
+import type { JsonObject } from '../kernel/json.ts'
 import type { Store } from '../../ports/store/store.ts'
 import type { WorkflowDocument } from './document/model.ts'
 
-/** Documents that are kept at hand. */
+/** Documents that are kept at hand, and characters of all of them: one may be megabytes, and takes several times that in memory. */
 const capacity = 200
+const mostCharacters = 32 * 1024 * 1024
 
 /**
  * The documents of versions, read once each: a version never changes after it was stored. Who changes a draft makes another version.
@@ -12,6 +14,8 @@ const capacity = 200
 class WorkflowDocuments {
   readonly #store: Store
   readonly #known = new Map<string, Promise<WorkflowDocument | null>>()
+  readonly #sizes = new Map<string, number>()
+  #characters = 0
 
   constructor(store: Store) {
     this.#store = store
@@ -28,8 +32,7 @@ class WorkflowDocuments {
     }
     const fresh = this.#read(id)
     this.#known.set(id, fresh)
-    const [oldest] = this.#known.keys()
-    if (this.#known.size > capacity && oldest !== undefined) this.#known.delete(oldest)
+    this.#shrink()
     return fresh
   }
 
@@ -41,9 +44,26 @@ class WorkflowDocuments {
     return document
   }
 
+  #measure(id: string, document: JsonObject): void {
+    const size = JSON.stringify(document).length
+    this.#sizes.set(id, size)
+    this.#characters += size
+    this.#shrink()
+  }
+
+  #shrink(): void {
+    for (const id of this.#known.keys()) {
+      if (this.#known.size <= capacity && this.#characters <= mostCharacters) return
+      this.#known.delete(id)
+      this.#characters -= this.#sizes.get(id) ?? 0
+      this.#sizes.delete(id)
+    }
+  }
+
   async #read(id: string): Promise<WorkflowDocument | null> {
     try {
       const row = await this.#store.reader.workflowVersions.byId(id)
+      if (row && this.#known.has(id)) this.#measure(id, row.document)
       if (!row) this.#known.delete(id)
       return row ? (row.document as unknown as WorkflowDocument) : null // written by us from a document
     } catch (error) {

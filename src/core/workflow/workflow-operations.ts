@@ -93,6 +93,9 @@ const get = defineOperation({
   run: (ctx, _, { workflow }) => viewWorkflow(ctx, workflow.row),
 })
 
+/** Each of them may be megabytes. */
+const mostDocuments = 20
+
 const list = defineOperation({
   name: 'workflow.list',
   summary: 'Workflows that the caller may read, by name.',
@@ -102,7 +105,7 @@ const list = defineOperation({
     status: Type.Optional(OneOf(['active', 'inactive', 'draft'])),
     type: Type.Optional(OneOf(['normal', 'snippet'])),
     tag: Type.Optional(Type.String({ maxLength: 200 })),
-    documents: Type.Optional(Type.Boolean({ description: 'With steps and paths; without when left out.' })),
+    documents: Type.Optional(Type.Boolean({ description: 'With steps and paths, twenty workflows at once; without when left out.' })),
     ...listMembers,
   }),
   output: PageOf(Workflow),
@@ -116,9 +119,11 @@ const list = defineOperation({
     const options = { need: 'read', ownerIsAdmin: true } as const
     const filter = { kind: 'workflow', ...(input.search ? { search: input.search } : {}) }
     const named = input.name === undefined ? null : await findOrNull(ctx, { kind: 'workflow', need: 'read' }, `workflow:${input.name}`)
+    const asked = pageRequest(input)
+    const request = input.documents ? { ...asked, limit: Math.min(asked.limit, mostDocuments) } : asked
     const page =
       input.name === undefined
-        ? await ctx.db.resources.page(filter, viewerOf(ctx.principal), options, pageRequest(input))
+        ? await ctx.db.resources.page(filter, viewerOf(ctx.principal), options, request)
         : { items: named ? [named.row] : [], next: null }
     const rows = page.items.filter((row) => {
       const spec = workflowSpecOf(row)

@@ -6,12 +6,14 @@ import type { TriggerEventRow } from '../../../ports/store/workflows.ts'
 
 /** How long after each failed start the next one comes; after the last the event is refused. */
 const retryMs = [500, 2_000, 10_000, 60_000, 5 * 60_000, 30 * 60_000]
-// Longer than a start takes: whoever took it and has not settled it by then is gone.
-const leaseMs = 60_000
+// Whoever took it and has not settled it by then is gone, or slow: to start it twice gives the same job, and to wait longer makes an event of a server that
+// was killed come late.
+const leaseMs = 5_000
 const together = 100
 const shortestWaitMs = 20
-// Where several servers share a store, a hint of another one may be lost.
-const lookAgainMs = 20_000
+// Where several servers share a store, a hint of another one may be lost, and what one took that was killed is looked for by nobody else. Both together are
+// less than ten seconds.
+const lookAgainMs = 4_000
 const storeRetryMs = 1000
 
 type DispatchOptions = { readonly services: () => Services; readonly server: { readonly id: string; readonly shared: boolean } }
