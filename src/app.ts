@@ -16,6 +16,7 @@ import { createPasswordHasher } from './adapters/password/password.ts'
 import { WorkerPatterns } from './adapters/patterns/patterns.ts'
 import { createIncoming } from './adapters/incoming/incoming.ts'
 import { createPluginHost } from './adapters/plugin-host/host.ts'
+import { addressOf } from './adapters/docker/engine.ts'
 import { createPrograms } from './adapters/programs/programs.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
 import { noImageBuilds } from './adapters/image-builds/none.ts'
@@ -78,7 +79,7 @@ import type { Finding } from './core/workflow/plugin/check.ts'
 import type { RunSource } from './core/run/source.ts'
 import type { Services } from './core/operation/services.ts'
 import type { Runtime } from './ports/runtime.ts'
-import type { EgressProxy } from './ports/egress.ts'
+import type { Egress, EgressProxy } from './ports/egress.ts'
 import type { Hg } from './ports/hg.ts'
 import type { PluginHost } from './ports/plugin-host.ts'
 import type { Store } from './ports/store/store.ts'
@@ -137,7 +138,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
 
     const egress = createEgress({ allow: config.egressAllow })
     const egressProxy = own(createEgressProxy({ egress, log }), (it) => it.close())
-    const plugins = own(await openPlugins(config, { work: folder.pluginWork, egressProxy, clock, log }), (it) => it.close())
+    const plugins = own(await openPlugins(config, { work: folder.pluginWork, egress, egressProxy, clock, log }), (it) => it.close())
     const services: Services = {
       settings: settingsOf(config, new Set(apis.flatMap((api) => api.segments))),
       registry: createRegistry([...operations, ...(options.operations ?? [])]),
@@ -248,10 +249,11 @@ async function checkPlugin(config: Config, folder: string): Promise<readonly Fin
   const { checkPackage } = await import('./core/workflow/plugin/check.ts')
   const log = { debug() {}, info() {}, warn() {}, error() {} }
   const work = mkdtempSync(join(tmpdir(), 'capstan-check-'))
-  const egressProxy = createEgressProxy({ egress: createEgress({ allow: config.egressAllow }), log })
+  const egress = createEgress({ allow: config.egressAllow })
+  const egressProxy = createEgressProxy({ egress, log })
   const at = resolve(folder)
   try {
-    const host = await openPlugins({ ...config, pluginRoot: dirname(at) }, { work, egressProxy, clock: systemClock, log })
+    const host = await openPlugins({ ...config, pluginRoot: dirname(at), dockerHost: null }, { work, egress, egressProxy, clock: systemClock, log })
     try {
       return await checkPackage(host, at, new AbortController().signal)
     } finally {
@@ -352,14 +354,19 @@ async function openStore(config: Config, log: Log): Promise<Store> {
   return openPostgresStore({ url: config.databaseUrl, log, clock: systemClock })
 }
 
-async function openPlugins(config: Config, given: { work: string; egressProxy: EgressProxy; clock: Clock; log: Log }): Promise<PluginHost> {
+type PluginParts = { work: string; egress: Egress; egressProxy: EgressProxy; clock: Clock; log: Log }
+
+async function openPlugins(config: Config, { egress, ...given }: PluginParts): Promise<PluginHost> {
+  const address = config.dockerHost === null ? null : addressOf(config.dockerHost)
   const { pluginRoot: root, pluginPython: python, pluginProcesses: processes, pluginIdleSeconds, pluginMemoryMb } = config
   const host = await createPluginHost({
     ...{ ...given, root, python, unsandboxed: config.unsandboxed === 'allow', hide: [config.data, root], shared: config.databaseUrl !== null },
     limits: { memoryBytes: pluginMemoryMb * 1024 ** 2 },
     pool: { processes, idleMs: pluginIdleSeconds * 1000 },
+    ...(address ? { engine: { address, egress } } : {}),
   })
   if (host.weakness !== null) given.log.warn('plugin.isolation', { why: host.weakness })
+  if (host.closed !== null) given.log.warn('plugin.network', { why: `images of plugins reach nothing: ${host.closed}` })
   return host
 }
 

@@ -155,5 +155,11 @@ const databaseUrl: Kind<string> = {
   },
 }
 
+/** Where a Docker engine listens. */
+const dockerHost = matching(
+  /^(?:(?:unix:\/\/)?\/[^\u0000-\u001f\u007f]{1,100}|tcp:\/\/(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]{2,45}\]):\d{1,5})$/,
+  'the path of a socket ("/var/run/docker.sock") or tcp://host:port',
+)
+
 export type { Kind }
-export { BadValue, smtpUrl, text, matching, whole, flag, oneOf, webAddress, networks, origins, databaseUrl }
+export { BadValue, dockerHost, smtpUrl, text, matching, whole, flag, oneOf, webAddress, networks, origins, databaseUrl }

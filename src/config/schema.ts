@@ -1,4 +1,4 @@
-import { databaseUrl, flag, matching, networks, oneOf, origins, smtpUrl, text, webAddress, whole } from './kinds.ts'
+import { databaseUrl, dockerHost, flag, matching, networks, oneOf, origins, smtpUrl, text, webAddress, whole } from './kinds.ts'
 import type { Kind } from './kinds.ts'
 
 /**
@@ -183,6 +183,11 @@ const keys = {
     description: 'How long a process of a plugin stays without a call.',
   }),
   pluginMemoryMb: set(whole(64, 1_048_576), 1024, { path: 'plugins.memory_mb', description: 'The most memory of one process of a plugin, in MiB.' }),
+  dockerHost: unset(dockerHost, {
+    path: 'docker.host',
+    description:
+      'The Docker engine that images of workflow plugins run on: the path of its socket, or "tcp://host:port", which is not encrypted. Who may use an engine rules its machine.',
+  }),
   maxParallelTasksPerPipeline: set(whole(1, 1000), 32, {
     path: 'deploy_api.max_parallel_tasks_per_pipeline',
     description: 'How many tasks of one pipeline run at once.',

@@ -1,17 +1,16 @@
 import { PluginInterrupted } from '../../ports/plugin-host.ts'
 import { capture } from './capture.ts'
-import { launch } from './launch.ts'
 import { failed, messageOf, readEnd } from './message.ts'
 import type { PluginAnswer, PluginCall } from '../../ports/plugin-host.ts'
 import type { Ground } from './ground.ts'
 import type { CallEnd } from './message.ts'
-import type { Program } from './program.ts'
+import type { Callable } from './started.ts'
 
-/** One call in a process of its own (contract §15): the message on standard input, the answer from standard output. */
-async function callCold(ground: Ground, program: Program, call: PluginCall, signals: Signals): Promise<PluginAnswer> {
+/** One call in a process or container of its own (contract §15): the message on standard input, the answer from standard output. */
+async function callCold(ground: Ground, callable: Callable, call: PluginCall, signals: Signals): Promise<PluginAnswer> {
   const verb = call.what === 'test' ? 'test' : 'run'
   const { outputBytes } = ground.limits
-  const end = await runOnce(ground, program, { verb: [verb], message: messageOf(call), timeoutMs: call.timeoutMs, ...signals })
+  const end = await runOnce(ground, callable, { verb: [verb], message: messageOf(call), timeoutMs: call.timeoutMs, ...signals })
   if (end.stopped === 'late') return failed(`plugin timed out after ${Math.round(call.timeoutMs / 1000)} seconds`, end.stderr)
   if (end.stopped === 'large') return failed(`plugin said more than ${Math.round(outputBytes / 1024 / 1024)} MiB`, end.stderr)
   return readEnd(end)
@@ -25,14 +24,9 @@ type Once = Signals & { readonly verb: readonly string[]; readonly message: stri
 type Ended = CallEnd & { /** Why it was ended from here; null: it ended by itself. */ readonly stopped: 'late' | 'large' | null }
 
 /** Runs a verb of a plugin to its end. Rejects with the signal's reason, and with `PluginInterrupted` when the server closes meanwhile. */
-async function runOnce(ground: Ground, program: Program, { verb, message, timeoutMs, signal, closing }: Once): Promise<Ended> {
+async function runOnce(ground: Ground, callable: Callable, { verb, message, timeoutMs, signal, closing }: Once): Promise<Ended> {
   signal.throwIfAborted()
-  const running = await launch(ground, {
-    ...program.launch,
-    how: 'message',
-    command: (paths) => program.command(paths, verb),
-    environment: (paths) => program.environment(paths),
-  })
+  const running = await callable.begin(verb, { signal: AbortSignal.any([signal, closing]) })
   const { graceMs, outputBytes } = ground.limits
   const stopped: { why: Ended['stopped'] | 'aborted' | 'closed' } = { why: null }
   const stop = (why: NonNullable<typeof stopped.why>, grace: number) => {

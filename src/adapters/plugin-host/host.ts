@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PluginInterrupted, PluginRefused } from '../../ports/plugin-host.ts'
 import { callCold, runOnce } from './cold.ts'
+import { openContainers } from './container.ts'
 import { Gate } from './gate.ts'
 import { prepareGround } from './ground.ts'
 import { answerIn, failed } from './message.ts'
@@ -9,6 +10,7 @@ import { keyOf, removePluginFolder } from './plugin-folder.ts'
 import { programOf } from './program.ts'
 import { prepareEnvironment } from './python.ts'
 import { readPackage } from './root.ts'
+import { processOf } from './started.ts'
 import { runTrigger } from './trigger.ts'
 import { isUnpacked, unpack } from './unpack.ts'
 import { WarmPool } from './warm-pool.ts'
@@ -23,16 +25,27 @@ import type {
   PluginSaid,
   PluginTriggerStart,
 } from '../../ports/plugin-host.ts'
+import type { Egress } from '../../ports/egress.ts'
+import type { EngineAddress } from '../docker/engine.ts'
+import type { Containers } from './container.ts'
 import type { Ground, GroundOptions } from './ground.ts'
 import type { Setting } from './program.ts'
+import type { Callable } from './started.ts'
 import type { PoolLimits } from './warm-pool.ts'
 
-type HostOptions = GroundOptions & Setting & { readonly pool?: Partial<PoolLimits> }
+type HostOptions = GroundOptions &
+  Setting & {
+    readonly pool?: Partial<PoolLimits>
+    /** Where images of plugins are run, and what judges the registries that they are pulled from; absent: nowhere. */
+    readonly engine?: { readonly address: EngineAddress; readonly egress: Pick<Egress, 'resolve'> }
+  }
 
 /** A host of plugins, and how well it keeps them apart. */
 type ProcessPluginHost = PluginHost & {
   /** Why plugins are not kept apart as they should be; null when they are. */
   readonly weakness: string | null
+  /** Why images of plugins run without any way out; null when they have one, or when there is no engine. */
+  readonly closed: string | null
 }
 
 const threads = 4
@@ -41,11 +54,15 @@ const coldAtOnce = 8
 /** The host of plugins on this machine. What an earlier server has left running is ended first. */
 async function createPluginHost(options: HostOptions): Promise<ProcessPluginHost> {
   mkdirSync(options.root, { recursive: true, mode: 0o755 })
-  return new Plugins(await prepareGround(options), options)
+  const ground = await prepareGround(options)
+  const containers = options.engine ? await openContainers(ground, { ...options.engine, shared: options.shared ?? false }) : null
+  return new Plugins(ground, options, containers)
 }
 
 class Plugins implements ProcessPluginHost {
   readonly weakness: string | null
+  readonly closed: string | null
+  readonly #containers: Containers | null
   readonly #ground: Ground
   readonly #setting: Setting
   readonly #pool: WarmPool
@@ -55,8 +72,10 @@ class Plugins implements ProcessPluginHost {
   readonly #closing = new AbortController()
   readonly #under = new Set<Promise<unknown>>()
 
-  constructor(ground: Ground, options: HostOptions) {
+  constructor(ground: Ground, options: HostOptions, containers: Containers | null) {
     this.weakness = ground.reason
+    this.closed = containers?.closed ?? null
+    this.#containers = containers
     this.#ground = ground
     this.#setting = options
     this.#threads = options.pool?.threads ?? threads
@@ -82,6 +101,7 @@ class Plugins implements ProcessPluginHost {
   }
 
   async #prepare(plugin: InstalledPlugin, signal: AbortSignal): Promise<void> {
+    if (plugin.runtime === 'container') return this.#engine().prepare(plugin, signal)
     const program = programOf(this.#ground, this.#setting, plugin)
     if (program.entry.runner.kind === 'python') await prepareEnvironment(this.#ground, this.#setting, program, signal)
   }
@@ -89,6 +109,7 @@ class Plugins implements ProcessPluginHost {
   async forget(plugin: InstalledPlugin): Promise<void> {
     const key = keyOf(plugin)
     this.#pool.drop((line) => line.plugin === key)
+    if (plugin.runtime === 'container') await this.#containers?.forget(plugin)
     await removePluginFolder(this.#ground, plugin)
     if (plugin.path !== null && isUnpacked(plugin.path)) rmSync(join(this.#setting.root, plugin.path), { recursive: true, force: true })
   }
@@ -101,15 +122,15 @@ class Plugins implements ProcessPluginHost {
     signal.throwIfAborted()
     if (this.#closing.signal.aborted) throw new PluginInterrupted('The server stops')
     try {
-      const program = programOf(this.#ground, this.#setting, call.plugin)
-      const line = { plugin: keyOf(call.plugin), connection: call.connection?.key ?? '' }
-      const start = (stop: AbortSignal) => startWarm(this.#ground, program, { threads: this.#threads, signal: stop })
-      const warm = call.mode === 'warm' ? await this.#pool.call(line, start, call, signal) : 'cold'
+      const callable = this.#callable(call.plugin)
+      const warm = call.mode === 'warm' && call.plugin.runtime === 'process' ? await this.#callWarm(call, signal) : 'cold'
       if (warm !== 'cold') return warm
       const closing = this.#closing.signal
       await this.#cold.enter(AbortSignal.any([signal, closing]))
       try {
-        return await callCold(this.#ground, program, call, { signal, closing })
+        const answer = await callCold(this.#ground, callable, call, { signal, closing })
+        const why = call.plugin.runtime === 'container' && answer.status === 'error' ? this.closed : null
+        return why === null ? answer : { ...answer, log: `${answer.log}The container had no network: ${why}\n` }
       } finally {
         this.#cold.leave()
       }
@@ -117,6 +138,25 @@ class Plugins implements ProcessPluginHost {
       if (error instanceof PluginRefused) return failed(error.message)
       throw error
     }
+  }
+
+  #callWarm(call: PluginCall, signal: AbortSignal): Promise<PluginAnswer | 'cold'> {
+    const program = programOf(this.#ground, this.#setting, call.plugin)
+    const line = { plugin: keyOf(call.plugin), connection: call.connection?.key ?? '' }
+    const start = (stop: AbortSignal) => startWarm(this.#ground, program, { threads: this.#threads, signal: stop })
+    return this.#pool.call(line, start, call, signal)
+  }
+
+  #callable(plugin: InstalledPlugin): Callable {
+    if (plugin.runtime === 'container') return this.#engine().callable(plugin)
+    return processOf(this.#ground, programOf(this.#ground, this.#setting, plugin))
+  }
+
+  #engine(): Containers {
+    if (this.#containers) return this.#containers
+    throw new PluginRefused(
+      'Images of plugins need a Docker engine, and none is configured here. Set "docker.host", or install the package of the plugin as a folder or an archive.',
+    )
   }
 
   trigger(
@@ -128,7 +168,7 @@ class Plugins implements ProcessPluginHost {
 
   async #trigger(start: PluginTriggerStart, signal: AbortSignal, onEvent: (event: PluginEvent) => Promise<void>): Promise<PluginAnswer> {
     try {
-      return await runTrigger(this.#ground, programOf(this.#ground, this.#setting, start.plugin), start, { signal, onEvent })
+      return await runTrigger(this.#ground, this.#callable(start.plugin), start, { signal, onEvent })
     } catch (error) {
       if (error instanceof PluginRefused) return failed(error.message)
       throw error
@@ -144,12 +184,13 @@ class Plugins implements ProcessPluginHost {
     plugin: InstalledPlugin,
     once: { verb: readonly string[]; message: string; timeoutMs: number; signal: AbortSignal },
   ): Promise<PluginSaid> {
-    const program = programOf(this.#ground, this.#setting, plugin)
-    const end = await runOnce(this.#ground, program, { ...once, closing: this.#closing.signal })
+    const end = await runOnce(this.#ground, this.#callable(plugin), { ...once, closing: this.#closing.signal })
     return { code: end.code, out: end.stdout, err: end.stderr, answer: answerIn(end) }
   }
 
   async serves(plugin: InstalledPlugin, { signal }: { signal: AbortSignal }): Promise<boolean> {
+    // Those of an image are called cold.
+    if (plugin.runtime === 'container') return false
     const program = programOf(this.#ground, this.#setting, plugin)
     const started = await startWarm(this.#ground, program, { threads: this.#threads, signal: AbortSignal.any([signal, this.#closing.signal]) })
     await started?.end(this.#ground.limits.graceMs)

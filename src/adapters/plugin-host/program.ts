@@ -25,10 +25,6 @@ type Setting = { readonly root: string; readonly python: string }
 
 /** What begins the processes of an installed plugin. Throws `PluginRefused` when its package is gone or has no entry point. */
 function programOf(ground: Ground, setting: Setting, plugin: InstalledPlugin): Program {
-  if (plugin.runtime === 'container')
-    throw new PluginRefused(
-      'Images of plugins need a Docker engine, and none is configured here. Install the package of the plugin as a folder or an archive.',
-    )
   const path = packageOf(setting.root, plugin.path ?? '')
   const entry = findEntry(path)
   const folder = folderOfPlugin(ground, plugin)

@@ -3,9 +3,13 @@ import { connect, createServer } from 'node:net'
 
 // Runs inside of a plugin's sandbox, which has no network: carries what comes in at one end of each door to the other. The doors that lead out end at
 // sockets of the server, which judges every address; the one that leads in is for plugins that can listen on a port only.
-// Arguments: `out:<port>:<socket>` listens on the port, `in:<socket>:<port>` on the socket. It imports nothing of ours: it is run where nothing of ours is.
+// Arguments: `out:<port>:<socket>` listens on the port, `in:<socket>:<port>` on the socket; `held` before them: it ends with its standard input.
+// It imports nothing of ours: it is run where nothing of ours is.
 
-const doors = process.argv.slice(2).map((door) => {
+const held = process.argv[2] === 'held'
+if (held) process.stdin.on('end', () => process.exit()).resume()
+
+const doors = process.argv.slice(held ? 3 : 2).map((door) => {
   const [way = '', from = '', to = ''] = door.split(':')
   return way === 'out'
     ? { listen: { host: '127.0.0.1', port: Number(from) }, to: { path: to } }

@@ -1,11 +1,10 @@
 import { capture } from './capture.ts'
 import { openDispatcher } from './dispatcher.ts'
-import { launch } from './launch.ts'
 import { failed, readEnd, triggerMessage } from './message.ts'
 import type { PluginAnswer, PluginEvent, PluginTriggerStart } from '../../ports/plugin-host.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Ground } from './ground.ts'
-import type { Program } from './program.ts'
+import type { Callable } from './started.ts'
 
 // A trigger lives long and talks much: only what it said last is kept.
 const keptBytes = 64 * 1024
@@ -15,20 +14,17 @@ const stopMs = 3_000
 /** Runs a trigger until it ends by itself or the signal comes. Resolves with how it ended; `ok` when it was asked to. */
 async function runTrigger(
   ground: Ground,
-  program: Program,
+  callable: Callable,
   start: PluginTriggerStart,
   { signal, onEvent }: { signal: AbortSignal; onEvent(event: PluginEvent): Promise<void> },
 ): Promise<PluginAnswer> {
   signal.throwIfAborted()
   const opened: { dispatcher: Dispatcher | null } = { dispatcher: null }
   try {
-    const running = await launch(ground, {
-      ...program.launch,
-      how: 'message',
-      command: (paths) => program.command(paths, ['run']),
-      environment: (paths) => program.environment(paths),
+    const running = await callable.begin(['run'], {
+      signal,
       async lay(folder) {
-        opened.dispatcher = await openDispatcher(folder, { cut: ground.sandbox.cutsNetwork, onEvent })
+        opened.dispatcher = await openDispatcher(folder, { cut: callable.cut, onEvent })
         return opened.dispatcher.doors
       },
     })
