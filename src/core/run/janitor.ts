@@ -21,7 +21,10 @@ async function rulesOf(services: Services): Promise<Rule[]> {
   }))
   const own = await jobRules(services)
   const others = { kind: 'workflow', days: retention.workflowDays, keep: retention.keep, except: own.map(({ of }) => of) }
-  return [...deploy, ...own.map((rule) => ({ kind: 'workflow', ...rule })), others]
+  const jobs: Rule[] = [...own.map((rule) => ({ kind: 'workflow', ...rule })), others]
+  // Rounds of jobs that are runs of their own are as old as their jobs, and any number of them.
+  const rounds = jobs.map((rule) => ({ ...rule, kind: 'round', keep: 1_000_000_000 }))
+  return [...deploy, ...jobs, ...rounds]
 }
 
 /** Removes runs that are past their time, with their logs, in small pieces that hold up nobody. The audit trail is never touched. */

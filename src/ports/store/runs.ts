@@ -100,6 +100,8 @@ type RunTables = {
 
 type RunFilter = {
   readonly kinds?: readonly string[]
+  /** Of any kind but this. */
+  readonly exceptKind?: string
   readonly namespace?: string
   readonly name?: string
   readonly states?: readonly RunState[]

@@ -161,6 +161,7 @@ function filtered(sql: Sql, filter: RunFilter): (Part | null)[] {
   return [
     // One kind is said as one, so that its index gives the order as well.
     filter.kinds?.length === 1 ? equal('n.kind', filter.kinds[0]) : among(sql, 'n.kind', filter.kinds),
+    filter.exceptKind === undefined ? null : { text: 'n.kind <> ?', values: [filter.exceptKind] },
     equal('n.namespace', filter.namespace),
     equal('n.name', filter.name),
     among(sql, 'n.state', filter.states),

@@ -1,5 +1,7 @@
 import { graphProblems } from '../../flow/check.ts'
-import { compileWorkflow } from '../job/compile.ts'
+import { compileRound, compileWorkflow } from '../job/compile.ts'
+import { checkExtensions } from './extensions.ts'
+import { parallelOf } from '../job/parallel.ts'
 import { PatternRefused } from '../../../ports/patterns.ts'
 import { parsePatternMatch, patternOf } from '../language/pattern-match.ts'
 import { parseQuery, queryPatterns } from '../language/query-parser.ts'
@@ -29,7 +31,7 @@ type CatalogComponent = {
 
 /** Everything that stands against activating a workflow (contract §5.3), all at once; empty when nothing does. */
 async function validateDocument(document: WorkflowDocument, catalog: Catalog, patterns: Patterns): Promise<Finding[]> {
-  const findings = checkShape(document)
+  const findings = [...checkShape(document), ...checkExtensions(document)]
   // One step after the other: whoever else needs patterns or the store gets a turn in between.
   for (const step of document.steps) {
     if (findings.length >= manyFindings) break
@@ -47,7 +49,8 @@ const manyFindings = 1000
 
 /** What the engine would refuse at the start of every job: too many nodes in all, a wait beyond its bounds. */
 function checkGraph(document: WorkflowDocument): Finding[] {
-  const problems = graphProblems(compileWorkflow(document)).filter(({ severity }) => severity !== 'warning')
+  const rounds = document.steps.filter((step) => parallelOf(step) > 1).map((step) => compileRound(document, step))
+  const problems = [compileWorkflow(document), ...rounds].flatMap((graph) => graphProblems(graph)).filter(({ severity }) => severity !== 'warning')
   return problems.map(({ path, message }) => ({ step: '', input: '', message: `the graph of the steps ${message} (${path})` }))
 }
 

@@ -1,6 +1,7 @@
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
 import { choicesOf, isInnerPath, shapeOf, targetOf } from '../document/shape.ts'
 import { nodesOf, partOf } from './nodes.ts'
+import { chunkGraph, parallelOf, repeatsList } from './parallel.ts'
 import { builtinAt } from '../builtin/all.ts'
 import { flowLimits } from '../../flow/graph.ts'
 import type { FlowEdge, FlowGraph, FlowNode, StepPolicy } from '../../flow/graph.ts'
@@ -17,6 +18,8 @@ type Compiling = {
   readonly inside: ReadonlyMap<string, readonly WorkflowStep[]>
   /** Names of paths by id. */
   readonly names: ReadonlyMap<string, string>
+  /** The loop of whose body this is the graph; '' when it is that of the whole document. */
+  readonly base: string
 }
 
 /** The operation of a node that is carried out by `performStep` and not by an operation. */
@@ -29,9 +32,21 @@ const noRetries: StepPolicy = { retries: 0, retry_delay_ms: 0, retry_delay_max_m
  * expressions of the graph; what a decision has chosen is in its output, and edges compare it.
  */
 function compileWorkflow(document: WorkflowDocument): FlowGraph {
+  return bodyOf(compilingOf(document, ''), '', 0)
+}
+
+/** The graph of one round of a loop, for rounds that are runs of their own. */
+function compileRound(document: WorkflowDocument, loop: WorkflowStep): FlowGraph {
+  return bodyOf(compilingOf(document, loop.id), loop.id, 0)
+}
+
+function compilingOf(document: WorkflowDocument, base: string): Compiling {
   const inside = Map.groupBy(document.steps, ({ parent }) => parent)
-  const names = new Map(document.paths.map(({ id, name }) => [id, name]))
-  return bodyOf({ document, shape: shapeOf(document), nodes: nodesOf(document), inside, names }, '', 0)
+  return { document, shape: shapeOf(document), nodes: nodesOf(document), inside, names: namesOf(document), base }
+}
+
+function namesOf({ paths }: WorkflowDocument): Map<string, string> {
+  return new Map(paths.map(({ id, name }) => [id, name]))
 }
 
 function bodyOf(compiling: Compiling, parent: string, depth: number): FlowGraph {
@@ -94,7 +109,7 @@ function failing(step: WorkflowStep): { continue_on_failure?: true } {
 }
 
 /** A node that `performStep` carries out. Inside of a loop it is told where it stands. */
-function call({ nodes }: Compiling, step: WorkflowStep, part: Part): FlowNode & { kind: 'call' } {
+function call({ nodes, base }: Compiling, step: WorkflowStep, part: Part): FlowNode & { kind: 'call' } {
   const node = nodes.nodeOf(step.id)
   return {
     kind: 'call',
@@ -103,7 +118,7 @@ function call({ nodes }: Compiling, step: WorkflowStep, part: Part): FlowNode & 
     join: 'all',
     when: 'no-error',
     operation: performed,
-    input: step.parent === '' ? {} : { loop: '{{loop}}' },
+    input: step.parent === base ? {} : { loop: '{{loop}}' },
     policy: noRetries,
     ...repetition(step, part),
   }
@@ -141,25 +156,25 @@ function loopNodes(
   const { nodes } = compiling
   const items = outputOf(partOf(common.id, 'items'))
   const breaks = (compiling.inside.get(step.id) ?? []).filter(({ type, is_disabled }) => type === 'break' && !is_disabled)
-  const body = bodyOf(compiling, step.id, depth + 1)
+  const parallel = parallelOf(step) > 1
+  const joined = partOf(common.id, 'joined')
+  const body = parallel
+    ? chunkGraph(step, common.id, { ...call(compiling, step, 'joined'), input: {} }, { inLoop: step.parent !== compiling.base })
+    : bodyOf(compiling, step.id, depth + 1)
+  const broken = parallel ? [joined] : breaks.map(({ id }) => nodes.nodeOf(id))
   const loop: FlowNode = {
     ...common,
     join: 'all',
     kind: 'loop',
     body,
-    over: repeatsList(step) ? { items: `${items}.items` } : { times: `${items}.times` },
+    over: repeatsList(step) ? { items: `${items}.${parallel ? 'chunks' : 'items'}` } : { times: `${items}.times` },
     max_rounds: flowLimits.rounds,
     parallel: 1,
-    ...(breaks.length === 0 ? {} : { break_if: breaks.map(({ id }) => `(${outputOf(nodes.nodeOf(id))}.break ?? false)`).join(' || ') }),
+    ...(breaks.length === 0 ? {} : { break_if: broken.map((node) => `(${outputOf(node)}.break ?? false)`).join(' || ') }),
   }
   const custom = memberOf(step.parameters, 'customOutput') ?? memberOf(step.parameters, 'customOutputs')
   const after: FlowNode[] = Array.isArray(custom) && custom.length > 0 ? [{ ...call(compiling, step, 'outputs'), ...failing(step) }] : []
   return [before('items'), loop, ...after]
-}
-
-/** Whether a loop goes over a list; else it counts. */
-function repeatsList(step: WorkflowStep): boolean {
-  return textMember(step.parameters, 'repeatVariable') !== '' || memberOf(step.parameters, 'repeatCount') === undefined
 }
 
 /** The pause between the rounds of a loop that has one: a timer at the beginning of each round but the first. */
@@ -177,7 +192,7 @@ function questionNodes(compiling: Compiling, step: WorkflowStep, common: Common)
   const { parameters } = step
   const seconds = memberOf(parameters, 'timeout')
   const timeout = textMember(parameters, 'timeoutEdgeId')
-  const ask: JsonObject = { kind: 'human_decision', step: step.id, choices: choicesFor(compiling, step) }
+  const ask: JsonObject = { kind: 'human_decision', step: step.id, choices: choicesFor(step, compiling.names) }
   const notify = tellsSomebody(step)
   const question: FlowNode = {
     ...common,
@@ -187,7 +202,7 @@ function questionNodes(compiling: Compiling, step: WorkflowStep, common: Common)
     timeout_ms: typeof seconds === 'number' && seconds > 0 ? Math.min(Math.round(seconds * 1000), flowLimits.waitMs) : null,
     ...(timeout === ''
       ? { on_timeout: 'fail' as const }
-      : { on_timeout: 'continue' as const, default: { edge: timeout, path: pathName(compiling, timeout), user_name: '' } }),
+      : { on_timeout: 'continue' as const, default: { edge: timeout, path: compiling.names.get(timeout) ?? '', user_name: '' } }),
   }
   // Who is not told of it can still answer: a letter that is not sent stops nothing.
   const letter: FlowNode = { ...call(compiling, step, 'notify'), join: common.join, continue_on_failure: true }
@@ -195,7 +210,7 @@ function questionNodes(compiling: Compiling, step: WorkflowStep, common: Common)
 }
 
 /** What a person may choose, with the names of the paths. */
-function choicesFor(compiling: Compiling, step: WorkflowStep): Json[] {
+function choicesFor(step: WorkflowStep, names: ReadonlyMap<string, string>): Json[] {
   const controls = memberOf(step.parameters, 'stepControlParams')
   const onlyTimeout = new Set(
     (Array.isArray(controls) ? controls : [])
@@ -203,11 +218,7 @@ function choicesFor(compiling: Compiling, step: WorkflowStep): Json[] {
       .filter((control) => memberOf(control, 'isTimeoutOnly') === true)
       .map((control) => textMember(control, 'edgeId')),
   )
-  return choicesOf(step).map((edge) => ({ edge, path: pathName(compiling, edge), timeout_only: onlyTimeout.has(edge) }))
-}
-
-function pathName({ names }: Compiling, id: string): string {
-  return names.get(id) ?? ''
+  return choicesOf(step).map((edge) => ({ edge, path: names.get(edge) ?? '', timeout_only: onlyTimeout.has(edge) }))
 }
 
 function edgeOf(compiling: Compiling, step: WorkflowStep, path: WorkflowPath, from: string, to: string): FlowEdge {
@@ -254,4 +265,4 @@ function outputOf(node: string): string {
   return `steps[${JSON.stringify(node)}].output`
 }
 
-export { compileWorkflow, performed, builtinVendors, repeatsList }
+export { compileWorkflow, compileRound, choicesFor, namesOf, performed, builtinVendors }

@@ -3,6 +3,7 @@ import { fault } from '../../kernel/fault.ts'
 import { encodeCursor, pageRequest } from '../../kernel/page.ts'
 import { Closed, OneOf, PageOf, Type, listMembers } from '../../kernel/schema.ts'
 import { defineOperation } from '../../operation/operation.ts'
+import { roundKind } from './round.ts'
 import { shownOf } from './shown.ts'
 import { Job, jobStates, jobSummary, jobViews } from './view.ts'
 import type { RunState } from '../../kernel/run-state.ts'
@@ -61,7 +62,8 @@ const listJobs = defineOperation({
     // The jobs of a family belong to one workflow, whose jobs an index gives.
     const workflow = input.workflow ?? root?.resource_id ?? undefined
     const filter: RunFilter = {
-      ...(input.all_kinds ? {} : { kinds: ['workflow'] }),
+      // Rounds are parts of their jobs.
+      ...(input.all_kinds ? { exceptKind: roundKind } : { kinds: ['workflow'] }),
       ...(workflow === undefined ? {} : { resourceId: workflow }),
       ...(group === undefined ? {} : { group }),
       ...(status === undefined ? {} : filterOf(status)),

@@ -1,7 +1,7 @@
 import type { WorkflowDocument, WorkflowStep } from '../document/model.ts'
 
-/** What a node of the graph does for its step. `main` is the step itself; the others come before or after it. */
-type Part = 'main' | 'items' | 'delay' | 'pause' | 'input' | 'notify' | 'outputs'
+/** What a node of the graph does for its step. `main` is the step itself; the others come before or after it, or carry out its rounds. */
+type Part = 'main' | 'items' | 'delay' | 'pause' | 'input' | 'notify' | 'outputs' | 'lanes' | 'lane' | 'joined'
 
 /** Which node of the compiled graph stands for which step. The same for the same document, so that nothing has to be stored. */
 type Nodes = {
@@ -16,7 +16,7 @@ type Nodes = {
 }
 
 const plain = /^[A-Za-z0-9_.$-]{1,80}$/
-const parts: ReadonlySet<string> = new Set<Part>(['items', 'delay', 'pause', 'input', 'notify', 'outputs'])
+const parts: ReadonlySet<string> = new Set<Part>(['items', 'delay', 'pause', 'input', 'notify', 'outputs', 'lanes', 'lane', 'joined'])
 
 const known = new WeakMap<WorkflowDocument, Nodes>()
 
@@ -41,7 +41,7 @@ function nodesOf(document: WorkflowDocument): Nodes {
       const own = back.get(node)
       if (own) return { step: own, part: 'main' }
       const cut = node.lastIndexOf('~')
-      const part = node.slice(cut + 1)
+      const part = node.slice(cut + 1).replace(/^lane\d+$/, 'lane')
       const step = back.get(node.slice(0, Math.max(cut, 0)))
       return step && isPart(part) ? { step, part } : null
     },

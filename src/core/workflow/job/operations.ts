@@ -6,14 +6,15 @@ import { isJsonObject, memberOf, textMember } from '../document/members.ts'
 import { graphOf } from '../start.ts'
 import { jobSpecOf, workflowSpecOf } from '../spec.ts'
 import { executionsOf } from './context.ts'
-import { nodesOf } from './nodes.ts'
+import { nodesOf, partOf } from './nodes.ts'
 import { listJobs } from './list-operation.ts'
+import { parallelAround, prefixOf, withRounds } from './round.ts'
 import { shownOf } from './shown.ts'
 import { Job, JobStep, JobSummary, jobStatus, jobStep, jobSummary, jobView } from './view.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { AnyOperation } from '../../operation/operation.ts'
-import type { RunRow } from '../../../ports/store/rows.ts'
+import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { WorkflowDocument } from '../document/model.ts'
 import type { JobMarks } from '../spec.ts'
 
@@ -49,7 +50,7 @@ const steps = defineOperation({
   example,
   async run(ctx, _, { job }) {
     const document = await documentOf(ctx, job.row)
-    const rows = await ctx.db.steps.ofRun(job.row.id)
+    const rows = await rowsOf(ctx, job.row, document)
     const shown = await shownOf(ctx)
     return { items: document ? executionsOf(job.row, document, rows).map((execution) => jobStep(ctx, execution, shown)) : [] }
   },
@@ -75,7 +76,7 @@ const artifacts = defineOperation({
   audit: 'none',
   example,
   async run(ctx, _, { job }) {
-    const rows = await ctx.db.steps.ofRun(job.row.id)
+    const rows = await rowsOf(ctx, job.row, await documentOf(ctx, job.row))
     const shown = await shownOf(ctx)
     const items = rows.flatMap(({ output }) => {
       const artifact = isJsonObject(output) ? memberOf(output, 'artifact') : undefined
@@ -220,18 +221,25 @@ const decide = defineOperation({
     const choice = (waiting.choices as Json[]).filter(isJsonObject).find((each) => textMember(each, 'edge') === input.path)
     if (!choice) throw fault('malformed_request', { why: `the path "${input.path}" is no choice of this step` })
     if (memberOf(choice, 'timeout_only') === true) throw fault('malformed_request', { why: 'this path is taken only when nobody answers in time' })
-    const rows = await ctx.db.steps.ofRun(row.id)
+    const rows = await rowsOf(ctx, row, document)
     const asking = rows.find((each) => each.node === nodesOf(document).nodeOf(input.step) && each.state === 'waiting')
     if (!asking)
       throw fault('state_conflict', { what: `The step "${input.step}"`, state: 'answered already', next: 'It takes one answer, while it waits.' })
     const answer = { edge: input.path, path: textMember(choice, 'path'), user_name: ctx.principal.name }
-    await ctx.services.engine.answer(ctx, row.id, asking.key, answer)
+    const key = asking.key.slice(prefixOf(document, (await ctx.db.runs.byId(asking.run_id)) ?? row).length)
+    await ctx.services.engine.answer(ctx, asking.run_id, key, answer)
     return jobView(ctx, (await ctx.db.runs.byId(row.id)) ?? row)
   },
 })
 
 async function documentOf(ctx: Ctx, run: RunRow): Promise<WorkflowDocument | null> {
   return run.kind === 'workflow' ? ctx.services.workflows.ofVersion(jobSpecOf(run.spec).version_id) : null
+}
+
+/** The rows of a job, those of its rounds among them. */
+async function rowsOf(ctx: Ctx, run: RunRow, document: WorkflowDocument | null): Promise<readonly StepRow[]> {
+  const rows = await ctx.db.steps.ofRun(run.id)
+  return document ? withRounds(ctx.db.steps, document, rows) : rows
 }
 
 async function activeVersion(ctx: Ctx, run: RunRow): Promise<string> {
@@ -245,7 +253,7 @@ async function activeVersion(ctx: Ctx, run: RunRow): Promise<string> {
 /** The key of the row that a re-run begins with; null for the start. */
 async function keyToBeginWith(ctx: Ctx, run: RunRow, before: WorkflowDocument, now: WorkflowDocument, from: string): Promise<string | null> {
   if (from === 'start') return null
-  const executions = executionsOf(run, before, await ctx.db.steps.ofRun(run.id))
+  const executions = executionsOf(run, before, await rowsOf(ctx, run, before))
   const failed = (state: string) => state === 'failed' || state === 'timed_out' || state === 'lost' || state === 'cancelled'
   const found = from === 'failed_step' ? executions.findLast(({ row }) => failed(row.state)) : executions.findLast(({ step }) => step.id === from)
   const none = {
@@ -257,8 +265,11 @@ async function keyToBeginWith(ctx: Ctx, run: RunRow, before: WorkflowDocument, n
   if (!now.steps.some(({ id }) => id === found.step.id)) {
     throw fault('state_conflict', { what: `The step "${found.step.name}"`, state: 'not in the active version', next: 'Run the same version again.' })
   }
-  // The parts before a step (what a loop goes over, a sub-workflow's input) belong to it.
-  return found.row.key
+  // Rounds that ran at once began in no order that could be gone back to: their loop begins again, with what it goes over.
+  const loop = parallelAround(before, found.row.key)
+  if (loop !== null) return partOf(loop, 'items')
+  // What a loop goes over belongs to it, and has another form when its rounds run at once in one version only.
+  return found.step.type === 'loop' && !found.step.is_disabled ? partOf(found.row.key, 'items') : found.row.key
 }
 
 async function mark(ctx: Ctx, id: string, marks: JobMarks): Promise<RunRow> {

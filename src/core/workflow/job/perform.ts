@@ -2,8 +2,10 @@ import { fault } from '../../kernel/fault.ts'
 import { isJsonObject, memberOf } from '../document/members.ts'
 import { LanguageError } from '../language/scope.ts'
 import { nodesOf } from './nodes.ts'
+import { placeOf, within } from './round.ts'
 import { performAction } from './steps/action.ts'
 import { performBreak, performDecision, performFilter, performJoin } from './steps/decision.ts'
+import { performJoined } from './steps/joined.ts'
 import { performDelay, performItems, performOutputs } from './steps/loop.ts'
 import { performArtifact, performHelper, performInput, performNotify, performPattern } from './steps/other.ts'
 import type { Services } from '../../operation/services.ts'
@@ -13,8 +15,13 @@ import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { WorkflowStep } from '../document/model.ts'
 import type { Standing } from './scope.ts'
 
-/** A node of a job that is to be carried out. */
-type Act = Standing & { readonly step: WorkflowStep; readonly row: StepRow; readonly signal: AbortSignal }
+/** A node of a job that is to be carried out. `run`, `row` and `rows` are those of the job; `own` is as the run has it that is a round of the job. */
+type Act = Standing & {
+  readonly step: WorkflowStep
+  readonly row: StepRow
+  readonly own: { readonly row: StepRow; readonly rows: StepReader }
+  readonly signal: AbortSignal
+}
 
 type Performer = (act: Act) => Promise<Performed>
 
@@ -25,6 +32,7 @@ const partPerformers: Readonly<Record<string, Performer>> = {
   input: performInput,
   notify: performNotify,
   outputs: performOutputs,
+  joined: performJoined,
 }
 
 const typePerformers: Readonly<Record<string, Performer>> = {
@@ -56,9 +64,12 @@ async function performStep(
       why: 'nothing here can carry it out; it is kept so that the workflow can be exported again',
     })
   }
-  const loop = isJsonObject(row.input) ? (memberOf(row.input, 'loop') ?? null) : null
+  const place = await placeOf(services, document, run, rows)
+  const loop = within(isJsonObject(row.input) ? (memberOf(row.input, 'loop') ?? null) : null, place.loop)
+  const key = place.prefix + row.key
+  const standing = { services, run: place.job, document, key, loop, rows: place.rows }
   try {
-    return await performer({ services, run, document, key: row.key, loop, step, row, rows, signal })
+    return await performer({ ...standing, step, row: { ...row, key }, own: { row, rows }, signal })
   } catch (error) {
     if (error instanceof LanguageError) return { output: null, failed: { reason: 'expression_failed', message: error.message } }
     throw error

@@ -2,6 +2,7 @@ import { timestamp } from '../../kernel/clock.ts'
 import { isJsonObject, memberOf } from '../document/members.ts'
 import { entriesOf, entryOf, keyFrom, ownEntry, startMessage } from './context.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
+import { withRounds } from './round.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Services } from '../../operation/services.ts'
 import type { StepReader } from '../../run/unsaved-rows.ts'
@@ -91,7 +92,8 @@ async function childEntries(services: Services, rows: readonly StepRow[]): Promi
     const child = id ? await services.store.reader.runs.byId(id) : null
     if (child?.kind !== 'workflow') continue
     const document = await services.workflows.document(child)
-    const steps = await services.store.reader.steps.ofRun(child.id)
+    const { reader } = services.store
+    const steps = await withRounds(reader.steps, document, await reader.steps.ofRun(child.id))
     found.set(child.id, entriesOf(child, document, steps, await childEntries(services, steps)))
   }
   return found

@@ -4,6 +4,7 @@ import { declaredVariables, jobDraft } from '../start.ts'
 import { workflowSpecOf } from '../spec.ts'
 import { performed } from './compile.ts'
 import { performStep } from './perform.ts'
+import { roundDraft, roundKind, widthOf } from './round.ts'
 import type { Json } from '../../kernel/json.ts'
 import type { Principal } from '../../identity/principal.ts'
 import type { RunSource } from '../../run/source.ts'
@@ -18,6 +19,8 @@ const workflowSource: RunSource = {
     const document = await services.workflows.document(run)
     const draft = isJsonObject(node.draft) ? textMember(node.draft, 'step') : ''
     const step = document.steps.find(({ id }) => id === draft)
+    if (step && isJsonObject(node.draft) && memberOf(node.draft, 'round') === true)
+      return roundDraft(run, document, step, isJsonObject(input) ? input : {})
     const uid = textMember(step?.parameters ?? {}, 'workflow_uid')
     const row = await services.store.reader.resources.byId(uid)
     const spec = row?.kind === 'workflow' && row.deleted_at === null ? workflowSpecOf(row) : null
@@ -40,12 +43,16 @@ const workflowSource: RunSource = {
       { id: version, document: child },
       { message, type: 'active', outputs: declaredVariables(child, message) },
     )
-    return { ...made, spec: { ...made.spec, depth } }
+    const width = widthOf(run)
+    return { ...made, spec: { ...made.spec, depth, ...(width > 1 ? { width } : {}) } }
   },
 }
+
+/** Rounds of a loop with `parallel`: what their jobs are begins them again. */
+const roundSource: RunSource = { ...workflowSource, kind: roundKind, ownsRepetition: true }
 
 function viewer({ id, administrator }: Principal) {
   return { userId: id, administrator }
 }
 
-export { workflowSource }
+export { workflowSource, roundSource }

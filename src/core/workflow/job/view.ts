@@ -1,12 +1,14 @@
 import { timestamp } from '../../kernel/clock.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
 import { isEnd } from '../../kernel/run-state.ts'
-import { isJsonObject, memberOf, textMember } from '../document/members.ts'
+import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
 import { isInnerPath, shapeOf } from '../document/shape.ts'
 import { jobSpecOf } from '../spec.ts'
 import { entriesOf, executionsOf, startMessage } from './context.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
+import { choicesFor, namesOf } from './compile.ts'
 import { executionNumber } from './execution-number.ts'
+import { withRounds } from './round.ts'
 import { childEntries, jobUrl } from './scope.ts'
 import { shownOf } from './shown.ts'
 import type { Static } from '../../kernel/schema.ts'
@@ -14,7 +16,7 @@ import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { RunState } from '../../kernel/run-state.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
-import type { WorkflowDocument, WorkflowPath } from '../document/model.ts'
+import type { WorkflowDocument, WorkflowPath, WorkflowStep } from '../document/model.ts'
 import type { StepExecution } from './context.ts'
 import type { Shown } from './shown.ts'
 
@@ -60,7 +62,15 @@ const Job = Closed({
   next_steps: Type.Array(Type.String()),
   failed_step: Nullable(Closed({ execution: Type.Integer(), name: Type.String(), message: Nullable(Type.String()) })),
   errors: Type.Array(Closed({ step: Type.String(), message: Type.String() })),
-  waiting_for: Type.Array(Closed({ step: Type.String(), name: Type.String(), choices: Type.Array(Type.Unknown()), until: Nullable(Time) })),
+  waiting_for: Type.Array(
+    Closed({
+      step: Type.String(),
+      name: Type.String(),
+      choices: Type.Array(Type.Unknown()),
+      until: Nullable(Time),
+      users: Type.Array(Type.Unknown({ description: 'Number, id or name of a user.' }), { description: 'Who was asked, as the step names them.' }),
+    }),
+  ),
 })
 
 const JobStep = Closed({
@@ -146,10 +156,11 @@ async function jobViews(ctx: Ctx, runs: readonly RunRow[]): Promise<Static<typeo
   return views
 }
 
-async function viewOfRows(ctx: Ctx, run: RunRow, rows: readonly StepRow[], shown: Shown): Promise<Static<typeof Job>> {
+async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown: Shown): Promise<Static<typeof Job>> {
   const document = run.kind === 'workflow' ? await ctx.services.workflows.ofVersion(jobSpecOf(run.spec).version_id) : null
   const summary = jobSummary(ctx, run, shown)
   if (!document) return { ...summary, rerunnable: false, context: { data: shown.json(baseData(ctx, run)), stack: [rootFrame] }, ...nothingTaken }
+  const rows = await withRounds(ctx.db.steps, document, own)
   const executions = executionsOf(run, document, rows)
   const entries = entriesOf(run, document, rows, await childEntries(ctx.services, rows))
   const paths = pathsOf(document, executions)
@@ -170,7 +181,13 @@ async function viewOfRows(ctx: Ctx, run: RunRow, rows: readonly StepRow[], shown
       .map(({ step, row }) => ({ step: step.name, message: shown.text(row.message ?? '') })),
     waiting_for: open
       .filter(({ row }) => row.kind === 'question')
-      .map(({ step, row }) => ({ step: step.id, name: step.name, choices: choicesOf(run, row), until: timestamp(row.due_at) })),
+      .map(({ step, row }) => ({
+        step: step.id,
+        name: step.name,
+        choices: choicesFor(step, namesOf(document)),
+        until: timestamp(row.due_at),
+        users: usersAsked(step),
+      })),
   }
 }
 
@@ -226,9 +243,9 @@ function viewPath({ id, from, to, name, description }: WorkflowPath): Static<typ
   return { id, from, to, name, description }
 }
 
-function choicesOf(run: RunRow, row: StepRow): Json[] {
-  const graph = run.graph as { nodes?: { id: string; ask?: { choices?: Json[] } }[] } | null // written by us from a compiled graph
-  return graph?.nodes?.find(({ id }) => id === row.node)?.ask?.choices ?? []
+function usersAsked({ parameters }: WorkflowStep): Json[] {
+  const users = memberOf(objectMember(parameters, 'notifications'), 'userIdsForEmail')
+  return Array.isArray(users) ? users : []
 }
 
 const textOrNull = (shown: Shown, text: string | null) => (text === null ? null : shown.text(text))

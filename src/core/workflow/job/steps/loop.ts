@@ -3,8 +3,8 @@ import { isJsonObject, memberOf, objectMember, textMember } from '../../document
 import { contextLimit, sizeOf } from '../../../run/outcome.ts'
 import { LanguageError } from '../../language/scope.ts'
 import { fillTemplates, templateRoots } from '../../language/template.ts'
-import { repeatsList } from '../compile.ts'
 import { nodesOf, partOf } from '../nodes.ts'
+import { parallelOf, repeatsList } from '../parallel.ts'
 import { StepRows, scopeOf } from '../scope.ts'
 import { ruleHolds } from './decision.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
@@ -12,14 +12,15 @@ import type { Performed } from '../../../run/source.ts'
 import type { Act } from '../perform.ts'
 import type { Standing } from '../scope.ts'
 
-/** What a loop goes over: `{ items }`, or `{ times, delay_ms }`. */
+/** What a loop goes over: `{ items }`, `{ chunks }` of those that run at once, or `{ times, delay_ms }`. */
 async function performItems(act: Act): Promise<Performed> {
   const { parameters } = act.step
   if (repeatsList(act.step)) {
     const items = await filled(act, textMember(parameters, 'repeatVariable'))
     if (!Array.isArray(items)) return failed('The variable to repeat is not an array')
     if (items.length > flowLimits.rounds) return failed(`A loop has at most ${flowLimits.rounds} rounds; this one would have ${items.length}`)
-    return { output: { items } }
+    const size = parallelOf(act.step)
+    return { output: size > 1 ? { chunks: chunksOf(items, size) } : { items } }
   }
   const times = numberOf(await filled(act, memberOf(parameters, 'repeatCount') ?? 0))
   const delay = numberOf(await filled(act, memberOf(parameters, 'repeatDelay') ?? 0)) ?? 0
@@ -27,6 +28,10 @@ async function performItems(act: Act): Promise<Performed> {
     return failed(`The number of rounds is a whole number from 0 to ${flowLimits.rounds}`)
   }
   return { output: { times, delay_ms: Math.min(Math.max(Math.round(delay * 1000), 0), flowLimits.waitMs) } }
+}
+
+function chunksOf(items: readonly Json[], size: number): Json[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size))
 }
 
 /** How long a delay waits, in milliseconds. */
@@ -44,9 +49,12 @@ async function performOutputs(act: Act): Promise<Performed> {
   const wanted = memberOf(step.parameters, 'customOutput') ?? memberOf(step.parameters, 'customOutputs')
   const outputs = (Array.isArray(wanted) ? wanted : []).filter(isJsonObject)
   const loop = await reading.one(key)
-  const count = loop && isJsonObject(loop.output) ? Number(memberOf(loop.output, 'rounds') ?? 0) : 0
+  const rounds = loop && isJsonObject(loop.output) ? Number(memberOf(loop.output, 'rounds') ?? 0) : 0
   const prepared = await reading.one(partOf(key, 'items'))
-  const items = prepared && isJsonObject(prepared.output) ? memberOf(prepared.output, 'items') : null
+  const given = prepared && isJsonObject(prepared.output) ? prepared.output : {}
+  const chunks = memberOf(given, 'chunks')
+  const items = Array.isArray(chunks) ? chunks.slice(0, rounds).flat() : memberOf(given, 'items')
+  const count = Array.isArray(chunks) && Array.isArray(items) ? items.length : rounds
   // It stands in the round as any step of the body does.
   const nodes = nodesOf(act.document)
   const inner = act.document.steps.find(({ parent }) => parent === step.id)

@@ -1,0 +1,36 @@
+import { isParallel, parallelLimits, parallelOf, repeatsList } from '../job/parallel.ts'
+import { reminderLimits } from '../job/reminder.ts'
+import { memberOf, objectMember } from './members.ts'
+import type { Finding, WorkflowDocument, WorkflowStep } from './model.ts'
+
+/** Rounds at once of loops inside of one another. */
+const mostAtOnce = 100
+
+/** What is wrong with parameters that are extensions of ours: `parallel` of a loop and `reminder` of a human decision. */
+function checkExtensions(document: WorkflowDocument): Finding[] {
+  const steps = new Map(document.steps.map((step) => [step.id, step]))
+  return document.steps.flatMap((step) => [...checkParallel(step, steps), ...checkReminder(step)])
+}
+
+function checkParallel(step: WorkflowStep, steps: ReadonlyMap<string, WorkflowStep>): Finding[] {
+  const wanted = memberOf(step.parameters, 'parallel')
+  if (step.type !== 'loop' || wanted === undefined) return []
+  const at = (message: string): Finding[] => [{ step: step.name, input: 'parallel', message }]
+  if (!isParallel(wanted)) return at(`rounds that run at once are a whole number from ${parallelLimits.least} to ${parallelLimits.most}`)
+  if (!repeatsList(step)) return at('only a loop over a list runs rounds at once; this one counts')
+  let width = 1
+  for (let loop: WorkflowStep | undefined = step, depth = 0; loop && depth < 10; loop = steps.get(loop.parent), depth++) width *= parallelOf(loop)
+  return width > mostAtOnce ? at(`${width} rounds would run at once, those of the loops around it counted; ${mostAtOnce} are possible`) : []
+}
+
+function checkReminder({ type, name, parameters }: WorkflowStep): Finding[] {
+  const wanted = memberOf(parameters, 'reminder')
+  if (type !== 'human_decision' || wanted === undefined) return []
+  const at = (message: string): Finding[] => [{ step: name, input: 'reminder', message }]
+  const { leastSeconds, mostSeconds } = reminderLimits
+  if (typeof wanted !== 'number' || !(wanted >= leastSeconds) || wanted > mostSeconds)
+    return at(`a reminder comes every so many seconds, from ${leastSeconds} to ${mostSeconds}`)
+  return Object.keys(objectMember(parameters, 'notifications')).length === 0 ? at('nobody is told of this decision, so nobody can be reminded') : []
+}
+
+export { checkExtensions }

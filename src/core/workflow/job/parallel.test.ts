@@ -1,0 +1,3 @@
+import { parallelSuite } from './parallel.suite.ts'
+
+parallelSuite('SQLite', async () => ({}))
