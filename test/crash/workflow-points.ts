@@ -407,7 +407,14 @@ export const workflowPoints: readonly WorkflowPoint[] = [
           expect(await lab.ended(stops)).toMatchObject({ status: 'failed', failed_step: { message: expect.stringMatching(interrupted) } })
           expect((await lab.ended(goes)).status).toBe('succeeded')
           expect(await lab.artifacts(goes)).toEqual(['true'])
-          await until('the process of the first call is gone', () => processesWith(`SLOW_SECONDS=${long}`).length === 0)
+          const none = () => processesWith(`SLOW_SECONDS=${long}`).length === 0
+          await until('the process of the first call is gone', none)
+          // A cancel ends it as well as a kill does.
+          const { job_id: again } = await lab.post(`/v2/jobs/${stops}/rerun`, { from: 'failed_step' })
+          await until('the process runs again', () => !none())
+          await lab.post(`/v2/jobs/${again}/cancel`)
+          expect((await lab.ended(again)).status).toBe('cancelled')
+          await until('its process is gone', none)
         },
       }
     },
