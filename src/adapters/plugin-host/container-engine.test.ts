@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startDocker } from '../../../test/support/docker.ts'
+import { startImageRegistry } from '../../../test/support/image-registry.ts'
+import { until } from '../../../test/support/until.ts'
+import { createEgress } from '../egress/egress.ts'
+import { document, openLab, shell } from './plugin-lab.suite.ts'
+import type { TestDocker } from '../../../test/support/docker.ts'
+import type { ImageRegistry } from '../../../test/support/image-registry.ts'
+import type { InstalledPlugin } from '../../ports/plugin-host.ts'
+import type { PluginLab } from './plugin-lab.suite.ts'
+
+const started = await startDocker()
+const missing = 'missing' in started ? started.missing : null
+const docker = started as TestDocker // used only where it is one
+const done = `printf '%s' ${document({ status: 'ok', output: { said: 'yes' } })}`
+
+function openEngineLab(change: { allow?: readonly string[]; home?: string; socketPath?: string } = {}): Promise<PluginLab> {
+  const { socketPath = docker.socket, allow = [], ...more } = change
+  return openLab({ ...more, allow, engine: { address: { socketPath }, egress: createEgress({ allow }) } })
+}
+
+function plugin(image: string): InstalledPlugin {
+  return { vendor: 'test', name: 'one', version: '1.0.0', runtime: 'container', path: null, image, cache: false }
+}
+
+const signal = new AbortController().signal
+
+describe.skipIf(missing !== null)(`an engine and the images of plugins${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+  afterAll(() => docker.stop())
+
+  describe('before it is called', () => {
+    let lab: PluginLab
+    let registry: ImageRegistry
+    beforeAll(async () => {
+      lab = await openEngineLab({ allow: ['127.0.0.0/8'] })
+      registry = await startImageRegistry(await docker.layer(shell(done)))
+    })
+    afterAll(async () => {
+      registry.close()
+      await lab.close()
+    })
+
+    test('its image is pulled once, and again when it has gone from the engine', async () => {
+      const one = plugin(`${registry.host}/vendor/name:1.0.0`)
+      await lab.host.prepare(one, { signal })
+      const asked = registry.asked()
+      expect(asked).toBeGreaterThan(0)
+      await lab.host.prepare(one, { signal })
+      expect(await lab.act(one)).toMatchObject({ status: 'ok', output: { said: 'yes' } })
+      expect(registry.asked()).toBe(asked)
+      await docker.call('DELETE', `/images/${one.image}`)
+      expect(await lab.act(one)).toMatchObject({ status: 'ok' })
+      expect(registry.asked()).toBeGreaterThan(asked)
+    })
+
+    test('an image that is nowhere is refused in the words of the engine', async () => {
+      await expect(lab.host.prepare(plugin(`${registry.host}/vendor/name:missing`), { signal })).rejects.toThrow(/cannot be pulled: .+Check its name/)
+      expect((await lab.act(plugin(`${registry.host}/vendor/name:missing`))).error).toContain('cannot be pulled')
+    })
+
+    test('a registry that plugins may not call is not called', async () => {
+      const guarded = await openEngineLab()
+      const asked = registry.asked()
+      try {
+        const inner = plugin(`${registry.host}/vendor/inner:1.0.0`)
+        await expect(guarded.host.prepare(inner, { signal })).rejects.toThrow('may not be called from here')
+        await expect(guarded.host.prepare(plugin('localhost/vendor/inner'), { signal })).rejects.toThrow('may not be called from here')
+        expect(registry.asked()).toBe(asked)
+      } finally {
+        await guarded.close()
+      }
+    })
+  })
+
+  test('a server killed in the middle of a call leaves nothing that its successor does not remove, and of others it touches nothing', async () => {
+    const home = mkdtempSync('/var/tmp/capstan-plugins-')
+    const image = await docker.image('held', shell('sleep 600'))
+    const body = { Image: image, Labels: { 'capstan.plugin-host': '0000', 'capstan.server': 'x' } }
+    await docker.call('POST', '/containers/create?name=somebody-elses', body)
+    const server = spawn(process.execPath, [join(import.meta.dirname, 'container-server.suite.ts'), home, docker.socket, image], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    try {
+      await until('the call is under way', async () => (await docker.containers()).length === 2 && (process.getuid?.() !== 0 || workingIn(home) > 0))
+      const gone = new Promise((resolve) => server.once('exit', resolve))
+      server.kill('SIGKILL')
+      await gone
+      await until('what led into its network is gone', () => workingIn(home) === 0)
+      const next = await openEngineLab({ home })
+      try {
+        expect(await docker.containers()).toEqual(['somebody-elses'])
+      } finally {
+        await next.close()
+      }
+    } finally {
+      server.kill('SIGKILL')
+      await docker.call('DELETE', '/containers/somebody-elses?force=1')
+      rmSync(home, { recursive: true, force: true })
+    }
+  })
+
+  test('an engine that stops in the middle of a call ends the call', async () => {
+    const second = await startDocker()
+    if ('missing' in second) throw new Error(second.missing)
+    const lab = await openEngineLab({ socketPath: second.socket })
+    try {
+      const call = lab.act(plugin(await second.image('sleeps', shell('sleep 600'))))
+      await until('it runs', async () => (await second.containers()).length > 0)
+      await second.stop()
+      expect((await call).status).toBe('error')
+    } finally {
+      await second.stop()
+      await lab.close()
+    }
+  })
+})
+
+test('an engine that is not there keeps nobody from starting, and calls say so', async () => {
+  const lab = await openEngineLab({ socketPath: '/nonexistent/docker.sock' })
+  try {
+    expect((await lab.act(plugin('vendor/name:1.0.0'))).error).toContain('The Docker engine does not answer')
+    await expect(lab.host.prepare(plugin('vendor/name:1.0.0'), { signal })).rejects.toThrow('does not answer')
+    await lab.host.forget(plugin('vendor/name:1.0.0'))
+  } finally {
+    await lab.close()
+  }
+})
+
+/** How many processes of this host stand in a folder below this one. */
+function workingIn(home: string): number {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(`${home}/`)
+    } catch {
+      return false
+    }
+  }).length
+}
