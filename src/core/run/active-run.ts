@@ -9,7 +9,7 @@ import { StepWorker } from './step-worker.ts'
 import { translate } from './translate.ts'
 import { UnsavedRows } from './unsaved-rows.ts'
 import type { Effect } from '../flow/machine.ts'
-import type { CallNode, FlowGraph, RunNode } from '../flow/graph.ts'
+import type { CallNode, FlowGraph, QuestionNode, RunNode } from '../flow/graph.ts'
 import type { Flow } from '../flow/flow.ts'
 import type { Json } from '../kernel/json.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
@@ -409,7 +409,8 @@ export class ActiveRun {
     // Who answered in time is heard even if the news of it comes later than the clock.
     if (live.node.kind === 'question' && (await this.#takeAnswer(live))) return
     if (live.node.kind === 'timer') await this.#end(live, { state: 'succeeded', reason: null })
-    else if (live.node.kind === 'question') await this.#end(live, { state: 'timed_out', reason: 'timeout', output: timeoutAnswer(live.node) })
+    else if (live.node.kind === 'question')
+      await this.#end(live, { state: 'timed_out', reason: 'timeout', message: lateMessage(live.node), output: timeoutAnswer(live.node) })
     else await this.#worker.retry(live)
   }
 
@@ -474,5 +475,6 @@ export class ActiveRun {
 
 type Born = { readonly run: ActiveRun; readonly act: AcceptAct; readonly live: LiveStep }
 
+const lateMessage = (node: QuestionNode) => (node.on_timeout === 'fail' ? 'Nobody decided in time' : null)
 const cancelled = new Error('The run was ended')
 const nothing: AdvanceResult = { fenced: false, started: [], refused: [], children: [] }

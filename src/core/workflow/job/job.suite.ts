@@ -249,6 +249,21 @@ export function jobSuite(store: string, config: () => Promise<Partial<Config>>):
         expect(await artifactsOf(job.id)).toEqual(['late Late'])
       })
 
+      test('fails by the name of the step when nobody decides in time and no path is there for that', async () => {
+        const job = await runOf({
+          name: 'too late',
+          steps: [
+            trigger,
+            { id: 'ask', type: 'human_decision', parameters: { stepControlParams: [{ edgeId: 'ask>yes' }], timeout: 0.05 } },
+            artifact('yes', 'yes'),
+          ],
+          paths: ['start>ask', 'ask>yes:Yes'],
+        })
+        expect(job).toMatchObject({ status: 'failed', failed_step: { name: 'ask', message: expect.stringContaining('Nobody decided in time') } })
+        expect(job.context.data.ask).toEqual({ $success: false })
+        expect(await artifactsOf(job.id)).toEqual([])
+      })
+
       test('runs a snippet as a step, with its input, and gets what its steps gave', async () => {
         const snippet = await activate({
           name: 'part',

@@ -164,7 +164,8 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
   const executions = executionsOf(run, document, rows)
   const entries = entriesOf(run, document, rows, await childEntries(ctx.services, rows))
   const paths = pathsOf(document, executions)
-  const failed = executions.findLast(({ row, step }) => !step.continue_on_failure && (row.state === 'failed' || row.state === 'lost')) ?? null
+  // A decision that nobody made in time is no failure where a path leads on from that.
+  const failed = executions.findLast(({ row, step, entry }) => !step.continue_on_failure && hasFailed(row.state) && entry?.$success === false) ?? null
   const open = executions.filter(({ row }) => !isEnd(row.state))
   return {
     ...summary,
@@ -189,6 +190,10 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
         users: usersAsked(step),
       })),
   }
+}
+
+function hasFailed(state: RunState): boolean {
+  return state === 'failed' || state === 'lost' || state === 'timed_out'
 }
 
 const rootFrame: JsonObject = { parent_step_uid: '', parent_step_name: '', loop_index: -1 }
