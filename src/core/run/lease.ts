@@ -29,6 +29,9 @@ class Lease {
   readonly #server: ServerIdentity
   readonly #adopt: (runs: RunRow[], from: string) => Promise<void>
   #timer: Timer | null = null
+  /** When it renewed the last time, and until when it takes nothing over. */
+  #renewedAt = 0
+  #patientUntil = 0
   #closed = false
 
   constructor(options: { store: Store; clock: Clock; log: Log; server: ServerIdentity; adopt: (runs: RunRow[], from: string) => Promise<void> }) {
@@ -61,6 +64,9 @@ class Lease {
   async #beat(): Promise<void> {
     const { id, host, boot, shared } = this.#server
     const now = this.#clock.now()
+    // The clock was set forward, or the machine slept: every lease looks ended now, and whoever is alive needs a moment to say so.
+    if (this.#renewedAt > 0 && now - this.#renewedAt > leaseMs) this.#patientUntil = now + 2 * renewMs
+    this.#renewedAt = now
     const leaseUntil = shared ? now + leaseMs : Number.MAX_SAFE_INTEGER
     await this.#store.write((tables) => tables.servers.beat({ id, host, boot, started_at: now, lease_until: leaseUntil }))
   }
@@ -71,6 +77,7 @@ class Lease {
       const gone = (await this.#store.reader.servers.all()).filter((other) => other.id !== id && hasEnded(other.boot))
       for (const other of gone) await this.#store.write((tables) => tables.servers.remove(other.id))
     }
+    if (this.#clock.now() < this.#patientUntil) return
     for (const from of await this.#store.reader.servers.orphans(this.#clock.now())) {
       const runs = await this.#store.write((tables) => tables.servers.takeOver(from, this.#server.id))
       if (runs.length > 0) this.#log.info('runs.taken_over', { from, count: runs.length })

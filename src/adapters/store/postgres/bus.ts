@@ -7,6 +7,7 @@ import { localBus } from '../sqlite/bus.ts'
 const channel = 'capstan'
 // PostgreSQL refuses a notification of 8,000 bytes.
 const longestMessage = 7900
+const mostUntold = 10_000
 
 type PostgresBus = StoreBus & { close(): Promise<void> }
 
@@ -69,6 +70,18 @@ function postgresBus(makeClient: () => Client, options: { id: string; clock: Clo
     local.publish(String(parts[1]), String(parts[2]))
   }
 
+  // One after the other: a connection carries out one statement at a time. Of a backlog that long nobody would hear in time.
+  let telling: Promise<unknown> = Promise.resolve()
+  let untold = 0
+  const say = (topic: string, payload: string) => {
+    if (client === null || untold >= mostUntold) return
+    untold++
+    telling = telling
+      .then(() => client?.query({ text: 'select pg_notify($1, $2)', name: 'capstan_notify', values: [channel, payload] }))
+      .catch((error: unknown) => log.warn('store.message_lost', { topic, error }))
+      .finally(() => untold--)
+  }
+
   begin()
   return {
     publish(topic, message) {
@@ -78,14 +91,13 @@ function postgresBus(makeClient: () => Client, options: { id: string; clock: Clo
         log.warn('store.message_too_long', { topic })
         return
       }
-      client?.query({ text: 'select pg_notify($1, $2)', name: 'capstan_notify', values: [channel, payload] }).catch((error: unknown) => {
-        log.warn('store.message_lost', { topic, error })
-      })
+      say(topic, payload)
     },
     subscribe: (topic, listener) => local.subscribe(topic, listener),
     async close() {
       closed = true
       await connecting
+      await telling
       await client?.end().catch(() => {})
       client = null
     },

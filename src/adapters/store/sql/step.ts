@@ -66,9 +66,9 @@ export function stepTable(sql: Sql): StepTable {
       return (await sql.run(text, [encode('json', { answer }), runId, key])) > 0
     },
     drop(runIds, limit) {
-      const some = `select run_id, key from step where run_id in (${sql.dialect.texts}) limit ?`
       const ended = 'exists (select 1 from run r where r.id = step.run_id and r.active = 0)'
-      return sql.run(`delete from step where (run_id, key) in (${some}) and ${ended}`, [textList(runIds), limit])
+      const some = `select run_id, key from step where run_id in (${sql.dialect.texts}) and ${ended} limit ?`
+      return sql.run(`delete from step where (run_id, key) in (${some})`, [textList(runIds), limit])
     },
     async countActive(states) {
       const text = `select count(*) as count from step where ${live} and state in (${sql.dialect.texts})`
