@@ -72,8 +72,10 @@ async function takeIn(ctx: Ctx, found: Found): Promise<boolean> {
       const inside = { ...ctx, db: tables, writing: true } as WriteCtx
       await refuseTaken(tables, found.path)
       const parent = await groupsFor(inside, parentPath(found.path))
+      // The next number of its kind, not the one that stands for none in a row that is not stored yet.
+      const { serial: _, ...unstored } = row
       const made = await tables.resources.insert({
-        ...row,
+        ...unstored,
         parent_id: parent?.id ?? null,
         spec: { ...row.spec, ...facts, default_branch: branchName(head) },
       })
