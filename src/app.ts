@@ -65,6 +65,7 @@ import { WorkflowDocuments } from './core/workflow/documents.ts'
 import { pruneDrafts } from './core/workflow/retention.ts'
 import { pruneEvents } from './core/workflow/trigger/dispatch.ts'
 import { triggerSource } from './core/workflow/trigger/times.ts'
+import { Reminders } from './core/workflow/job/reminders.ts'
 import { Triggers } from './core/workflow/trigger/triggers.ts'
 import { pruneDeliveries, WebhookDispatch } from './core/webhook/dispatch.ts'
 import type { KallitheaImport } from './cli/seams.ts'
@@ -189,6 +190,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
     own(dropOldConnections(services), (stop) => stop())
     const webhooks = own(new WebhookDispatch({ services: () => services, server, queued: () => triggers.look() }), (it) => it.close())
     const triggers: Triggers = own(new Triggers({ services: () => services, server }), (it) => it.close())
+    const reminders = own(new Reminders({ services: () => services, server }), (it) => it.close())
     const scheduled = [cronSource(services), mirrorSource(services), triggerSource(() => services)]
     const scheduler = own(new Scheduler({ store, clock, log, sources: scheduled }), (it) => it.close())
 
@@ -228,6 +230,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         await loadings.start()
         await webhooks.start()
         await triggers.start()
+        reminders.start()
         own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules, pruneDeliveries, pruneEvents, pruneDrafts, pruneGists]), (it) =>
           it.close(),
         )

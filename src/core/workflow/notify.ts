@@ -45,7 +45,7 @@ const notify = defineOperation({
     const { id, credential, credentialId } = ctx.principal
     const itself = id === system.id || (credential === 'run' && credentialId === row.id)
     if (!itself || isEnd(row.state))
-      throw fault('unsupported', { what: 'Telling people of a decision by hand', why: 'the job that waits does it once, by itself' })
+      throw fault('unsupported', { what: 'Telling people of a decision by hand', why: 'the job that waits does it by itself' })
     const named = await namedBy(ctx, row, input.step)
     const wanted = [...new Set(input.users.map(String))]
     const stranger = wanted.find((user) => !named.has(user))

@@ -1,5 +1,5 @@
 import { isParallel, parallelLimits, parallelOf, repeatsList } from '../job/parallel.ts'
-import { reminderLimits } from '../job/reminder.ts'
+import { isReminder, reminderLimits } from '../job/reminder.ts'
 import { memberOf, objectMember } from './members.ts'
 import type { Finding, WorkflowDocument, WorkflowStep } from './model.ts'
 
@@ -28,8 +28,7 @@ function checkReminder({ type, name, parameters }: WorkflowStep): Finding[] {
   if (type !== 'human_decision' || wanted === undefined) return []
   const at = (message: string): Finding[] => [{ step: name, input: 'reminder', message }]
   const { leastSeconds, mostSeconds } = reminderLimits
-  if (typeof wanted !== 'number' || !(wanted >= leastSeconds) || wanted > mostSeconds)
-    return at(`a reminder comes every so many seconds, from ${leastSeconds} to ${mostSeconds}`)
+  if (!isReminder(wanted)) return at(`a reminder comes every so many seconds, from ${leastSeconds} to ${mostSeconds}`)
   return Object.keys(objectMember(parameters, 'notifications')).length === 0 ? at('nobody is told of this decision, so nobody can be reminded') : []
 }
 
