@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApp } from '../../../../test/support/app.ts'
 import { until } from '../../../../test/support/until.ts'
+import { compileWorkflow } from './compile.ts'
 import { artifact, documentOf, trigger } from './workflow.suite.ts'
 import type { JsonObject } from '../../kernel/json.ts'
 import type { TestApp } from '../../../../test/support/app.ts'
@@ -255,6 +256,43 @@ export function parallelSuite(store: string, config: () => Promise<Partial<Confi
       expect(await refused('too many', { parallel: 20 }, { parallel: 6 })).toMatchObject([
         { step: 'M', message: expect.stringContaining('120 rounds') },
       ])
+    })
+
+    test('leave a document without them as it was compiled before, and are a graph of their own', async () => {
+      const compiledOf = async (name: string, parameters: JsonObject) => {
+        const steps = [trigger, loop('L', 'L>x', parameters), artifact('x', 'x', { parent_id: 'L' })]
+        const { id } = await app.system('workflow.create', { document: documentOf({ name, steps, paths: ['start>L', 'L>x', 'x>'] }) })
+        const { draft_version } = await app.system('workflow.get', { workflow: id })
+        const document = await app.services.workflows.document({ spec: { version_id: draft_version } })
+        return compileWorkflow(document).nodes.find((node) => node.id === 'L')
+      }
+      expect(await compiledOf('plain', {})).toMatchObject({
+        over: { items: 'steps["L~items"].output.items' },
+        body: { nodes: [{ id: 'x', kind: 'call', input: { loop: '{{loop}}' } }], edges: [] },
+      })
+      // Values that mean nothing are left to validation, and run one by one in a test of the draft.
+      expect(await compiledOf('plain of one', { parallel: 1 })).toEqual(await compiledOf('plain again', {}))
+      expect(await compiledOf('lanes', { parallel: 2 })).toMatchObject({
+        over: { items: 'steps["L~items"].output.chunks' },
+        body: { nodes: [{ kind: 'pass' }, { id: 'L~lane0', kind: 'run' }, { id: 'L~lane1', kind: 'run' }, { id: 'L~joined', kind: 'call' }] },
+      })
+    })
+
+    test('do not concern reminders, which are refused unless they are so many seconds and somebody is told', async () => {
+      const refused = async (name: string, parameters: JsonObject) => {
+        const ask = { id: 'ask', type: 'human_decision', parameters: { stepControlParams: [{ edgeId: 'ask>' }], ...parameters } }
+        const { id } = await app.system('workflow.create', {
+          document: documentOf({ name, steps: [trigger, ask], paths: ['start>ask', 'ask>:Yes'] }),
+        })
+        const error = await app.system('workflow.activate', { workflow: id }).catch((thrown: unknown) => thrown)
+        return (error as { details?: { findings: JsonObject[] } }).details?.findings ?? []
+      }
+      const notifications = { userIdsForEmail: [1] }
+      for (const reminder of [0, 0.5, -1, 3_000_000, '60', null]) {
+        expect(await refused(`reminder ${reminder}`, { reminder, notifications })).toMatchObject([{ step: 'ask', input: 'reminder' }])
+      }
+      expect(await refused('nobody told', { reminder: 60 })).toMatchObject([{ message: expect.stringContaining('nobody is told') }])
+      expect(await refused('told', { reminder: 60, notifications })).toEqual([])
     })
   })
 }

@@ -1,0 +1,12 @@
+import { afterAll, test } from 'vitest'
+import { startPostgres } from '../../../../test/support/postgres.ts'
+import { parallelSuite } from './parallel.suite.ts'
+
+const postgres = await startPostgres({ durable: false })
+
+if ('missing' in postgres) {
+  test.skip(`rounds at once over PostgreSQL (not here: ${postgres.missing})`, () => {})
+} else {
+  afterAll(() => postgres.stop())
+  parallelSuite('PostgreSQL', async () => ({ databaseUrl: await postgres.database() }))
+}
