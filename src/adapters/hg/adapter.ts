@@ -11,6 +11,7 @@ import { createEnds } from './ends.ts'
 import { findProgram } from './environment.ts'
 import type { HgHost, HgLog } from './environment.ts'
 import { createGate } from './gate.ts'
+import { Lingering } from './lingering.ts'
 import { adoptHead } from './head.ts'
 import { isMercurials, isNode, isPath, isRefName } from './names.ts'
 import { createOwnRefs } from './own-refs.ts'
@@ -80,6 +81,7 @@ async function createHg(options: HgOptions): Promise<Hg> {
   const merges = createGate(host.clock, { places: 2, queue: 16, waitMs: 60_000 })
   const gate = createGate(host.clock, { places: options.maxServing ?? 16, queue: options.queue ?? 128, waitMs: 60_000 })
   const ends = createEnds(host, pushes, { idleMs: 2 * idleMs, startMs: 15_000, secondsOfOne: 3600 })
+  const lingering = new Lingering()
   const own = createOwnRefs()
   const reader = createReader(host, reads)
   const at = (id: string) => repositoryPath(host, id)
@@ -215,9 +217,10 @@ async function createHg(options: HgOptions): Promise<Hg> {
     changedFiles: async (id, changeset) => (isNode(changeset) ? reader.changedFiles(at(id), changeset) : null),
     async serve(request) {
       if (!(await repositoryExists(host, request.id))) throw new HgUnavailable(`there is no storage of ${request.id}`)
-      return serveHg({ host, gate, ends, pushes, stallMs, mend: (id) => mend(at(id)), madeTrue }, request)
+      return serveHg({ host, gate, ends, lingering, pushes, stallMs, mend: (id) => mend(at(id)), madeTrue }, request)
     },
     async close() {
+      lingering.destroy()
       await Promise.all([ends.close(), reads.close(), acts.close()])
       await Promise.all([...host.children].map((child) => child.end()))
       await pushes.close()

@@ -66,6 +66,11 @@ MOST_CACHED = 200000
 # Children that wait for a client, and the status of one that got none.
 SPARE = 2
 UNUSED = 3
+# A child of the end that cannot write answers so many requests of one client of ours, waits so many seconds for the next, and ends before that
+# when it has become larger than so many KiB.
+MOST_REQUESTS = 200
+LINGER = 3
+LARGEST_LINGERING = 160 << 10
 
 
 def text(data):
@@ -612,23 +617,59 @@ def capstan(ui, repo, question):
 # ---- hgweb on a unix socket -----------------------------------------------------------------------------------------------
 
 
+def small():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < LARGEST_LINGERING
+
+
 class Handler(hgwebserver._httprequesthandler):
-    """One request: hgweb's own handler, with the storage taken from headers that only the server sets"""
+    """One request, or several of one storage: hgweb's own handler, with the storage taken from headers that only the server sets"""
 
     timeout = 600
+    requests = 0
+    repository = None
+    sending = False
 
     def handle(self):
-        self.close_connection = True
-        self.handle_one_request()
+        while True:
+            self.close_connection = True
+            self.complete = self.sending = False
+            signal.alarm(int(os.environ.get('CAPSTAN_HG_SECONDS', '3600')))
+            self.handle_one_request()
+            if self.close_connection or not self.complete or not small():
+                return
+            if not select.select([self.connection], [], [], LINGER)[0]:
+                return
+
+    def lingers(self):
+        """Whether one more request may come by the same way: after reads without a body, because nothing of them is left to be read, or to be known"""
+        return (
+            self.command == 'GET'
+            and self.saved_status.startswith('200 ')
+            and 'content-length' not in self.headers
+            and 'transfer-encoding' not in self.headers
+            and self.server.ui.config(b'capstan', b'end') == b'read'
+            and self.requests < MOST_REQUESTS
+            and small()
+        )
+
+    def end_headers(self):
+        if self.sending and self.lingers():
+            self.send_header('Keep-Alive', 'timeout=%d' % LINGER)
+        else:
+            self.send_header('Connection', 'close')
+        super().end_headers()
 
     def do_hgweb(self):
         self.sent_headers = False
         self._chunked = False
         self.length = None
+        self.requests += 1
         about = self.server
         repository = self.headers.get('x-capstan-repository', '')
-        if not ID.match(repository):
+        if not ID.match(repository) or self.repository not in (None, repository):
             return self.plain('400 Bad Request')
+        self.repository = repository
+        self.sending = True
         ui = about.ui.copy()
         ui.setconfig(b'capstan', b'push', data(self.headers.get('x-capstan-push', '')), b'capstan')
         repo = hg.repository(ui, data('%s/%s.hg' % (about.root, repository)))
@@ -639,6 +680,7 @@ class Handler(hgwebserver._httprequesthandler):
 
         about.application = application
         super().do_hgweb()
+        self.complete = self.length in (None, 0)
 
     def plain(self, status):
         self._start_response(status, [('Content-Length', '0')])
@@ -670,7 +712,6 @@ def interrupted(*_):
 def answerone(end, connection):
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGALRM, interrupted)
-    signal.alarm(int(os.environ.get('CAPSTAN_HG_SECONDS', '3600')))
     limitmemory()
     status = 1
     try:
@@ -717,7 +758,7 @@ def warm(ui, folder):
 
 @command(b'capstan-serve', [], b'SOCKET ROOT', norepo=True)
 def serve(ui, path, root):
-    # Each request is answered by a child that ends with it: what it took of memory is given back, and what it broke is gone.
+    # A child ends with its request, or soon after: what it took of memory is given back, and what it broke is gone.
     end = End(ui, text(root))
 
     def leave(*_):

@@ -6,12 +6,14 @@ import type { RefUpdate } from '../../ports/code-storage.ts'
 import type { Ends } from './ends.ts'
 import type { HgHost } from './environment.ts'
 import type { Gate } from './gate.ts'
+import type { Lingering } from './lingering.ts'
 import type { Pushes, PushToken } from './pushes.ts'
 
 type Serving = {
   readonly host: HgHost
   readonly gate: Gate
   readonly ends: Ends
+  readonly lingering: Lingering
   readonly pushes: Pushes
   /** An exchange in which nothing moves for so long is ended. */
   readonly stallMs: number
@@ -38,10 +40,22 @@ async function serveHg(serving: Serving, request: HgServeRequest): Promise<HgSer
     if (request.end === 'write') await serving.mend(request.id)
     const end = await ends.use(request.end)
     release.push(end.leave)
-    const outgoing = send(request, end.socket, token?.token)
-    const stall = watchStall(host, outgoing, serving.stallMs)
-    release.push(stall.cancel)
-    const incoming = await exchange(request, outgoing, token, stall.moved)
+    const ask = async (agent: Lingering | false) => {
+      const outgoing = send(request, { socketPath: end.socket, agent }, token?.token)
+      const stall = watchStall(host, outgoing, serving.stallMs)
+      release.push(stall.cancel)
+      try {
+        return { outgoing, stall, incoming: await exchange(request, outgoing, token, stall.moved) }
+      } catch (error) {
+        if (!outgoing.reusedSocket || request.signal.aborted || !isGone(error)) throw error
+        // The child that we knew ended before the request came to it. Only reads go this way, so another one may be asked.
+        return null
+      }
+    }
+    const mayLinger = request.end === 'read' && request.method === 'GET' && request.body === null
+    const asked = (await ask(mayLinger && serving.lingering)) ?? (await ask(false))
+    if (asked === null) throw new HgUnavailable('the end of hg went twice')
+    const { outgoing, stall, incoming } = asked
     if (token) await settle(serving, request, token, outgoing)
     return { status: statusOf(incoming), headers: headersOf(incoming), body: bodyOf(incoming, stall.moved, over) }
   } catch (error) {
@@ -57,13 +71,20 @@ async function recorded(request: HgServeRequest, changes: readonly RefUpdate[]):
   await request.onCommands?.(changes)
 }
 
-function send(request: HgServeRequest, socketPath: string, token: string | undefined): ClientRequest {
+function isGone(error: unknown): boolean {
+  return error instanceof HgUnavailable && !(error.cause instanceof HgTimeout)
+}
+
+type Way = { readonly socketPath: string; readonly agent: Lingering | false }
+
+function send(request: HgServeRequest, { socketPath, agent }: Way, token: string | undefined): ClientRequest {
   const headers: Record<string, string> = { host: 'localhost', connection: 'keep-alive', 'x-capstan-repository': request.id }
   for (const [name, value] of Object.entries(request.headers)) if (passedOn.test(name)) headers[name] = value
   if (token) headers['x-capstan-push'] = token
   if (request.body) headers['content-length'] = String(request.body.length)
   const path = `/?cmd=${encodeURIComponent(request.command)}${request.query ? `&${request.query}` : ''}`
-  return httpRequest({ socketPath, method: request.method, path, headers, agent: false })
+  // The name of the host only tells ways apart: it is the socket that is gone to.
+  return httpRequest({ socketPath, host: request.id, method: request.method, path, headers, agent })
 }
 
 // A push that hg may commit already must come to its end, whether or not its client is still there: only then is it known what is true.
