@@ -27,7 +27,9 @@ const list = defineOperation({
   name: 'run.list',
   summary: 'Runs that the caller may read, newest first.',
   input: Closed({
-    kind: Type.Optional(Type.String({ description: 'Only of this kind: task, pipeline, workflow, procedure, …' })),
+    kind: Type.Optional(
+      Type.String({ description: 'Only of this kind: task, pipeline, workflow, procedure, … Rounds of jobs (`round`) are listed only so.' }),
+    ),
     namespace: Type.Optional(Type.String()),
     name: Type.Optional(Type.String()),
     state: Type.Optional(OneOf(runStates)),
@@ -43,7 +45,7 @@ const list = defineOperation({
   run: async (ctx, input) => {
     const { kind, namespace, name, state, active } = input
     const filter = {
-      ...(kind !== undefined && { kinds: [kind] }),
+      ...(kind === undefined ? { exceptKind: 'round' } : { kinds: [kind] }),
       ...(namespace !== undefined && { namespace }),
       ...(name !== undefined && { name }),
       ...(state !== undefined && { states: [state] }),

@@ -206,6 +206,9 @@ export function parallelSuite(store: string, config: () => Promise<Partial<Confi
         const { items } = await app.system('job.list', { workflow, all_kinds })
         expect(items.map(({ id }: { id: string }) => id)).toEqual([job])
       }
+      const listed = async (input: JsonObject) => (await app.system('run.list', { name: 'cancel at once', ...input })).items
+      expect((await listed({})).map(({ id }: { id: string }) => id)).toEqual([job])
+      expect(await listed({ kind: 'round' })).toHaveLength(3)
       const rounds = await app.services.store.reader.runs.childrenOf(job)
       expect(rounds).toHaveLength(3)
       await app.system('job.cancel', { job })
@@ -236,6 +239,52 @@ export function parallelSuite(store: string, config: () => Promise<Partial<Confi
       await app.system('job.decide', { job, step: 'ask', path: 'ask>no' })
       expect((await ended(job)).status).toBe('succeeded')
       expect(await artifactsOf(job)).toEqual(['a Yes', 'b No'])
+    })
+
+    test('run snippets, go on after failures where their steps say so, and show no secret', async () => {
+      await app.system('secret.set', { name: 'rounds', value: 'hush-hush-round' })
+      const snippet = await activate({
+        name: 'part of a round',
+        type: 'snippet',
+        steps: [
+          { id: 'map', type: 'snippet_map' },
+          loop('S', 'S>find', { repeatVariable: '{{[map].[list]}}', parallel: 2 }),
+          { id: 'find', type: 'pattern_match', parent_id: 'S', parameters: { input: '{{[S].[$item]}}', expressionText: '{{digits:/\\d+/}}' } },
+        ],
+        paths: ['map>S', 'S>find', 'find>'],
+      })
+      const job = await runOf(
+        {
+          name: 'whole of rounds',
+          steps: [
+            trigger,
+            loop('L', 'L>chat', { parallel: 3 }),
+            { id: 'chat', type: 'action_chatops', parent_id: 'L', continue_on_failure: true },
+            {
+              id: 'sub',
+              type: 'snippet',
+              parent_id: 'L',
+              parameters: { workflow_uid: snippet, input: { list: ['{{[L].[$item]}}', 'b2'] } },
+            },
+            artifact('out', '{{#each [sub].[S].[$outputs]}}{{[find].[digits]}},{{/each}} {{[chat].[$success]}} {{[start].[secret]}}', {
+              parent_id: 'L',
+            }),
+          ],
+          paths: ['start>L', 'L>chat', 'chat>sub', 'sub>out', 'out>'],
+        },
+        { list: ['a1', 'a11', 'a111', 'a1111'], secret: 'hush-hush-round' },
+      )
+      expect(job).toMatchObject({ status: 'succeeded', message: null })
+      const shown = await artifactsOf(job.id)
+      expect(shown.map((content: string) => content.split(' ').slice(0, 2).join(' '))).toEqual([
+        '1,2, false',
+        '11,2, false',
+        '111,2, false',
+        '1111,2, false',
+      ])
+      const steps = await app.system('job.list-steps', { job: job.id })
+      expect(steps.items.filter(({ step }: { step: string }) => step === 'sub')).toHaveLength(4)
+      expect(JSON.stringify([shown, steps, job])).not.toContain('hush-hush-round')
     })
 
     test('are refused where they are no whole number of rounds over a list, or too many in all', async () => {
