@@ -85,7 +85,9 @@ export function contractSuite(title: string, options: { readonly databaseUrl?: s
 
         test('takes null for everything that may be left out', async () => {
           const { args } = await found.good(world)
-          const nulls = Object.fromEntries(fact.args.filter(({ name, optional }) => optional && !found.kept?.includes(name)).map(({ name }) => [name, null]))
+          const nulls = Object.fromEntries(
+            fact.args.filter(({ name, optional }) => optional && !found.kept?.includes(name)).map(({ name }) => [name, null]),
+          )
           const sent = { ...nulls, ...Object.fromEntries(Object.entries(args).filter(([name]) => !Object.hasOwn(nulls, name))) }
           expect(await lab.error(world.root, method, sent)).toBeNull()
         })

@@ -9,7 +9,14 @@ import type { Ctx, WriteCtx } from './context.ts'
 
 /** The row that a reference of a kind leads to. Everything that is not in this table is a resource. */
 type RowOf<Kind extends string> = Kind extends keyof OtherRows ? OtherRows[Kind] : ResourceRow
-type OtherRows = { user: UserRow; run: RunRow; schedule: ScheduleRow; 'pull-request': PullRequestRow; webhook: WebhookRow; trigger: WorkflowTriggerRow }
+type OtherRows = {
+  user: UserRow
+  run: RunRow
+  schedule: ScheduleRow
+  'pull-request': PullRequestRow
+  webhook: WebhookRow
+  trigger: WorkflowTriggerRow
+}
 
 /** A thing that was looked up for a caller who may see it, with what the caller holds on it. */
 type Found<Kind extends string = string> = {

@@ -27,7 +27,8 @@ const audit = {
 const protectBranch = defineOperation({
   name: 'repository.protect-branch',
   summary: 'Lets a branch change by pull requests only, with so many approvals, and lists all such branches.',
-  description: 'It holds for everyone, administrators as well; only what is pulled from where the repository is copied from goes on. The branch need not exist yet. Done again it changes how many approvals are needed.',
+  description:
+    'It holds for everyone, administrators as well; only what is pulled from where the repository is copied from goes on. The branch need not exist yet. Done again it changes how many approvals are needed.',
   input: Closed({ repository: RepositoryMember, branch: BranchMember, approvals: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })) }),
   output: ProtectedList,
   access: 'signed-in',

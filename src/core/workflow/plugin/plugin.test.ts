@@ -20,7 +20,7 @@ beforeAll(async () => {
   lay(
     'keeper',
     keeper,
-    'enable_cache: true\nconnection:\n  key: { type: password, required: true }\n  host: { type: string, required: true }\n' + actions,
+    `enable_cache: true\nconnection:\n  key: { type: password, required: true }\n  host: { type: string, required: true }\n${actions}`,
   )
 })
 afterAll(() => app.close())
