@@ -17,6 +17,9 @@ export type TestDocker = {
   /** Names of all containers, those that have ended too. */
   containers(): Promise<string[]>
   call(method: string, path: string, body?: Buffer | object): Promise<{ status: number; json: unknown }>
+  /** It hangs until `thaw`. */
+  freeze(): void
+  thaw(): void
   stop(): Promise<void>
 }
 
@@ -92,6 +95,8 @@ async function tryStart(): Promise<TestDocker | { missing: string }> {
   }
   return {
     ...{ socket, call, layer, stop },
+    freeze: () => void engine.kill('SIGSTOP'),
+    thaw: () => void engine.kill('SIGCONT'),
     async image(name, entry) {
       const query = new URLSearchParams({ fromSrc: '-', repo: `test/${name}`, tag: '1.0.0' })
       for (const change of ['ENTRYPOINT ["/bin/entry"]', 'ENV PATH=/bin']) query.append('changes', change)

@@ -8,7 +8,15 @@ import type { Readable, Writable } from 'node:stream'
 type EngineAddress = { readonly socketPath: string } | { readonly host: string; readonly port: number }
 
 /** The standard streams of a container, for as long as it runs. */
-type Attached = { readonly input: Writable; readonly out: Readable; readonly err: Readable; readonly closed: Promise<void>; destroy(): void }
+type Attached = {
+  readonly input: Writable
+  readonly out: Readable
+  readonly err: Readable
+  /** Resolves when it says nothing more. Standard error stays open for the words of `end`. */
+  readonly closed: Promise<void>
+  end(last: string): void
+  destroy(): void
+}
 
 type Ask = { readonly body?: unknown; readonly signal?: AbortSignal /** How long the engine may be silent; 0: for ever. */; readonly idleMs?: number }
 
@@ -133,7 +141,11 @@ function divided(socket: Socket, head: Buffer): Attached {
       const piece = rest.subarray(0, left)
       rest = rest.subarray(piece.length)
       left -= piece.length
-      to.write(piece)
+      if (!to.write(piece)) {
+        // Nobody may have begun to read.
+        socket.pause()
+        to.once('drain', () => socket.resume())
+      }
     }
   }
   socket.on('error', () => {}) // it may end without reading
@@ -143,7 +155,7 @@ function divided(socket: Socket, head: Buffer): Attached {
     resolve()
   })
   if (head.length > 0) take(head)
-  return { input: socket, ...streams, closed, destroy: () => void socket.destroy() }
+  return { input: socket, ...streams, closed, end: (last) => void streams.err.end(last), destroy: () => void socket.destroy() }
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

@@ -106,6 +106,24 @@ describe.skipIf(missing !== null)(`an engine and the images of plugins${missing 
     }
   })
 
+  test('an engine that hangs keeps nobody who calls off, and what it held meanwhile is removed before the next call', async () => {
+    const lab = await openEngineLab()
+    try {
+      const abort = new AbortController()
+      const call = lab.act(plugin(await docker.image('sleeps', shell('ASLEEP=yes sleep 600'))), {}, abort.signal)
+      await until('it sleeps', () => processesWith('ASLEEP=yes').length > 0)
+      docker.freeze()
+      abort.abort(new Error('no more'))
+      await expect(call).rejects.toThrow('no more')
+      docker.thaw()
+      expect((await lab.act(plugin(await docker.image('quick', shell(done))))).status).toBe('ok')
+      expect(await docker.containers()).toEqual([])
+    } finally {
+      docker.thaw()
+      await lab.close()
+    }
+  }, 60_000)
+
   test('an engine that stops in the middle of a call ends the call', async () => {
     const second = await startDocker()
     if ('missing' in second) throw new Error(second.missing)

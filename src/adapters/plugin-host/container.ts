@@ -22,7 +22,8 @@ import type { Door } from './way-out.ts'
 type Options = { readonly address: EngineAddress; readonly egress: Pick<Egress, 'resolve'>; readonly shared: boolean }
 
 const labels = { host: 'capstan.plugin-host', server: 'capstan.server', plugin: 'capstan.plugin' } as const
-const startMs = 5_000
+// For an engine that should answer at once.
+const patienceMs = 5_000
 // Ours of the host's: the owner of nothing.
 const nobody = 65_534
 
@@ -50,7 +51,7 @@ class Containers {
   }
 
   /** Removes what is left of earlier servers. An engine that cannot be asked now is asked again before the first call. */
-  async sweep(signal: AbortSignal = AbortSignal.timeout(startMs)): Promise<void> {
+  async sweep(signal: AbortSignal = AbortSignal.timeout(patienceMs)): Promise<void> {
     const filters = JSON.stringify({ label: [`${labels.host}=${this.#host}`] })
     const found = await this.#engine.call('GET', `/containers/json?all=1&filters=${encodeURIComponent(filters)}`, { signal })
     for (const one of Array.isArray(found) ? (found as unknown[]) : []) {
@@ -186,11 +187,22 @@ class Containers {
     const { clock, limits } = this.#ground
     const over = new AbortController()
     const hurry = new AbortController()
-    const ended = this.#ended(id, attached).finally(async () => {
+    const lost = new AbortController()
+    const ended = this.#ended(id, attached, lost.signal).finally(async () => {
       over.abort()
       await release()
     })
-    const signalled = (name: string) => this.#engine.call('POST', `/containers/${id}/kill?signal=${name}`).catch(() => null) // it may have ended
+    let silent = 0
+    const signalled = async (name: string) => {
+      try {
+        await this.#engine.call('POST', `/containers/${id}/kill?signal=${name}`, { idleMs: patienceMs })
+        silent = 0
+      } catch (error) {
+        // One that has ended already is refused. An engine that hangs is not waited for by whoever stops a call: the next sweep finds the container.
+        silent = error instanceof EngineGone ? silent + 1 : 0
+        if (silent >= 2) lost.abort(error)
+      }
+    }
     const passes = (ms: number, signal: AbortSignal) => sleep(clock, ms, signal).catch(() => {})
     const end = async (graceMs: number) => {
       if (graceMs > 0) {
@@ -213,30 +225,29 @@ class Containers {
     }
   }
 
-  async #ended(id: string, { closed, destroy, err }: Attached): Promise<{ code: number | null; signal: string | null }> {
+  async #ended(id: string, { closed, destroy, end }: Attached, signal: AbortSignal): Promise<{ code: number | null; signal: string | null }> {
     const { clock, limits } = this.#ground
-    const say = (text: string) => (err as Attached['err'] & { end(text: string): void }).end(text)
     try {
-      const code = Number(member(await this.#engine.call('POST', `/containers/${id}/wait`, { idleMs: 0 }), 'StatusCode'))
+      const code = Number(member(await this.#engine.call('POST', `/containers/${id}/wait`, { idleMs: 0, signal }), 'StatusCode'))
       const state = member(await this.#engine.call('GET', `/containers/${id}/json`), 'State')
       // All that it said is on its way; an engine that forgets to end the stream is not waited for.
-      await Promise.race([closed, sleep(clock, startMs)])
+      await Promise.race([closed, sleep(clock, patienceMs)])
       destroy()
       await closed
-      say(member(state, 'OOMKilled') === true ? `\nThe plugin needed more than ${Math.round(limits.memoryBytes / 1024 ** 2)} MiB of memory\n` : '')
+      end(member(state, 'OOMKilled') === true ? `\nThe plugin needed more than ${Math.round(limits.memoryBytes / 1024 ** 2)} MiB of memory\n` : '')
       return endOf(code)
     } catch (error) {
       this.#ground.log.warn('plugin.engine', { container: id.slice(0, 12), why: error instanceof Error ? error.message : String(error) })
       destroy()
       await closed
-      say('\nThe Docker engine was lost while the plugin was called\n')
+      end('\nThe Docker engine was lost while the plugin was called\n')
       return { code: null, signal: null }
     }
   }
 
   async #remove(id: string): Promise<void> {
     try {
-      await this.#engine.call('DELETE', `/containers/${id}?force=1&v=1`)
+      await this.#engine.call('DELETE', `/containers/${id}?force=1&v=1`, { idleMs: patienceMs })
     } catch (error) {
       if (error instanceof EngineRefused && (error.status === 404 || error.status === 409)) return
       this.#swept = false
