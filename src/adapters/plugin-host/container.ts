@@ -8,6 +8,7 @@ import { EngineGone, EngineRefused, engineAt, member } from '../docker/engine.ts
 import { folderOf, makeFolder } from '../runtime/process/folder.ts'
 import { removeTree } from '../runtime/process/remove.ts'
 import { hasEnded, markOfServer } from '../runtime/process/server-mark.ts'
+import { describe } from './container-shape.ts'
 import { closedBecause, enterNetwork } from './enter.ts'
 import { pullImage, readReference } from './image.ts'
 import { folderOfPlugin, keyOf } from './plugin-folder.ts'
@@ -143,7 +144,12 @@ class Containers {
   ): Promise<string> {
     const { name, signal } = given
     const { whole } = readReference(plugin.image ?? '')
-    const body = this.#description(plugin, whole, given)
+    const body = describe({
+      ...{ image: whole, verb: given.verb, environment: given.environment, limits: this.#ground.limits },
+      labels: { [labels.host]: this.#host, [labels.plugin]: keyOf(plugin) },
+      server: { [labels.server]: markOfServer() },
+      volume: plugin.cache ? this.#volume(plugin) : null,
+    })
     const create = async () => textOf(member(await this.#engine.call('POST', `/containers/create?name=${name}`, { body }), 'Id'))
     try {
       return await create()
@@ -152,34 +158,6 @@ class Containers {
       // An operator may have tidied up the engine's images since it was installed.
       await this.prepare(plugin, signal)
       return create()
-    }
-  }
-
-  #description(
-    plugin: InstalledPlugin,
-    image: string,
-    { verb, environment }: { verb: readonly string[]; environment: Readonly<Record<string, string>> },
-  ) {
-    const { memoryBytes, processes, fileBytes, cpu } = this.#ground.limits
-    const own = { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1', ...environment }
-    const mine = { [labels.host]: this.#host, [labels.plugin]: keyOf(plugin) }
-    const cache = { Type: 'volume', Source: this.#volume(plugin), Target: '/var/cache', VolumeOptions: { Labels: mine } }
-    return {
-      ...{ Image: image, Cmd: verb, Env: Object.entries(own).map(([name, value]) => `${name}=${value}`) },
-      ...{ AttachStdin: true, AttachStdout: true, AttachStderr: true, OpenStdin: true, StdinOnce: true, Tty: false },
-      Labels: { ...mine, [labels.server]: markOfServer() },
-      HostConfig: {
-        ...{ Memory: memoryBytes, MemorySwap: memoryBytes, NanoCpus: Math.round(cpu * 1e9), PidsLimit: processes },
-        Ulimits: [
-          { Name: 'fsize', Soft: fileBytes, Hard: fileBytes },
-          { Name: 'core', Soft: 0, Hard: 0 },
-        ],
-        ...{ ReadonlyRootfs: true, Tmpfs: { '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${fileBytes}` } },
-        ...{ CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'], NetworkMode: 'none', IpcMode: 'private' },
-        // A first process of its own ends what is left and passes signals on. What a plugin says is read and never kept by the engine: it may hold secrets.
-        ...{ Init: true, LogConfig: { Type: 'none' } },
-        Mounts: plugin.cache ? [cache] : [],
-      },
     }
   }
 
