@@ -100,6 +100,10 @@ export function parallelSuite(store: string, config: () => Promise<Partial<Confi
           item.output,
         ])
       expect(await stepsOf(many.id)).toEqual(await stepsOf(one.id))
+      const again = await ended((await app.system('job.rerun', { job: many.id, from: 'after' })).id)
+      expect(again.status).toBe('succeeded')
+      expect(await artifactsOf(again.id)).toEqual(await artifactsOf(one.id))
+      expect(await app.services.store.reader.runs.childrenOf(again.id)).toEqual([])
       expect(many.traversed_paths).toEqual(one.traversed_paths)
     })
 
@@ -158,6 +162,10 @@ export function parallelSuite(store: string, config: () => Promise<Partial<Confi
       expect(await artifactsOf(job.id)).toEqual(['0', '1', '3', 'after'])
     })
 
+    const collected = {
+      customOutput: [{ name: 'all', outputType: 'array', input: { expressionText: '', value: '{{[A].[$index]}}{{[C].[$item]}}' } }],
+    }
+
     test('may have loops inside of them, and be inside of loops, each seeing all around it', async () => {
       const nested = (name: string, [a, b, c]: readonly JsonObject[]): Drawn => ({
         name,
@@ -165,9 +173,9 @@ export function parallelSuite(store: string, config: () => Promise<Partial<Confi
           trigger,
           loop('A', 'A>B', a),
           loop('B', 'B>C', b, { parent_id: 'A' }),
-          loop('C', 'C>x', { ...c, repeatVariable: '{{[B].[$item]}}' }, { parent_id: 'B' }),
+          loop('C', 'C>x', { ...c, ...collected, repeatVariable: '{{[B].[$item]}}' }, { parent_id: 'B' }),
           artifact('x', '{{[A].[$index]}}{{[B].[$index]}}{{[C].[$item]}}', { parent_id: 'C' }),
-          artifact('y', '{{[A].[$index]}}: {{#each [C].[$outputs]}}{{[x].[$success]}}{{/each}}', { parent_id: 'B' }),
+          artifact('y', '{{[A].[$index]}}: {{#each [C].[$outputs]}}{{[x].[$success]}}{{/each}} {{[C].[all]}}', { parent_id: 'B' }),
           artifact('z', '{{#each [B].[$outputs]}}{{[y].[$success]}}{{/each}}', { parent_id: 'A' }),
         ],
         paths: ['start>A', 'A>B', 'B>C', 'C>x', 'x>', 'C>y', 'y>', 'B>z', 'z>'],

@@ -214,4 +214,4 @@ class JobRows implements StepReader {
 }
 
 export type { RoundPlace }
-export { roundKind, roundDraft, widthOf, within, prefixOf, parallelAround, withRounds, placeOf }
+export { roundKind, roundDraft, graphOfRound, widthOf, within, prefixOf, parallelAround, withRounds, placeOf }

@@ -5,12 +5,16 @@ import { LanguageError } from '../../language/scope.ts'
 import { fillTemplates, templateRoots } from '../../language/template.ts'
 import { nodesOf, partOf } from '../nodes.ts'
 import { parallelOf, repeatsList } from '../parallel.ts'
+import { graphOfRound } from '../round.ts'
 import { StepRows, scopeOf } from '../scope.ts'
 import { ruleHolds } from './decision.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 import type { Performed } from '../../../run/source.ts'
 import type { Act } from '../perform.ts'
 import type { Standing } from '../scope.ts'
+
+/** Characters of the graphs of all rounds of a loop that are runs of their own. */
+const graphsLimit = 1024 * 1024 * 1024
 
 /** What a loop goes over: `{ items }`, `{ chunks }` of those that run at once, or `{ times, delay_ms }`. */
 async function performItems(act: Act): Promise<Performed> {
@@ -20,6 +24,12 @@ async function performItems(act: Act): Promise<Performed> {
     if (!Array.isArray(items)) return failed('The variable to repeat is not an array')
     if (items.length > flowLimits.rounds) return failed(`A loop has at most ${flowLimits.rounds} rounds; this one would have ${items.length}`)
     const size = parallelOf(act.step)
+    // The run of each round keeps its graph.
+    if (size > 1 && items.length * JSON.stringify(graphOfRound(act.document, act.step)).length > graphsLimit) {
+      return failed(
+        `The steps of this loop, kept for each of ${items.length} rounds, would be larger than ${graphsLimit / 1024 / 1024} MiB; run the rounds one by one`,
+      )
+    }
     return { output: size > 1 ? { chunks: chunksOf(items, size) } : { items } }
   }
   const times = numberOf(await filled(act, memberOf(parameters, 'repeatCount') ?? 0))
