@@ -45,7 +45,11 @@ async function tryStart(): Promise<TestDocker | { missing: string }> {
   // It touches neither bridges nor the rules of the host's firewall.
   const alone = ['--bridge', 'none', '--iptables=false', '--ip-forward=false', '--ip-masq=false', '--userland-proxy=false']
   const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
-  const engine = spawn('dockerd', [...own, ...alone, '-H', `unix://${socket}`], { env, stdio: ['ignore', said, said] })
+  // It ends with its test: a file of which no test was chosen stops nothing.
+  const engine = spawn('setpriv', ['--pdeathsig', 'TERM', 'dockerd', ...own, ...alone, '-H', `unix://${socket}`], {
+    env,
+    stdio: ['ignore', said, said],
+  })
   const over: Promise<unknown> = new Promise((resolve) => engine.once('close', resolve))
   engine.on('error', () => {})
 
