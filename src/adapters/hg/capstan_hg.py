@@ -70,7 +70,7 @@ UNUSED = 3
 # when it has become larger than so many KiB.
 MOST_REQUESTS = 200
 LINGER = 3
-LARGEST_LINGERING = 160 << 10
+LARGEST_LINGERING = 96 << 10
 
 
 def text(data):
