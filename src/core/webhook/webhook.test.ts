@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { manualClock } from '../../../test/support/clock.ts'
 import { openRepositoryLab } from '../../../test/support/repository-lab.ts'
-import { until } from '../../../test/support/until.ts'
+import { until as untilTrue } from '../../../test/support/until.ts'
 import { pullRequestOperations } from '../pull-request/operations.ts'
 import { retryMs, WebhookDispatch } from './dispatch.ts'
 import { mostWaiting, pushFact, queueFact } from './fact.ts'
@@ -63,6 +63,13 @@ async function send(id = 'one', shared = false): Promise<WebhookDispatch> {
   await dispatch.start()
   return dispatch
 }
+
+/** As `until`, while the sender's clock does not fall behind the time of the facts, which the store's clock gives them. */
+const until = <T>(what: string, look: () => T | Promise<T>) =>
+  untilTrue(what, () => {
+    if (clock.now() < Date.now()) clock.advance(Date.now() - clock.now())
+    return look()
+  })
 
 const make = (principal: Principal, more: object = {}) => lab.call<Hook>(principal, 'webhook.create', { url: `${url}/in`, ...more })
 const sent = async (hook: Hook) => (await lab.as<{ items: Sent[] }>('webhook.list-deliveries', { webhook: hook.id })).items
