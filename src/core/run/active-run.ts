@@ -51,6 +51,7 @@ export class ActiveRun {
   /** The step that decides how the run ends. */
   #last: StepResult | null = null
   #dropped = false
+  readonly #stored = Promise.withResolvers<void>()
 
   constructor(host: RunHost, row: RunRow) {
     this.row = row
@@ -78,6 +79,8 @@ export class ActiveRun {
 
   /** The first steps of a run that is not stored yet, for the act that accepts it. `opened` goes on after its commit. */
   async begin(earlier: readonly StepRow[]): Promise<{ steps: StepRow[]; starts: StepStart[] }> {
+    // What is kept of an earlier run is read before it is stored with this one.
+    if (earlier.length > 0) this.#unsaved.keep(earlier, this.#stored.promise)
     const effects = await (earlier.length > 0 ? this.#restore(earlier) : this.#flow.start(this.row.input))
     this.#position = earlier.length
     this.#pending = effects.filter((effect) => effect.do === 'finish' || effect.do === 'more')
@@ -88,6 +91,7 @@ export class ActiveRun {
 
   /** The run is stored: begins with what was started in that commit. */
   opened(started: readonly string[]): void {
+    this.#stored.resolve()
     if (started.length > 0) Object.assign(this.row, { state: 'running', started_at: this.row.created_at })
     this.post(async () => {
       await this.#afterCommit(started)

@@ -329,6 +329,15 @@ export function jobSuite(store: string, config: () => Promise<Partial<Config>>):
         expect((await app.system('job.get', { job: again.id })).status).toBe('succeeded')
       })
 
+      test('is run again from the step behind a decision, which is not made a second time', async () => {
+        const steps = [trigger, decision('way', { left: '{{[start].n}} = 1', right: '' }), artifact('left', 'left'), artifact('right', 'right')]
+        const workflow = await activate({ name: 'behind', steps, paths: ['start>way', 'way>left:L', 'way>right:R'] })
+        const job = await ended(await start(workflow, { n: 1 }))
+        const again = await ended((await app.system('job.rerun', { job: job.id, from: 'left' })).id)
+        expect(again).toMatchObject({ status: 'succeeded', context: { data: { way: { path: 'L' }, left: { $success: true } } } })
+        expect(again.context.data).not.toHaveProperty('right')
+      })
+
       test('may be dismissed when it failed, given an owner, and cancelled while it goes on', async () => {
         const workflow = await activate({ name: 'marks', steps: [trigger, { id: 'c', type: 'action_chatops' }], paths: ['start>c'] })
         const { id: job } = await ended(await start(workflow))
