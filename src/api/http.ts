@@ -62,6 +62,7 @@ async function createHttp(options: HttpOptions): Promise<FastifyInstance> {
     exposeHeadRoutes: false,
     bodyLimit: options.config.bodyLimitBytes,
     routerOptions: { maxParamLength: longestUrl },
+    schemaController: { compilersFactory: { buildValidator: noRouteSchemas, buildSerializer: noRouteSchemas } },
     genReqId: () => services.ids.opaque(),
     forceCloseConnections: 'idle',
     keepAliveTimeout: 65 * seconds,
@@ -181,6 +182,11 @@ function pathOf(request: FastifyRequest): string {
 
 function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
+
+// Operations check their inputs themselves. What a framework brings for schemas of routes (two compilers, some megabytes) is never loaded.
+function noRouteSchemas(): never {
+  throw new Error('Routes have no schemas: the input of a route is checked by its operation')
 }
 
 // Streams end by the signal; whoever reads a large answer may finish it; then the rest is cut, so that stopping takes seconds.
