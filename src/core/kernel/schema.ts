@@ -1,6 +1,6 @@
-import { Type } from 'typebox'
-import type { Static, TObject, TSchema } from 'typebox'
 import { freeze } from './json.ts'
+import { Type } from './schema-builders.ts'
+import type { Static, TObject, TSchema } from 'typebox'
 import type { Problem } from './fault.ts'
 
 export { Type }
