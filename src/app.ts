@@ -45,6 +45,7 @@ import { followRoutes } from './core/deploy/routes.ts'
 import { Traffic } from './core/deploy/traffic.ts'
 import { systemClock } from './core/kernel/clock.ts'
 import { systemIds } from './core/kernel/id.ts'
+import { ownFile } from './core/kernel/own-file.ts'
 import { joinServers } from './core/notify/across-servers.ts'
 import { EventHub } from './core/notify/event-hub.ts'
 import { healthOf } from './core/operation/health.ts'
@@ -336,8 +337,7 @@ function refuseDatabaseServer({ databaseUrl, data }: Config, what: string): void
   throw new Error(`The store is in PostgreSQL (CAPSTAN_DATABASE_URL). ${what} of ${data}: keys, repositories, logs and templates.`)
 }
 
-// Beside `src` as beside `dist`.
-const sampleFolder = join(import.meta.dirname, '..', 'examples', 'sample')
+const sampleFolder = ownFile('examples/sample')
 
 const hourMs = 3_600_000
 

@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
+import { ownFile } from '../../core/kernel/own-file.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
 import type { Log } from '../../core/kernel/log.ts'
 
@@ -31,8 +32,7 @@ const searchPath = '/usr/bin:/bin:/usr/local/bin:/opt/homebrew/bin'
 /** Marks our children, so that a later start finds those that outlived a killed server (see sweep.ts). */
 const marker = 'CAPSTAN_HG_ROOT'
 
-// Beside `src` as beside `dist`: it is Python, and no build moves it.
-const extension = join(import.meta.dirname, '../../../src/adapters/hg/capstan_hg.py')
+const extension = ownFile('src/adapters/hg/capstan_hg.py')
 
 /** The full path of a program, or null when there is nothing to run. */
 function findProgram(name: string): string | null {

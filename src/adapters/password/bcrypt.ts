@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { ownProgram } from '../../core/kernel/own-file.ts'
 import type { BcryptOrder, BcryptReply } from './bcrypt-worker.ts'
 
 const form = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
@@ -22,9 +23,7 @@ function createBcrypt(): Bcrypt {
   let worker: Worker | null = null
   let lastId = 0
   const start = (): Worker => {
-    // Run from source the neighbour is TypeScript, emitted it is JavaScript.
-    const name = import.meta.url.endsWith('.ts') ? './bcrypt-worker.ts' : './bcrypt-worker.js'
-    const started = new Worker(new URL(name, import.meta.url), { env: {}, resourceLimits: { maxOldGenerationSizeMb: 64 } })
+    const started = new Worker(ownProgram('adapters/password/bcrypt-worker'), { env: {}, resourceLimits: { maxOldGenerationSizeMb: 64 } })
     const ended = (error: Error) => {
       if (worker === started) worker = null
       for (const { reject } of waiting.values()) reject(error)

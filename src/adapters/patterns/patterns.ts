@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { ownProgram } from '../../core/kernel/own-file.ts'
 import { PatternRefused } from '../../ports/patterns.ts'
 import type { PatternMatch, PatternOptions, Patterns } from '../../ports/patterns.ts'
 import type { PatternOrder, PatternReply, PatternResult } from './pattern-work.ts'
@@ -92,9 +93,7 @@ class WorkerPatterns implements Patterns {
   }
 
   #start(): Worker {
-    // Run from source the neighbour is TypeScript, emitted it is JavaScript.
-    const name = import.meta.url.endsWith('.ts') ? './patterns-worker.ts' : './patterns-worker.js'
-    const worker = new Worker(new URL(name, import.meta.url), { env: {}, resourceLimits: { maxOldGenerationSizeMb: 128 } })
+    const worker = new Worker(ownProgram('adapters/patterns/patterns-worker'), { env: {}, resourceLimits: { maxOldGenerationSizeMb: 128 } })
     this.#ready = false
     worker.on('message', (reply: PatternReply | 'ready') => {
       if (worker !== this.#worker) return

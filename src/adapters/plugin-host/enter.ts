@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { extname } from 'node:path'
+import { ownProgram } from '../../core/kernel/own-file.ts'
 import { searchPath } from '../runtime/process/environment.ts'
 import { shared } from './way-out.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
@@ -39,11 +40,11 @@ function closedBecause(local: boolean): string | null {
 async function enterNetwork({ pid, id, uid, folder, doors, clock }: Entered): Promise<{ close(): void } | null> {
   const network = openNetwork(pid, id)
   if (network === null || program === null) return null
-  const ending = extname(import.meta.filename)
+  const relay = ownProgram('adapters/plugin-host/relay')
   // Told as text: its user may not enter the folders that it is read from.
-  const text = readFileSync(join(import.meta.dirname, `relay${ending}`), 'utf8')
+  const text = readFileSync(relay, 'utf8')
   const who = [`--setuid=${uid}`, `--setgid=${uid}`]
-  const node = [process.execPath, '--max-old-space-size=64', `--input-type=module${ending === '.ts' ? '-typescript' : ''}`, '--eval', text]
+  const node = [process.execPath, '--max-old-space-size=64', `--input-type=module${extname(relay) === '.ts' ? '-typescript' : ''}`, '--eval', text]
   const inner = doors.map(({ way, from, to }) => `${way}:${from}:${to.replace(`${shared}/`, '')}`)
   const child = spawn('/bin/sh', ['-c', script, 'enter', program, '--net=/proc/self/fd/3', ...who, '--', ...node, 'relay', 'held', ...inner], {
     cwd: folder,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
+import { ownProgram } from '../../core/kernel/own-file.ts'
 import { chooseSandbox } from '../runtime/process/choose.ts'
 import { findCgroup } from '../runtime/process/cgroup.ts'
 import { createUids } from '../runtime/process/uids.ts'
@@ -104,13 +105,13 @@ async function prepareGround(options: GroundOptions): Promise<Ground> {
 
 // Copied, so that nothing else of ours is shown to plugins. The ending says that it is a module: no package.json is there to say it.
 function layRelay(work: string): Ground['relay'] {
-  const ending = extname(import.meta.filename)
+  const program = ownProgram('adapters/plugin-host/relay')
   const folder = join(work, '.relay')
-  const name = ending === '.ts' ? 'relay.mts' : 'relay.mjs'
+  const name = extname(program) === '.ts' ? 'relay.mts' : 'relay.mjs'
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   // By a rename: another server of this folder may be starting a process just now.
   const fresh = join(folder, `.${randomBytes(8).toString('hex')}`)
-  copyFileSync(join(import.meta.dirname, `relay${ending}`), fresh)
+  copyFileSync(program, fresh)
   renameSync(fresh, join(folder, name))
   return { folder, name }
 }

@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import type { Log } from '../../../core/kernel/log.ts'
+import { ownProgram } from '../../../core/kernel/own-file.ts'
 import { StoreUnavailable } from '../../../ports/store/store.ts'
+import type { Log } from '../../../core/kernel/log.ts'
 
 export type Order =
   | { readonly id: number; readonly what: 'passive' | 'restart' | 'truncate' }
@@ -82,9 +83,7 @@ export class Maintenance {
   }
 
   #start(): Worker {
-    // Run from source the neighbour is TypeScript, emitted it is JavaScript.
-    const name = import.meta.url.endsWith('.ts') ? './maintenance-worker.ts' : './maintenance-worker.js'
-    const worker = new Worker(new URL(name, import.meta.url), {
+    const worker = new Worker(ownProgram('adapters/store/sqlite/maintenance-worker'), {
       workerData: { file: this.#file },
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: 32 },
