@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto'
 import { timestamp } from '../kernel/clock.ts'
 import { isFault } from '../kernel/fault.ts'
+import { Lookout } from '../kernel/lookout.ts'
 import { isEnd } from '../kernel/run-state.ts'
 import { OutboundFailed } from '../../ports/egress.ts'
 import { queueRun, RunFollower } from './runs.ts'
 import { webhookContext } from './view.ts'
-import type { Timer } from '../kernel/clock.ts'
 import type { RunState } from '../kernel/run-state.ts'
 import type { Services } from '../operation/services.ts'
 import type { DeliveryRow, WebhookRow } from '../../ports/store/webhooks.ts'
@@ -39,18 +39,22 @@ class WebhookDispatch {
   readonly #server: DispatchOptions['server']
   readonly #queued: () => void
   readonly #busy = new Map<string, Promise<void>>()
-  readonly #closing = new AbortController()
+  readonly #lookout: Lookout
   readonly #runs: RunFollower
   #unsubscribe: () => void = () => {}
-  #timer: Timer | null = null
-  #looking: Promise<void> = Promise.resolve()
-  #wanted = false
 
   constructor({ services, server, queued }: DispatchOptions) {
     this.#services = services
     this.#server = server
     this.#queued = queued ?? (() => {})
     this.#runs = new RunFollower(services, () => this.#queued())
+    this.#lookout = new Lookout({
+      clock: () => services().clock,
+      look: () => this.#look(),
+      failed: (error) => services().log.error('webhook.not_read', { error }),
+      retryMs: lookAgainMs,
+      longestMs: server.shared ? lookAgainMs : undefined,
+    })
   }
 
   /** Takes up what an earlier start left, and sends from now on. */
@@ -68,42 +72,23 @@ class WebhookDispatch {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new Error('The server stops'))
     this.#unsubscribe()
-    this.#timer?.cancel()
-    await this.#looking
+    await this.#lookout.close()
     await Promise.all([this.#runs.close(), ...this.#busy.values()])
   }
 
   /** Looks for what is due now, and plans the next look. */
   look(): Promise<void> {
-    // One look that has not begun yet is as good as many.
-    if (this.#wanted) return this.#looking
-    this.#wanted = true
-    this.#looking = this.#looking.then(() => {
-      this.#wanted = false
-      return this.#look()
-    })
-    return this.#looking
+    return this.#lookout.look()
   }
 
-  async #look(): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#timer?.cancel()
-    const { store, clock, log } = this.#services()
-    let wait: number | null = null
-    try {
-      const { deliveries } = store.reader
-      const due = await deliveries.due(clock.now(), together + this.#busy.size)
-      for (const hook of due) if (!this.#busy.has(hook) && this.#busy.size < together) this.#begin(hook)
-      const next = await deliveries.nextAt()
-      wait = next === null ? null : Math.max(next - clock.now(), shortestWaitMs)
-    } catch (error) {
-      log.error('webhook.not_read', { error })
-      wait = lookAgainMs
-    }
-    if (this.#server.shared) wait = Math.min(wait ?? lookAgainMs, lookAgainMs)
-    if (wait !== null && !this.#closing.signal.aborted) this.#timer = clock.after(wait, () => void this.look())
+  async #look(): Promise<number | null> {
+    const { store, clock } = this.#services()
+    const { deliveries } = store.reader
+    const due = await deliveries.due(clock.now(), together + this.#busy.size)
+    for (const hook of due) if (!this.#busy.has(hook) && this.#busy.size < together) this.#begin(hook)
+    const next = await deliveries.nextAt()
+    return next === null ? null : Math.max(next - clock.now(), shortestWaitMs)
   }
 
   #begin(hook: string): void {
@@ -118,7 +103,7 @@ class WebhookDispatch {
 
   async #sendDue(hook: string): Promise<void> {
     const { store, clock } = this.#services()
-    for (let sent = 0; sent < inARow && !this.#closing.signal.aborted; sent++) {
+    for (let sent = 0; sent < inARow && !this.#lookout.signal.aborted; sent++) {
       const now = clock.now()
       const row = await store.write(({ deliveries }) => deliveries.take(hook, this.#server.id, now, now + leaseMs))
       const webhook = row && (await store.reader.webhooks.byId(hook))
@@ -136,7 +121,7 @@ class WebhookDispatch {
       store.write(({ deliveries }) => deliveries.settle(row.id, this.#server.id, patch))
     const seen = { status: answer.status, excerpt: answer.excerpt, error: answer.error, duration_ms: now - before }
     // Cut short by our own stop: it was no try.
-    if (this.#closing.signal.aborted && answer.status === null) {
+    if (this.#lookout.signal.aborted && answer.status === null) {
       const { state, attempt, status, excerpt, error, duration_ms } = row
       return void (await settle({ state, attempt, next_at: now, status, excerpt, error, duration_ms, finished_at: null }))
     }
@@ -174,7 +159,7 @@ class WebhookDispatch {
         body,
         timeoutMs,
         keepBytes: excerptBytes,
-        signal: this.#closing.signal,
+        signal: this.#lookout.signal,
       })
       return { status, excerpt, error: null }
     } catch (error) {

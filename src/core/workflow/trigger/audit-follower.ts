@@ -1,4 +1,5 @@
 import { timestamp } from '../../kernel/clock.ts'
+import { Lookout } from '../../kernel/lookout.ts'
 import { triggerOf } from './model.ts'
 import { causeOf, queueEvent } from './queue.ts'
 import type { Timer } from '../../kernel/clock.ts'
@@ -21,17 +22,25 @@ const overlapMs = 60_000
  */
 class AuditFollower {
   readonly #services: () => Services
-  readonly #closing = new AbortController()
+  readonly #lookout: Lookout
   #unsubscribe: () => void = () => {}
-  #timer: Timer | null = null
   #soon: Timer | null = null
-  #looking: Promise<void> = Promise.resolve()
   #wanted = false
   /** Lines that were looked at, with their time. */
   readonly #seen = new Map<string, number>()
 
   constructor(services: () => Services) {
     this.#services = services
+    this.#lookout = new Lookout({
+      clock: () => services().clock,
+      look: async () => {
+        await this.#follow()
+        // What does not tell followers leaves a line all the same.
+        return this.#wanted ? lookAgainMs : null
+      },
+      failed: (error) => services().log.warn('trigger.audit_not_read', { error }),
+      retryMs: lookAgainMs,
+    })
   }
 
   async start(): Promise<void> {
@@ -47,29 +56,13 @@ class AuditFollower {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new Error('The server stops'))
     this.#unsubscribe()
-    this.#timer?.cancel()
     this.#soon?.cancel()
-    await this.#looking
+    await this.#lookout.close()
   }
 
   look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look())
-    return this.#looking
-  }
-
-  async #look(): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#timer?.cancel()
-    const { clock, log } = this.#services()
-    try {
-      await this.#follow()
-    } catch (error) {
-      log.warn('trigger.audit_not_read', { error })
-    }
-    // What does not tell followers leaves a line all the same.
-    if (this.#wanted && !this.#closing.signal.aborted) this.#timer = clock.after(lookAgainMs, () => void this.look())
+    return this.#lookout.look()
   }
 
   async #follow(): Promise<void> {
@@ -99,7 +92,7 @@ class AuditFollower {
         for (const line of page.items) fired += await this.#line(row, line)
         const last = page.items.at(-1)
         after = page.next === null || !last ? null : [last.at, last.id]
-      } while (after && !this.#closing.signal.aborted)
+      } while (after && !this.#lookout.signal.aborted)
     }
     if (fired > 0) events.publish({ kind: 'trigger', id: row.id, name: row.name, state: 'fired', resource_id: null })
   }

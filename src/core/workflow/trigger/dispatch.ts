@@ -1,6 +1,6 @@
 import { isFault } from '../../kernel/fault.ts'
+import { Lookout } from '../../kernel/lookout.ts'
 import { startJobOf } from './start-job.ts'
-import type { Timer } from '../../kernel/clock.ts'
 import type { Services } from '../../operation/services.ts'
 import type { TriggerEventRow } from '../../../ports/store/workflows.ts'
 
@@ -28,15 +28,19 @@ const hints: ReadonlySet<string> = new Set(['trigger', 'pull-request'])
 class TriggerDispatch {
   readonly #services: () => Services
   readonly #server: DispatchOptions['server']
-  readonly #closing = new AbortController()
+  readonly #lookout: Lookout
   #unsubscribe: () => void = () => {}
-  #timer: Timer | null = null
-  #looking: Promise<void> = Promise.resolve()
-  #wanted = false
 
   constructor({ services, server }: DispatchOptions) {
     this.#services = services
     this.#server = server
+    this.#lookout = new Lookout({
+      clock: () => services().clock,
+      look: () => this.#look(),
+      failed: (error) => services().log.error('trigger.not_read', { error }),
+      retryMs: storeRetryMs,
+      longestMs: server.shared ? lookAgainMs : undefined,
+    })
   }
 
   /** Takes up what an earlier start left, and starts jobs from now on. */
@@ -50,47 +54,28 @@ class TriggerDispatch {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new Error('The server stops'))
     this.#unsubscribe()
-    this.#timer?.cancel()
-    await this.#looking
+    await this.#lookout.close()
   }
 
   /** Looks for what waits now, starts it, and plans the next look. */
   look(): Promise<void> {
-    // One look that has not begun yet is as good as many.
-    if (this.#wanted) return this.#looking
-    this.#wanted = true
-    this.#looking = this.#looking.then(() => {
-      this.#wanted = false
-      return this.#look()
-    })
-    return this.#looking
+    return this.#lookout.look()
   }
 
-  async #look(): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#timer?.cancel()
-    const { store, clock, log } = this.#services()
-    let wait: number | null
-    try {
-      while (!this.#closing.signal.aborted) {
-        // A look that finds nothing writes nothing.
-        const next = await store.reader.triggerEvents.nextAt()
-        if (next === null || next > clock.now()) break
-        const now = clock.now()
-        const taken = await store.write(({ triggerEvents }) => triggerEvents.take(this.#server.id, now, now + leaseMs, together))
-        if (taken.length === 0) break
-        await Promise.all(taken.map((event) => this.#start(event)))
-      }
+  async #look(): Promise<number | null> {
+    const { store, clock } = this.#services()
+    while (!this.#lookout.signal.aborted) {
+      // A look that finds nothing writes nothing.
       const next = await store.reader.triggerEvents.nextAt()
-      wait = next === null ? null : Math.max(next - clock.now(), shortestWaitMs)
-    } catch (error) {
-      log.error('trigger.not_read', { error })
-      wait = storeRetryMs
+      if (next === null || next > clock.now()) break
+      const now = clock.now()
+      const taken = await store.write(({ triggerEvents }) => triggerEvents.take(this.#server.id, now, now + leaseMs, together))
+      if (taken.length === 0) break
+      await Promise.all(taken.map((event) => this.#start(event)))
     }
-    if (this.#server.shared) wait = Math.min(wait ?? lookAgainMs, lookAgainMs)
-    if (wait !== null && !this.#closing.signal.aborted) this.#timer = clock.after(wait, () => void this.look())
+    const next = await store.reader.triggerEvents.nextAt()
+    return next === null ? null : Math.max(next - clock.now(), shortestWaitMs)
   }
 
   async #start(event: TriggerEventRow): Promise<void> {
@@ -104,7 +89,7 @@ class TriggerDispatch {
         await settle({ state: 'started', attempt: attempt + 1, next_at, job_id: outcome.job, error: null, finished_at: clock.now() })
       } else await this.#refuse(event, outcome.refused)
     } catch (error) {
-      if (this.#closing.signal.aborted || isFault(error, 'shutting_down')) {
+      if (this.#lookout.signal.aborted || isFault(error, 'shutting_down')) {
         return void (await settle({ state: 'waiting', attempt, next_at: clock.now(), job_id: null, error: null, finished_at: null }).catch(() => {}))
       }
       const delay = retryMs[attempt]

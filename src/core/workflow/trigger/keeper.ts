@@ -1,11 +1,11 @@
 import { principalOf } from '../../identity/principal.ts'
 import { isFault } from '../../kernel/fault.ts'
 import { sleep } from '../../kernel/clock.ts'
+import { Lookout } from '../../kernel/lookout.ts'
 import { pluginCallOf } from './plugin-start.ts'
 import { triggerOf } from './model.ts'
 import { activeOf, queueEvent } from './queue.ts'
 import { syncTimes } from './times.ts'
-import type { Timer } from '../../kernel/clock.ts'
 import type { Services } from '../../operation/services.ts'
 import type { WorkflowTriggerRow } from '../../../ports/store/workflows.ts'
 import type { PluginEvent } from '../../../ports/plugin-host.ts'
@@ -33,15 +33,19 @@ class TriggerKeeper {
   readonly #services: () => Services
   readonly #server: KeeperOptions['server']
   readonly #kept = new Map<string, Kept>()
-  readonly #closing = new AbortController()
+  readonly #lookout: Lookout
   #unsubscribe: () => void = () => {}
-  #timer: Timer | null = null
-  #looking: Promise<void> = Promise.resolve()
-  #wanted = false
 
   constructor({ services, server }: KeeperOptions) {
     this.#services = services
     this.#server = server
+    this.#lookout = new Lookout({
+      clock: () => services().clock,
+      look: () => this.#look(),
+      failed: (error) => services().log.error('trigger.not_kept', { error }),
+      retryMs: lookAgainMs,
+      longestMs: server.shared ? lookAgainMs : undefined,
+    })
   }
 
   /** Brings up what is to be alive, and from now on whenever something changes. */
@@ -55,10 +59,8 @@ class TriggerKeeper {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new Error('The server stops'))
     this.#unsubscribe()
-    this.#timer?.cancel()
-    await this.#looking
+    await this.#lookout.close()
     const kept = [...this.#kept.values()]
     for (const { stop } of kept) stop.abort(new Error('The server stops'))
     await Promise.all(kept.map(({ done }) => done))
@@ -66,35 +68,20 @@ class TriggerKeeper {
 
   /** Compares what is alive with what is to be. */
   look(): Promise<void> {
-    // One look that has not begun yet is as good as many.
-    if (this.#wanted) return this.#looking
-    this.#wanted = true
-    this.#looking = this.#looking.then(() => {
-      this.#wanted = false
-      return this.#look()
-    })
-    return this.#looking
+    return this.#lookout.look()
   }
 
-  async #look(): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#timer?.cancel()
+  async #look(): Promise<null> {
     const services = this.#services()
-    let again = this.#server.shared
-    try {
-      const bound = await services.store.reader.workflowTriggers.bound()
-      await syncTimes(services, bound)
-      const wanted = bound.filter((row) => triggerOf(row).type === 'plugin')
-      const marks = new Map<string, string>()
-      for (const row of wanted) marks.set(row.id, await this.#markOf(row))
-      for (const [id, { mark, stop }] of this.#kept)
-        if (marks.get(id) !== mark) stop.abort(new Error('The trigger has changed, or nothing is bound to it'))
-      for (const row of wanted) if (!this.#kept.has(row.id) && (await this.#claim(row.id))) this.#keep(row, marks.get(row.id) ?? '')
-    } catch (error) {
-      services.log.error('trigger.not_kept', { error })
-      again = true
-    }
-    if (again && !this.#closing.signal.aborted) this.#timer = services.clock.after(lookAgainMs, () => void this.look())
+    const bound = await services.store.reader.workflowTriggers.bound()
+    await syncTimes(services, bound)
+    const wanted = bound.filter((row) => triggerOf(row).type === 'plugin')
+    const marks = new Map<string, string>()
+    for (const row of wanted) marks.set(row.id, await this.#markOf(row))
+    for (const [id, { mark, stop }] of this.#kept)
+      if (marks.get(id) !== mark) stop.abort(new Error('The trigger has changed, or nothing is bound to it'))
+    for (const row of wanted) if (!this.#kept.has(row.id) && (await this.#claim(row.id))) this.#keep(row, marks.get(row.id) ?? '')
+    return null
   }
 
   /** What it runs with: when that changes, it is started anew. */
@@ -130,7 +117,7 @@ class TriggerKeeper {
         const { store } = this.#services()
         await store.write(({ triggerKeepers }) => triggerKeepers.release(row.id, this.#server.id)).catch(() => {})
         // It may be wanted with other settings.
-        if (!this.#closing.signal.aborted) void this.look()
+        void this.look()
       })
     this.#kept.set(row.id, { mark, stop, done })
   }
