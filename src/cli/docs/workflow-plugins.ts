@@ -15,8 +15,8 @@ These run without any install. A step names the vendor \`capstan\`, the plugin a
 text. An input that is left out has its default, or else the zero of its type. An input has at most 10 MiB, an output 32 MiB, a list that is made 100,000
 elements. An action acts as whoever started the job, and may do what they may do.
 
-After a restart of the server an action that was under way is done again where the table of its plugin says *repeats*; any other fails, unless the step has
-\`on_interrupt: repeat\`. A step lasts at most five minutes unless it has a \`timeout\` in seconds; those that wait for runs last a day.
+After a restart of the server an action that was under way is done again where it says below that it *repeats*; any other fails. A step decides otherwise by
+\`on_interrupt\`, which is \`repeat\` or \`fail\`; an action of an installed plugin repeats where its entry in \`plugin.spec.yaml\` has \`on_interrupt: repeat\`. A step lasts at most five minutes unless it has a \`timeout\` in seconds; those that wait for runs last a day.
 
 A path (\`host.name\`, \`items.0\`, \`items[0]\`, \`[a.b].c\`) names members and positions that a value has itself. The timers are there as \`rapid7/timers\` and
 \`komand/timers\` as well. For approvals there is the step type \`human_decision\`.

@@ -285,11 +285,15 @@ export class ActiveRun {
     else if (node.kind === 'question' && row.handle) await this.#takeAnswer(live)
     else if (node.kind === 'run' && row.child_id) this.#host.watchChild(row.child_id)
     else if (node.kind === 'call' && live.stopping) await this.#callEnded(live, live.stopping)
-    else if (node.kind === 'call' && begun && (node.repeatable || node.instant)) await this.#call(live, node)
+    else if (node.kind === 'call' && begun && (node.repeatable || node.instant || (await this.#repeats(row)))) await this.#call(live, node)
     else if (node.kind === 'call' && begun) {
       // Whether it happened cannot be told, and it may not be safe to do twice.
       await this.#end(live, { state: 'lost', reason: 'lost', message: interrupted })
     } else if (row.state === 'queued') await this.#launch(live)
+  }
+
+  #repeats(step: StepRow): Promise<boolean> {
+    return this.#host.source(this.row.kind).repeats?.(this.#host.services, this.row, step) ?? Promise.resolve(false)
   }
 
   /** The child runs of steps that are made just now, for the same commit. One that cannot be made is left to `#startChild`, which tells why. */

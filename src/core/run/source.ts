@@ -32,6 +32,10 @@ export type RunSource = {
     node: FlowNode & { kind: 'call' },
     inside: { readonly signal: AbortSignal; readonly rows: StepReader },
   ): Promise<Performed> | undefined
+  /**
+   * Whether a `call` node that a restart has cut off may be done again, where its graph does not say so (`repeatable`). Asked once after the restart; absent: no.
+   */
+  repeats?(services: Services, run: RunRow, step: StepRow): Promise<boolean>
   /** The child run of a `run` node. */
   child?(services: Services, run: RunRow, node: FlowNode & { kind: 'run' }, input: Json, starter: Principal): Promise<RunDraft>
 }

@@ -1,15 +1,16 @@
 import { isParallel, parallelLimits, parallelOf, repeatsList } from '../job/parallel.ts'
 import { isReminder, reminderLimits } from '../job/reminder.ts'
+import { interruptions } from '../job/interruption.ts'
 import { memberOf, objectMember } from './members.ts'
 import type { Finding, WorkflowDocument, WorkflowStep } from './model.ts'
 
 /** Rounds at once of loops inside of one another. */
 const mostAtOnce = 100
 
-/** What is wrong with parameters that are extensions of ours: `parallel` of a loop and `reminder` of a human decision. */
+/** What is wrong with parameters that are extensions of ours: `parallel` of a loop, `reminder` of a human decision, `on_interrupt` of an action. */
 function checkExtensions(document: WorkflowDocument): Finding[] {
   const steps = new Map(document.steps.map((step) => [step.id, step]))
-  return document.steps.flatMap((step) => [...checkParallel(step, steps), ...checkReminder(step)])
+  return document.steps.flatMap((step) => [...checkParallel(step, steps), ...checkReminder(step), ...checkInterruption(step)])
 }
 
 function checkParallel(step: WorkflowStep, steps: ReadonlyMap<string, WorkflowStep>): Finding[] {
@@ -30,6 +31,12 @@ function checkReminder({ type, name, parameters }: WorkflowStep): Finding[] {
   const { leastSeconds, mostSeconds } = reminderLimits
   if (!isReminder(wanted)) return at(`a reminder comes every so many seconds, from ${leastSeconds} to ${mostSeconds}`)
   return Object.keys(objectMember(parameters, 'notifications')).length === 0 ? at('nobody is told of this decision, so nobody can be reminded') : []
+}
+
+function checkInterruption({ type, name, parameters }: WorkflowStep): Finding[] {
+  const wanted = memberOf(parameters, 'on_interrupt')
+  if (type !== 'action' || wanted === undefined || interruptions.some((one) => one === wanted)) return []
+  return [{ step: name, input: 'on_interrupt', message: 'what a restart of the server does to it is "repeat" or "fail"' }]
 }
 
 export { checkExtensions }

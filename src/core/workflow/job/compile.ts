@@ -1,5 +1,6 @@
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
 import { choicesOf, isInnerPath, shapeOf, targetOf } from '../document/shape.ts'
+import { isRepeatable } from './interruption.ts'
 import { nodesOf, partOf } from './nodes.ts'
 import { chunkGraph, parallelOf, repeatsList } from './parallel.ts'
 import { builtinAt } from '../builtin/all.ts'
@@ -137,12 +138,6 @@ function repetition(step: WorkflowStep, part: Part): { instant?: true; repeatabl
 function isQuick({ parameters, plugin }: WorkflowStep): boolean {
   const action = plugin ? builtinAt(plugin)?.actions.get(plugin.identifier) : undefined
   return action?.repeatable === true && action.timeoutMs === undefined && memberOf(parameters, 'retry') === undefined
-}
-
-/** An action may be done again after a restart when its author says so, or when the server's own action knows it. */
-function isRepeatable({ parameters, plugin }: WorkflowStep): boolean {
-  if (textMember(parameters, 'on_interrupt') === 'repeat') return true
-  return plugin !== null && builtinAt(plugin)?.actions.get(plugin.identifier)?.repeatable === true
 }
 
 type Common = { id: string; join: 'all' | 'any'; when: 'no-error'; title: string; continue_on_failure?: true }

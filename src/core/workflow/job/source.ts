@@ -3,6 +3,7 @@ import { isJsonObject, memberOf, textMember } from '../document/members.ts'
 import { declaredVariables, jobDraft } from '../start.ts'
 import { workflowSpecOf } from '../spec.ts'
 import { performed } from './compile.ts'
+import { repeatsByItsPlugin } from './interruption.ts'
 import { performStep } from './perform.ts'
 import { roundDraft, roundKind, widthOf } from './round.ts'
 import type { Json } from '../../kernel/json.ts'
@@ -15,6 +16,7 @@ const workflowSource: RunSource = {
   place: () => ({ runtime: 'none', places: [] }),
   work: () => Promise.reject(fault('unsupported', { what: 'Work of a workflow itself', why: 'its steps call plugins and operations' })),
   perform: (services, run, step, node, inside) => (node.operation === performed ? performStep(services, run, step, inside) : undefined),
+  repeats: repeatsByItsPlugin,
   async child(services, run, node, input: Json, starter: Principal) {
     const document = await services.workflows.document(run)
     const draft = isJsonObject(node.draft) ? textMember(node.draft, 'step') : ''

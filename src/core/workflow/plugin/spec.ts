@@ -33,6 +33,8 @@ type Component = {
   readonly fields: ReadonlyMap<string, Field>
   readonly input: JsonObject
   readonly output: JsonObject
+  /** Its author says that it may be done again when a restart of the server has cut it off: `on_interrupt: repeat`, an extension of ours. */
+  readonly repeatable: boolean
 }
 
 /** The spec cannot be used; the message says why. */
@@ -103,6 +105,7 @@ function componentsOf(spec: JsonObject, kind: 'actions' | 'triggers' | 'tasks', 
       fields,
       input: componentSchema(fields, types, `${kind}.${name}.input`, warnings, memberOf(raw, 'input')),
       output: componentSchema(fieldsOf(memberOf(raw, 'output')), types, `${kind}.${name}.output`, warnings, memberOf(raw, 'output')),
+      repeatable: textMember(raw, 'on_interrupt') === 'repeat',
     })
   }
   return components

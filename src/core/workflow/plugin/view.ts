@@ -15,6 +15,13 @@ const Part = Closed({
   output: Type.Unknown({ description: 'JSON Schema.' }),
 })
 
+const Action = Closed({
+  ...Part.properties,
+  on_interrupt: OneOf(['repeat', 'fail'], {
+    description: 'What becomes of a call that a restart of the server has cut off, unless the step has `on_interrupt` of its own.',
+  }),
+})
+
 const Plugin = Closed({
   id: Nullable(Type.String({ description: 'Null for plugins that are part of the server.' })),
   serial: Nullable(Type.Integer()),
@@ -28,7 +35,7 @@ const Plugin = Closed({
   enable_cache: Type.Boolean(),
   connection: Type.Unknown({ description: 'JSON Schema of what a connection holds; null when there is none.' }),
   connection_version: Type.Integer(),
-  actions: Type.Array(Part),
+  actions: Type.Array(Action),
   triggers: Type.Array(Part),
   tasks: Type.Array(Part),
   runtime: OneOf(['process', 'container', 'builtin']),
@@ -44,23 +51,36 @@ type PluginView = Static<typeof Plugin>
 async function viewPlugin(row: ResourceRow): Promise<PluginView> {
   const { runtime, mode, image } = pluginRecordOf(row)
   const spec = await specOfRow(row)
-  return { ...described(spec), id: row.id, serial: row.serial, runtime, mode, image, status: 'installed', installed_at: timestamp(row.created_at) }
+  return {
+    ...describedOf(spec, (_, { repeatable }) => repeatable),
+    id: row.id,
+    serial: row.serial,
+    runtime,
+    mode,
+    image,
+    status: 'installed',
+    installed_at: timestamp(row.created_at),
+  }
 }
 
 /** A plugin that is part of the server as callers see it. */
 async function viewBuiltin(plugin: BuiltinPlugin): Promise<PluginView> {
   const spec = await specOfBuiltin(plugin)
-  return { ...described(spec), id: null, serial: null, runtime: 'builtin', mode: null, image: null, status: 'builtin', installed_at: null }
+  const described = describedOf(spec, (name) => plugin.actions.get(name)?.repeatable === true)
+  return { ...described, id: null, serial: null, runtime: 'builtin', mode: null, image: null, status: 'builtin', installed_at: null }
 }
 
-function described(spec: PluginSpec) {
+function describedOf(spec: PluginSpec, repeats: (name: string, action: Component) => boolean) {
   const { vendor, version, title, description, tags, enable_cache, connection, connection_version, warnings } = spec
   return {
     ...{ vendor, version, title, description, enable_cache, connection, connection_version },
     plugin: spec.name,
     name: `${vendor}/${spec.name}/${version}`,
     tags: [...tags],
-    actions: [...spec.actions.values()].map(part),
+    actions: [...spec.actions].map(([name, action]) => ({
+      ...part(action),
+      on_interrupt: repeats(name, action) ? ('repeat' as const) : ('fail' as const),
+    })),
     triggers: [...spec.triggers.values()].map(part),
     tasks: [...spec.tasks.values()].map(part),
     warnings: [...warnings],
