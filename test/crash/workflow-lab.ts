@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { documentOf, trigger } from '../../src/core/workflow/job/workflow.suite.ts'
 import { startCounter } from '../support/counter.ts'
@@ -75,9 +75,10 @@ export async function openWorkflowCrashLab(environment: Record<string, string>, 
       const { id } = await admin.ok('trigger.create', { name, ...settings })
       return { id: 'start', type: 'api_trigger', parameters: { trigger_config_id: id } }
     },
-    /** Installs a plugin whose only action lasts as long as it is told, in processes whose environment says how long. */
+    /** Installs a plugin whose actions last as long as they are told, in processes whose environment says how long: `look` may be done twice. */
     async slowPlugin(): Promise<void> {
       const folder = join(server.data, 'plugins', 'slow')
+      if (existsSync(folder)) return
       mkdirSync(join(folder, 'bin'), { recursive: true })
       writeFileSync(join(folder, 'plugin.spec.yaml'), slowSpec)
       writeFileSync(join(folder, 'bin', 'icon_slow'), slowPlugin)
@@ -102,6 +103,11 @@ vendor: example
 actions:
   wait:
     title: Wait
+    input: { seconds: { type: string, required: true } }
+    output: { done: { type: boolean } }
+  look:
+    title: Look
+    on_interrupt: repeat
     input: { seconds: { type: string, required: true } }
     output: { done: { type: boolean } }
 `

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { artifact, decision } from '../../src/core/workflow/job/workflow.suite.ts'
 import { until } from '../support/until.ts'
 import { openWorkflowCrashLab } from './workflow-lab.ts'
+import { roundPoints } from './round-points.ts'
 import { workflowPoints } from './workflow-points.ts'
 import type { WorkflowCrashLab } from './workflow-lab.ts'
 import type { WorkflowPoint } from './workflow-points.ts'
@@ -32,11 +33,13 @@ export function workflowCrashSuite(
       await lab.server.start()
       for (const { after } of reached) await after()
     }
-    const groups = [...new Set(workflowPoints.map(({ group }) => group))]
+    // Those that call something for seconds come last: none of their calls may be over before the kill.
+    const points = [...workflowPoints, ...roundPoints].sort((one, other) => Number(calling(one)) - Number(calling(other)))
+    const groups = [...new Set(points.map(({ group }) => group))]
     if (together) {
-      test(`at every one of ${workflowPoints.length} points, each job is in the end as it was asked for`, () => survives(workflowPoints), 120_000)
+      test(`at every one of ${points.length} points, each job is in the end as it was asked for`, () => survives(points), 120_000)
     } else {
-      test.each(groups)('%s', (group) => survives(workflowPoints.filter((point) => point.group === group)), 60_000)
+      test.each(groups)('%s', (group) => survives(points.filter((point) => point.group === group)), 60_000)
     }
 
     test(`${kills} times at random at fifty events a second, each event that was acknowledged is one job`, async () => {
@@ -49,7 +52,7 @@ export function workflowCrashSuite(
       let count = 0
       let killing = true
       const post = async (of: string, path: string, n: number) => {
-        const reply = await lab.send(path, { n }).catch(() => null)
+        const reply = await lab.send(path, { n, list: ['x', 'y', 'z'] }).catch(() => null)
         if (reply?.status === 200) acknowledged[of]?.push(n)
         else if (reply && reply.status < 500) throw new Error(reply.text)
       }
@@ -89,7 +92,7 @@ export function workflowCrashSuite(
         expect(new Set(jobs.map(({ status }) => status))).toEqual(new Set(['succeeded']))
         const kept = await Promise.all(jobs.map(({ id }) => lab.artifacts(id)))
         const numbers = kept.map(([n]) => Number(n))
-        expect(kept).toEqual(numbers.map((n) => [String(n), 'round 0', 'round 1', 'round 2', 'one of them']))
+        expect(kept).toEqual(numbers.map((n) => [String(n), 'round 0', 'round 1', 'round 2', 'at once x', 'at once y', 'at once z', 'one of them']))
         const missing = acknowledged[of]?.filter((n) => !numbers.includes(n))
         const twice = numbers.filter((n, at) => numbers.indexOf(n) !== at)
         expect({ missing, twice }).toEqual({ missing: [], twice: [] })
@@ -102,15 +105,34 @@ export function workflowCrashSuite(
   })
 }
 
+const calling = ({ name }: WorkflowPoint) => name.startsWith('a plugin is called')
+
 /** A job that passes through some of everything: a kill may come between any two of its steps. */
 const steps = [
   artifact('one', '{{[start].[n]}}'),
   { id: 'L', type: 'loop', parameters: { repeatCount: 3, innerEdgeId: 'L>in' } },
   artifact('in', 'round {{[L].[$index]}}', { parent_id: 'L' }),
+  { id: 'P', type: 'loop', parameters: { repeatVariable: '{{[start].[list]}}', parallel: 2, innerEdgeId: 'P>here' } },
+  artifact('here', 'at once {{[P].[$item]}}', { parent_id: 'P' }),
   decision('size', { small: '{{[start].[n]}} < 40', large: '' }),
   { id: 'small', type: 'pattern_match', parameters: { input: 'x', expressionText: '{{w:/x/}}' } },
   { id: 'large', type: 'pattern_match', parameters: { input: 'x', expressionText: '{{w:/x/}}' } },
   { id: 'both', type: 'join', parameters: { decisionEdgeIds: ['size>small', 'size>large'], variableSets: [] } },
   artifact('two', 'one of them'),
 ]
-const paths = ['start>one', 'one>L', 'L>in', 'in>', 'L>size', 'size>small', 'size>large', 'small>both', 'large>both', 'both>two', 'two>']
+const paths = [
+  'start>one',
+  'one>L',
+  'L>in',
+  'in>',
+  'L>P',
+  'P>here',
+  'here>',
+  'P>size',
+  'size>small',
+  'size>large',
+  'small>both',
+  'large>both',
+  'both>two',
+  'two>',
+]
