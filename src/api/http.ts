@@ -1,6 +1,7 @@
 import { fastify } from 'fastify'
 import { fault } from '../core/kernel/fault.ts'
 import { invoke as invokeOperation } from '../core/operation/invoke.ts'
+import { bringsBody } from './body.ts'
 import { clientAddress } from './client-address.ts'
 import { answerClientError } from './client-error.ts'
 import { createMetrics } from './metrics.ts'
@@ -144,7 +145,7 @@ function addHooks(http: FastifyInstance, host: ApiHost, apis: readonly Api[]): v
     else done()
   })
   http.addHook('preParsing', (request, _reply, payload, done) => {
-    if (!request.routeOptions.config.streamsBody && hasBody(request)) {
+    if (!request.routeOptions.config.streamsBody && bringsBody(request.raw)) {
       const late = host.clock.after(bodyWithinMs, () => request.raw.destroy())
       request.raw.once('end', () => late.cancel()).once('close', () => late.cancel())
     }
@@ -178,10 +179,6 @@ function ownerOf(apis: readonly Api[], path: string): Api | undefined {
 function pathOf(request: FastifyRequest): string {
   const end = request.url.indexOf('?')
   return end < 0 ? request.url : request.url.slice(0, end)
-}
-
-function hasBody({ headers }: FastifyRequest): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 // Operations check their inputs themselves. What a framework brings for schemas of routes (two compilers, some megabytes) is never loaded.

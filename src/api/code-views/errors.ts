@@ -1,9 +1,9 @@
 import { faults } from '../../core/kernel/fault.ts'
+import { retryAfter } from '../retry-after.ts'
 import { sendText } from './answer.ts'
 import type { FastifyReply } from 'fastify'
 import type { Fault } from '../../core/kernel/fault.ts'
 
-const retryWhenUnsaidMs = 5000
 const signInPage = '/login'
 
 /**
@@ -16,7 +16,7 @@ function refuseHidden(reply: FastifyReply, { signedIn }: { signedIn: boolean }):
 
 /** A fault of core as text. */
 function refuseFault(reply: FastifyReply, fault: Fault): FastifyReply {
-  const retry = faults[fault.code].retry ? { 'retry-after': String(Math.max(1, Math.ceil((fault.retryAfterMs ?? retryWhenUnsaidMs) / 1000))) } : {}
+  const retry = faults[fault.code].retry ? { 'retry-after': String(retryAfter(fault)) } : {}
   return sendText(reply, fault.status, `${fault.message}\n`, retry)
 }
 

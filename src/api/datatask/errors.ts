@@ -1,4 +1,5 @@
 import { isObject } from '../../core/kernel/json.ts'
+import { retryAfter } from '../retry-after.ts'
 import type { Fault, FaultCode } from '../../core/kernel/fault.ts'
 
 /** Every code that an error of this API can have (contract §4.3), with its status. `not_supported` is ours, for what is not built yet. */
@@ -88,6 +89,7 @@ const notFound: Readonly<Record<string, Code>> = {
 }
 
 const malformed: Readonly<Record<string, Code>> = {
+  body: 'invalid_form',
   configuration: 'invalid_configuration',
   invalid_form: 'invalid_form',
   duplicate_field: 'duplicate_field',
@@ -150,8 +152,6 @@ const codes = {
   internal: 'internal_error',
 } as const satisfies Record<FaultCode, Pick>
 
-const retryWhenUnsaidMs = 5000
-
 /** What a fault looks like here. `fields` says how the route calls members of the operation's input. */
 export function refusalOf(fault: Fault, fields: Readonly<Record<string, string>> = {}): Refusal {
   const pick: Pick = codes[fault.code]
@@ -163,7 +163,7 @@ export function refusalOf(fault: Fault, fields: Readonly<Record<string, string>>
     code,
     message: fault.message,
     details: detailsOf(fault, code, fields),
-    retryAfterSeconds: waits ? Math.max(1, Math.ceil((fault.retryAfterMs ?? retryWhenUnsaidMs) / 1000)) : null,
+    retryAfterSeconds: waits ? retryAfter(fault) : null,
     replayed: fault.context.note === 'replayed',
   }
 }

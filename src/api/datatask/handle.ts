@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { fault } from '../../core/kernel/fault.ts'
 import { isSignedIn } from '../../core/identity/principal.ts'
+import { bringsBody, readBody } from '../body.ts'
 import { sendError, sendJson, sendPieces, unmatched } from './answer.ts'
 import { identifyOpen, identifyProtected } from './authenticate.ts'
-import { bringsBody, readBody } from './body.ts'
 import { checkRequired, decodeParameters, decodeQuery, idempotencyKey } from './decode.ts'
 import { parseForm } from './form.ts'
 import { match, splitTarget } from './path.ts'
@@ -17,6 +17,7 @@ import type { Does, Listing, Route } from './routes.ts'
 
 const via = 'datatask'
 const largestPage = 1000
+const bodyLimit = 1024 * 1024
 
 type Handler = { readonly host: ApiHost; readonly rate: AnonymousRate }
 
@@ -28,7 +29,7 @@ async function handle(request: FastifyRequest, reply: FastifyReply, { host, rate
   const { route, raw } = found
   const fields = route.does.kind === 'call' ? route.does.fields : undefined
   try {
-    const body = once(() => (bringsBody(request.raw) ? readBody(request.raw) : Promise.resolve(Buffer.alloc(0))))
+    const body = once(() => (bringsBody(request.raw) ? readBody(request.raw, bodyLimit) : Promise.resolve(Buffer.alloc(0))))
     const call = await callOf(request, { host, rate }, route, body)
     const values = await valuesOf(request, route, raw, query, body)
     return route.does.kind === 'list'

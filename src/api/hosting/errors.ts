@@ -1,4 +1,5 @@
 import { faults } from '../../core/kernel/fault.ts'
+import { retryAfter } from '../retry-after.ts'
 import type { FastifyReply } from 'fastify'
 import type { Fault } from '../../core/kernel/fault.ts'
 
@@ -15,8 +16,6 @@ const refusals = {
   hidden: { status: 403, text: 'You may not read this repository. Ask its owner for it.' },
   unauthenticated: { status: 401, text: 'Sign in with your name and password, or with an API key as password.', headers: challenge },
 } as const satisfies Record<string, Refusal>
-
-const retryWhenUnsaidMs = 5000
 
 /** What a fault of core says to such a client. Reads the fault's private context for the one thing that the contract demands: missing or hidden. */
 function refusalOf(fault: Fault): Refusal {
@@ -36,7 +35,7 @@ function refusalOf(fault: Fault): Refusal {
 
 function retryHeader(fault: Fault): Readonly<Record<string, string>> {
   if (!faults[fault.code].retry) return {}
-  return { 'retry-after': String(Math.max(1, Math.ceil((fault.retryAfterMs ?? retryWhenUnsaidMs) / 1000))) }
+  return { 'retry-after': String(retryAfter(fault)) }
 }
 
 /** Sends a refusal as plain text. */

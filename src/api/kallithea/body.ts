@@ -1,31 +1,11 @@
-import { fault } from '../../core/kernel/fault.ts'
 import { deeperThan } from '../../core/kernel/json.ts'
 import { jsonError } from './json-error.ts'
 import { bytesRepr } from './python.ts'
-import type { IncomingMessage } from 'node:http'
 import type { Json } from '../../core/kernel/json.ts'
 
 const deepest = 200
 // The text of a parse error shows the body (contract §1.1). Beyond this a program sent it, and nobody reads it.
 const mostShown = 64 * 1024
-
-/** A request's whole body, counted while it arrives; larger than `limit`: `payload_too_large`. */
-async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw fault('payload_too_large', { limit })
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      size += chunk.length
-      if (size > limit) throw fault('payload_too_large', { limit })
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    if (size > limit) throw error
-    throw fault('malformed_request', { why: 'its body ended too early' }, { cause: error })
-  }
-  return Buffer.concat(chunks, size)
-}
 
 /** The value of a body, or the text of the error. `text` is the decoded body, for what a value cannot keep (see `exactId`). */
 function parseBody(body: Buffer): { readonly value: Json; readonly text: string } | { readonly error: string } {
@@ -106,4 +86,4 @@ function highest(lead: number, at: number): number {
   return at === 1 && lead === 0xf4 ? 0x8f : at === 1 && lead === 0xed ? 0x9f : 0xbf
 }
 
-export { readBody, parseBody, exactId }
+export { parseBody, exactId }

@@ -1,3 +1,4 @@
+import { retryAfter } from '../retry-after.ts'
 import { toFault } from '../to-fault.ts'
 import { addresses, handle, ownsPath, sendText } from './transport.ts'
 import { WrongKeys } from './wrong-keys.ts'
@@ -35,7 +36,7 @@ const kallithea: Api = {
 // What is wrong with a request before there is a call in it: no error of the API, so a status of HTTP.
 function sendFailure(request: FastifyRequest, reply: FastifyReply, host: ApiHost, error: unknown): FastifyReply {
   const fault = toFault(error, request, host.log)
-  if (fault.retryAfterMs !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(fault.retryAfterMs / 1000))))
+  if (fault.retryAfterMs !== undefined) reply.header('retry-after', String(retryAfter(fault)))
   return sendText(reply, fault.status, fault.message)
 }
 

@@ -1,5 +1,6 @@
 import { isFault } from '../../core/kernel/fault.ts'
-import { exactId, parseBody, readBody } from './body.ts'
+import { readBody } from '../body.ts'
+import { exactId, parseBody } from './body.ts'
 import { answerOf, askedIn } from './dispatch.ts'
 import { asciiJson } from './python.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'

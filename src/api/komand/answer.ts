@@ -1,14 +1,11 @@
 import { Readable } from 'node:stream'
+import { answerEarly } from '../answer-early.ts'
 import { toFault } from '../to-fault.ts'
 import { refusalOf } from './errors.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ApiHost } from '../api.ts'
 
 const json = 'application/json; charset=utf-8'
-
-/** How long, and how much of, a body that is refused while it arrives is still taken, so that its sender gets to read the answer. */
-const lingerMs = 2000
-const lingerBytes = 16 * 1024 * 1024
 
 /** Answers with 200: every success of this API has that status (contract §2). */
 function sendJson(reply: FastifyReply, body: unknown): FastifyReply {
@@ -33,32 +30,8 @@ function sendError(
   if (retryAfterSeconds !== null) reply.header('retry-after', String(retryAfterSeconds))
   reply.code(status).type(json)
   const text = JSON.stringify(body)
-  if (status === 413) return sendAndClose(request, reply, host, text)
+  if (status === 413) return answerEarly(request, reply, host.clock, text)
   return reply.send(text)
-}
-
-// A connection that is closed with unread bytes is reset, and the answer may be lost with it: so the answer goes out whole, and a bounded rest is thrown away.
-function sendAndClose(request: FastifyRequest, reply: FastifyReply, host: ApiHost, text: string): FastifyReply {
-  const body = Buffer.from(text)
-  reply.header('connection', 'close').header('content-length', body.length)
-  reply.hijack()
-  const { raw } = reply
-  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
-  raw.writeHead(413)
-  raw.write(body)
-  let rest = 0
-  const end = () => {
-    timer.cancel()
-    request.raw.off('data', count).off('end', end).off('close', end)
-    raw.end()
-  }
-  const count = (chunk: Uint8Array) => {
-    rest += chunk.length
-    if (rest > lingerBytes) end()
-  }
-  const timer = host.clock.after(lingerMs, end)
-  request.raw.on('data', count).once('end', end).once('close', end).resume()
-  return reply
 }
 
 export { sendJson, sendPieces, sendError }

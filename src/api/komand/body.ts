@@ -1,5 +1,6 @@
 import { fault } from '../../core/kernel/fault.ts'
 import { deeperThan, isObject } from '../../core/kernel/json.ts'
+import { readBody } from '../body.ts'
 import type { IncomingMessage } from 'node:http'
 import type { JsonObject } from '../../core/kernel/json.ts'
 
@@ -12,7 +13,7 @@ const deepest = 64
  * that it is, larger than the limit nothing more is read. Of duplicate keys the last counts; names like `__proto__` are plain data.
  */
 async function readObject(request: IncomingMessage): Promise<JsonObject> {
-  const text = decoded(await readBytes(request))
+  const text = decoded(await readBody(request, bodyLimit))
   if (text.trim() === '') return {}
   let value: unknown
   try {
@@ -25,23 +26,6 @@ async function readObject(request: IncomingMessage): Promise<JsonObject> {
   return value as JsonObject // what was parsed from JSON
 }
 
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw fault('payload_too_large', { limit: bodyLimit })
-  const chunks: Buffer[] = []
-  let size = 0
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      size += chunk.length
-      if (size > bodyLimit) throw fault('payload_too_large', { limit: bodyLimit })
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    if (size > bodyLimit) throw error
-    throw fault('malformed_request', { why: 'its body ended too early' }, { cause: error })
-  }
-  return Buffer.concat(chunks, size)
-}
-
 function decoded(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -50,4 +34,4 @@ function decoded(bytes: Buffer): string {
   }
 }
 
-export { bodyLimit, readObject }
+export { readObject }

@@ -1,3 +1,4 @@
+import { retryAfter } from '../retry-after.ts'
 import type { Fault, FaultCode } from '../../core/kernel/fault.ts'
 
 /** The words of the contract's error bodies (§4), with their status. The last three are ours, for what the contract has no word for. */
@@ -74,8 +75,6 @@ const codes = {
   internal: 'INTERNAL',
 } as const satisfies Record<FaultCode, Pick>
 
-const retryWhenUnsaidMs = 5000
-
 /** What a fault looks like here (contract §4). `gone`: the route tells what was deleted apart from what never was. */
 function refusalOf(fault: Fault, { gone = false }: { readonly gone?: boolean } = {}): Refusal {
   const pick: Pick = codes[fault.code]
@@ -86,7 +85,7 @@ function refusalOf(fault: Fault, { gone = false }: { readonly gone?: boolean } =
   return {
     status,
     body: { message: messageOf(fault, word), status: word, ...(findings ? { errors: findings } : {}) },
-    retryAfterSeconds: status === 429 || status === 503 ? Math.max(1, Math.ceil((fault.retryAfterMs ?? retryWhenUnsaidMs) / 1000)) : null,
+    retryAfterSeconds: status === 429 || status === 503 ? retryAfter(fault) : null,
   }
 }
 

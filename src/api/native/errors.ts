@@ -1,4 +1,5 @@
 import { faults } from '../../core/kernel/fault.ts'
+import { retryAfter } from '../retry-after.ts'
 import type { FastifyReply } from 'fastify'
 import type { Fault } from '../../core/kernel/fault.ts'
 
@@ -9,13 +10,11 @@ export function errorBody({ code, message, details }: Fault): ErrorBody {
   return { error: { code, message, ...(details ? { details } : {}) } }
 }
 
-const retryWhenUnsaidMs = 5000
-
 /** Answers with a fault: its status, what to wait, how to sign in. */
 export function sendFault(reply: FastifyReply, fault: Fault): FastifyReply {
   reply.code(fault.status).type('application/json; charset=utf-8')
   if (fault.status === 401) reply.header('www-authenticate', challengeOf(fault))
-  if (faults[fault.code].retry) reply.header('retry-after', String(Math.max(1, Math.ceil((fault.retryAfterMs ?? retryWhenUnsaidMs) / 1000))))
+  if (faults[fault.code].retry) reply.header('retry-after', String(retryAfter(fault)))
   return reply.send(JSON.stringify(errorBody(fault)))
 }
 
