@@ -60,11 +60,13 @@ function newLines(steps: readonly ShownStep[], seen: Map<string, string>): strin
 
 function questionsOf(output: unknown): string[] {
   const waiting = isObject(output) && Array.isArray(output.waiting_for) ? output.waiting_for.filter(isObject) : []
-  return waiting.flatMap(({ step, choices }) => {
+  return waiting.flatMap(({ step, key, choices }) => {
+    // Where a step waits more than once, in rounds of a loop, the answer says which of them it is for.
+    const which = waiting.filter((other) => other.step === step).length > 1 ? ` --key ${oneLine(String(key))}` : ''
     const ways = (Array.isArray(choices) ? choices : []).filter(isObject).filter(({ timeout_only: late }) => late !== true)
     return ways.map(
       ({ edge, path }) =>
-        `           "capstan job decide … --step ${oneLine(String(step))} --path ${oneLine(String(edge))}" takes ${oneLine(String(path))}`,
+        `           "capstan job decide … --step ${oneLine(String(step))} --path ${oneLine(String(edge))}${which}" takes ${oneLine(String(path))}`,
     )
   })
 }

@@ -103,15 +103,17 @@ export const roundPoints: readonly WorkflowPoint[] = [
       const ask = { id: 'ask', type: 'human_decision', parameters: { stepControlParams: [{ edgeId: 'ask>yes' }, { edgeId: 'ask>no' }] }, ...inside }
       const answer = (id: string) => artifact(id, '{{[L].[$item]}} {{[ask].[path]}} by {{[ask].[user_name]}}', inside)
       const ways = ['start>L', 'L>ask', 'ask>yes:Yes', 'ask>no:No', 'yes>', 'no>', 'L>last']
-      const id = await lab.start(await lab.workflow('rounds ask', [loop('ask'), ask, answer('yes'), answer('no'), last], ways), {
-        list: ['a', 'b', 'c'],
-      })
+      const workflow = await lab.workflow('rounds ask', [loop('ask'), ask, answer('yes'), answer('no'), last], ways)
+      const id = await lab.start(workflow, { list: ['a', 'b', 'c'] })
       const waiting = async (count: number) => (await lab.job(id)).waiting_for.length === count
       await until('all of them wait', () => waiting(3))
+      await lab.waits(id)
       return {
         last: () => lab.decide(id, 'ask', 'ask>yes'),
         async after() {
           await until('two wait again', () => waiting(2))
+          await lab.waits(id)
+          expect((await lab.jobs(workflow)).map(({ status }) => status)).toEqual(['waiting'])
           for (const left of [1, 0]) {
             await lab.decide(id, 'ask', 'ask>no')
             await until('it has its answer', () => waiting(left))

@@ -32,7 +32,7 @@ type PluginView = {
   readonly tags: readonly string[]
   readonly enable_cache: boolean
   readonly connection: Json
-  readonly actions: readonly Json[]
+  readonly actions: readonly { readonly on_interrupt: string }[]
   readonly triggers: readonly Json[]
   readonly tasks: readonly Json[]
   readonly runtime: string
@@ -187,7 +187,7 @@ function encodePlugin(view: PluginView) {
     tags,
     enable_cache,
     connection: view.connection ?? null,
-    actions,
+    actions: actions.map(({ on_interrupt: _, ...action }) => action),
     triggers,
     tasks,
     runtime,

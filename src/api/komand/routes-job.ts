@@ -52,7 +52,9 @@ const jobRoutes: readonly Route[] = [
     operations: ['job.decide'],
     async does(doing) {
       const [step, path] = [doing.parameters.step_uid, requiredText(doing.body, 'path_uid')]
-      return encodeJob(await doing.invoke('job.decide', { job: jobOf(doing), step, path }))
+      const execution = memberOf(doing.body, 'step_id')
+      if (execution !== undefined && !Number.isInteger(execution)) throw bad('"step_id" is no whole number')
+      return encodeJob(await doing.invoke('job.decide', { job: jobOf(doing), step, path, ...(execution !== undefined && { execution }) }))
     },
   },
   {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { until } from '../../../test/support/until.ts'
-import { artifact } from '../../core/workflow/job/workflow.suite.ts'
+import { artifact, trigger } from '../../core/workflow/job/workflow.suite.ts'
 import { askingDrawing, failingDrawing } from './komand-lab.suite.ts'
 import { denied } from './errors.ts'
 import type { KomandLab, Labs } from './komand-lab.suite.ts'
@@ -292,6 +292,32 @@ function rulesSuite(labs: Labs): void {
         const other = await lab.job(workflow, 'waiting')
         await lab.ok('POST', `/v2/jobs/${other}/events/cancel`)
         await until('it is cancelled', async () => (await lab.jobOf(other)).status === 'cancelled')
+      })
+
+      test('one that asks in several rounds of a loop at once takes the answer for one of them by the number of its step', async () => {
+        const ask = {
+          id: 'ask',
+          type: 'human_decision',
+          parent_id: 'L',
+          parameters: { stepControlParams: [{ edgeId: 'ask>yes' }, { edgeId: 'ask>no' }] },
+        }
+        const loop = { id: 'L', type: 'loop', parameters: { repeatVariable: '{{[start].[list]}}', parallel: 2, innerEdgeId: 'L>ask' } }
+        const said = (id: string) => artifact(id, '{{[L].[$item]}} {{[ask].[path]}}', { parent_id: 'L' })
+        const paths = ['start>L', 'L>ask', 'ask>yes:Yes', 'ask>no:No', 'yes>', 'no>']
+        const workflow = await lab.workflow(lab.document(lab.newName(), { steps: [trigger, loop, ask, said('yes'), said('no')], paths }))
+        const { job_id: job } = await lab.ok('POST', `/v2/workflows/${workflow}/events`, { list: ['a', 'b'] })
+        await until('it waits', async () => (await lab.jobOf(job)).status === 'waiting')
+        const steps: { step_uid: string; step_id: number; loop_index: number }[] = await lab.ok('GET', `/v2/jobs/${job}/steps`)
+        const second = steps.find(({ step_uid, loop_index }) => step_uid === 'ask' && loop_index === 1)
+        const decide = (body: object) => lab.as(lab.ann, 'POST', `/v2/jobs/${job}/steps/ask/decision`, { body: { path_uid: 'ask>no', ...body } })
+        for (const step_id of ['1', 1.5, null, {}]) expect((await decide({ step_id })).status).toBe(400)
+        expect((await decide({ step_id: 7 })).status).toBe(409)
+        expect((await decide({ step_id: second?.step_id })).status).toBe(200)
+        expect((await decide({ step_id: second?.step_id })).status).toBe(409)
+        expect((await decide({ path_uid: 'ask>yes' })).status).toBe(200)
+        await until('it has succeeded', async () => (await lab.jobOf(job)).status === 'succeeded')
+        const { artifacts } = await lab.ok('GET', `/v2/jobs/${job}/artifacts`)
+        expect(artifacts.map(({ content }: { content: string }) => content)).toEqual(['a Yes', 'b No'])
       })
 
       test('a failed one says where, is run again as another of its group, and is then "retried"', async () => {

@@ -129,6 +129,14 @@ export class ActiveRun {
     })
   }
 
+  /** The run that a step waits for does nothing but wait from now on, or does something again. */
+  childWaits(key: string, waits: boolean): void {
+    const live = this.#live.get(key)
+    if (!live || live.childWaits === waits) return
+    live.childWaits = waits
+    this.post(async () => void (await this.#record([], [])))
+  }
+
   /** The answer of a waiting question is stored. */
   answered(key: string): void {
     this.post(async () => {
@@ -165,7 +173,9 @@ export class ActiveRun {
       this.#outputSize += sizeOf(step.output)
       this.#inputSize += sizeOf(step.input)
       const node = isEnd(step.state) ? null : this.#host.nodeOf(this.row, step.key)
-      if (node) this.#live.add(step, node, this.#host.services.runtimes.get(step.runtime) ?? null)
+      const live = node && this.#live.add(step, node, this.#host.services.runtimes.get(step.runtime) ?? null)
+      // Until it is looked at (`watchChild`), so that a restart does not tell everybody that the run goes on and waits again.
+      if (live && step.child_id !== null) live.childWaits = this.row.state === 'waiting'
     }
     const rows = steps.map(({ key, state, output, reason, attempts, attempt, started_at }) => {
       // What was cancelled while it was queued had never begun, and its edges end otherwise than those of what had.
@@ -446,10 +456,10 @@ export class ActiveRun {
     return begun ? { state: 'running', started_at: now } : null
   }
 
-  /** Nothing is done until somebody answers or a time comes. */
+  /** Nothing is done until somebody answers or a time comes, here and in the runs that are waited for. */
   #onlyWaits(): boolean {
     const leaves = this.#live.all().filter(({ node }) => node.kind !== 'loop' && node.kind !== 'scope')
-    return leaves.length > 0 && leaves.every(({ node, row }) => (node.kind === 'question' || node.kind === 'timer') && row.state === 'waiting')
+    return leaves.length > 0 && leaves.every((live) => (live.node.kind === 'run' ? live.childWaits : isWaiting(live)))
   }
 
   #finished(): void {
@@ -483,6 +493,7 @@ export class ActiveRun {
 
 type Born = { readonly run: ActiveRun; readonly act: AcceptAct; readonly live: LiveStep }
 
+const isWaiting = ({ node, row }: LiveStep) => (node.kind === 'question' || node.kind === 'timer') && row.state === 'waiting'
 const lateMessage = (node: QuestionNode) => (node.on_timeout === 'fail' ? 'Nobody decided in time' : null)
 const cancelled = new Error('The run was ended')
 const nothing: AdvanceResult = { fenced: false, started: [], refused: [], children: [] }

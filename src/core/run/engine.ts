@@ -239,6 +239,11 @@ class RunEngine implements Engine, RunHost {
       user_id: row.started_by,
       data: { kind: row.kind },
     })
+    if (!isEnd(row.state)) this.#tellWaiting(row)
+  }
+
+  #tellWaiting({ parent_id, parent_step, state }: RunRow): void {
+    if (parent_id && parent_step) this.#runs.get(parent_id)?.childWaits(parent_step, state === 'waiting')
   }
 
   workEnded(runId: string, position: number, attempt: number, runtimeName: string): void {
@@ -265,10 +270,15 @@ class RunEngine implements Engine, RunHost {
   }
 
   watchChild(id: string): void {
-    if (this.#runs.has(id)) return
+    const here = this.#runs.get(id)?.row
+    if (here) {
+      this.#tellWaiting(here)
+      return
+    }
     void (async () => {
       const row = await this.services.store.reader.runs.byId(id)
-      if (!row || !isEnd(row.state) || !row.parent_id || !row.parent_step) return
+      if (!row?.parent_id || !row.parent_step) return
+      if (!isEnd(row.state)) return this.#tellWaiting(row)
       const last = (await this.services.store.reader.steps.ofRun(id)).at(-1)
       this.#runs.get(row.parent_id)?.childEnded(row.parent_step, row, last?.exit_code ?? null)
     })()

@@ -35,6 +35,6 @@ export type RunHost = {
   /** An attempt's work has ended and was recorded; what it held may be freed. */
   workEnded(runId: string, position: number, attempt: number, runtime: string): void
   cancelChild(id: string, reason: string): void
-  /** After a restart: tells the parent at once if the child has ended meanwhile. */
+  /** After a restart: tells the parent at once if the child has ended meanwhile, or whether it only waits. */
   watchChild(id: string): void
 }

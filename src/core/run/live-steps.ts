@@ -14,6 +14,8 @@ export type LiveStep = {
   stopping: { readonly state: 'cancelled' | 'timed_out'; readonly reason: string } | null
   /** Ends the operation that it is doing. */
   ending: AbortController | null
+  /** The run that it waits for does nothing but wait itself. */
+  childWaits: boolean
   /** Somebody looks after it already: it was lined up or launched. */
   launched: boolean
   timer: Timer | null
@@ -52,7 +54,8 @@ export class LiveSteps {
   add(row: StepRow, node: FlowNode, runtime: Runtime | null): LiveStep {
     // A handle in a row was written by us from a handle.
     const handle = row.handle as unknown as Handle | null
-    const live: LiveStep = { row, node, runtime, handle, stopping: null, ending: null, launched: false, timer: null, deadline: null, telling: null }
+    const idle = { stopping: null, ending: null, childWaits: false, launched: false, timer: null, deadline: null, telling: null }
+    const live: LiveStep = { row, node, runtime, handle, ...idle }
     this.#steps.set(row.key, live)
     if (row.state === 'waiting') this.arm(live)
     return live

@@ -3,18 +3,20 @@ import { isEnd } from '../../kernel/run-state.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
 import { isJsonObject, memberOf, textMember } from '../document/members.ts'
+import { decide } from './decide.ts'
+import { documentOf, rowsOf } from './of-job.ts'
 import { graphOf } from '../start.ts'
 import { jobSpecOf, workflowSpecOf } from '../spec.ts'
 import { executionsOf } from './context.ts'
-import { nodesOf, partOf } from './nodes.ts'
+import { partOf } from './nodes.ts'
 import { listJobs } from './list-operation.ts'
-import { parallelAround, prefixOf, withRounds } from './round.ts'
+import { parallelAround } from './round.ts'
 import { shownOf } from './shown.ts'
 import { Job, JobStep, JobSummary, jobStatus, jobStep, jobSummary, jobView } from './view.ts'
-import type { Json, JsonObject } from '../../kernel/json.ts'
+import type { JsonObject } from '../../kernel/json.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { AnyOperation } from '../../operation/operation.ts'
-import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
+import type { RunRow } from '../../../ports/store/rows.ts'
 import type { WorkflowDocument } from '../document/model.ts'
 import type { JobMarks } from '../spec.ts'
 
@@ -192,55 +194,6 @@ const update = defineOperation({
     return jobView(ctx, await mark(ctx, job.row.id, marks))
   },
 })
-
-const decide = defineOperation({
-  name: 'job.decide',
-  summary: 'Chooses the path at a step that waits for a person.',
-  input: Closed({
-    job: jobMember,
-    step: Type.String({ description: 'Id of the step that waits.' }),
-    path: Type.String({ description: 'Id of the path to take.' }),
-  }),
-  output: Job,
-  access: 'signed-in',
-  subjects: subjects.execute,
-  effect: 'act',
-  audit: { subject: (input) => `run:${input.job}`, subjectId: (input) => input.job, detail: ({ step, path }) => ({ step, path }) },
-  example: { ...example, step: 'ask', path: 'yes' },
-  async run(ctx, input, { job }) {
-    const { row } = job
-    const document = await documentOf(ctx, row)
-    const view = document ? await jobView(ctx, row) : null
-    const waiting = view?.waiting_for.find(({ step }) => step === input.step)
-    if (!waiting || !document)
-      throw fault('state_conflict', {
-        what: `The step "${input.step}"`,
-        state: 'not waiting for a decision',
-        next: 'It takes one answer, while it waits.',
-      })
-    const choice = (waiting.choices as Json[]).filter(isJsonObject).find((each) => textMember(each, 'edge') === input.path)
-    if (!choice) throw fault('malformed_request', { why: `the path "${input.path}" is no choice of this step` })
-    if (memberOf(choice, 'timeout_only') === true) throw fault('malformed_request', { why: 'this path is taken only when nobody answers in time' })
-    const rows = await rowsOf(ctx, row, document)
-    const asking = rows.find((each) => each.node === nodesOf(document).nodeOf(input.step) && each.state === 'waiting')
-    if (!asking)
-      throw fault('state_conflict', { what: `The step "${input.step}"`, state: 'answered already', next: 'It takes one answer, while it waits.' })
-    const answer = { edge: input.path, path: textMember(choice, 'path'), user_name: ctx.principal.name }
-    const key = asking.key.slice(prefixOf(document, (await ctx.db.runs.byId(asking.run_id)) ?? row).length)
-    await ctx.services.engine.answer(ctx, asking.run_id, key, answer)
-    return jobView(ctx, (await ctx.db.runs.byId(row.id)) ?? row)
-  },
-})
-
-async function documentOf(ctx: Ctx, run: RunRow): Promise<WorkflowDocument | null> {
-  return run.kind === 'workflow' ? ctx.services.workflows.ofVersion(jobSpecOf(run.spec).version_id) : null
-}
-
-/** The rows of a job, those of its rounds among them. */
-async function rowsOf(ctx: Ctx, run: RunRow, document: WorkflowDocument | null): Promise<readonly StepRow[]> {
-  const rows = await ctx.db.steps.ofRun(run.id)
-  return document ? withRounds(ctx.db.steps, document, rows) : rows
-}
 
 async function activeVersion(ctx: Ctx, run: RunRow): Promise<string> {
   const workflow = run.resource_id ? await ctx.db.resources.byId(run.resource_id) : null

@@ -66,6 +66,8 @@ const Job = Closed({
     Closed({
       step: Type.String(),
       name: Type.String(),
+      key: Type.String({ description: 'Where in the job: a step waits several times at once in rounds of a loop. `job.decide` takes it.' }),
+      loop_index: Type.Integer({ description: '-1 outside of loops.' }),
       choices: Type.Array(Type.Unknown()),
       until: Nullable(Time),
       users: Type.Array(Type.Unknown({ description: 'Number, id or name of a user.' }), { description: 'Who was asked, as the step names them.' }),
@@ -181,10 +183,12 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
       .filter(({ row }) => row.reason === 'rule_failed' || row.reason === 'expression_failed')
       .map(({ step, row }) => ({ step: step.name, message: shown.text(row.message ?? '') })),
     waiting_for: open
-      .filter(({ row }) => row.kind === 'question')
+      .filter(({ row }) => row.kind === 'question' && row.handle === null)
       .map(({ step, row }) => ({
         step: step.id,
         name: step.name,
+        key: row.key,
+        loop_index: loopIndexOf(row),
         choices: choicesFor(step, namesOf(document)),
         until: timestamp(row.due_at),
         users: usersAsked(step),
@@ -253,12 +257,16 @@ function usersAsked({ parameters }: WorkflowStep): Json[] {
   return Array.isArray(users) ? users : []
 }
 
+function loopIndexOf({ key }: StepRow): number {
+  const rounds = key.split('/')
+  return rounds.length > 1 ? Number(rounds.at(-2)) - 1 : -1
+}
+
 const textOrNull = (shown: Shown, text: string | null) => (text === null ? null : shown.text(text))
 
 /** An execution of a step as callers see it. */
 function jobStep(ctx: Ctx, { step, row, entry }: StepExecution, shown: Shown): Static<typeof JobStep> {
   const output = isJsonObject(row.output) ? row.output : {}
-  const rounds = row.key.split('/')
   const end = row.finished_at ?? ctx.clock.now()
   const state = shownState(row.state)
   return {
@@ -276,7 +284,7 @@ function jobStep(ctx: Ctx, { step, row, entry }: StepExecution, shown: Shown): S
     log: shown.text(textMember(output, 'log')),
     error: row.state === 'succeeded' ? null : textOrNull(shown, row.message),
     exception: shown.json(memberOf(output, 'exception') ?? null),
-    loop_index: rounds.length > 1 ? Number(rounds.at(-2)) - 1 : -1,
+    loop_index: loopIndexOf(row),
     parent_step: step.parent,
     attempt: row.attempt,
   }
