@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync } from 'node:fs'
 import type { Clock } from '../../core/kernel/clock.ts'
 import type { Git } from '../../ports/git.ts'
-import { GitUnavailable } from '../../ports/git.ts'
+import { GitBusy, GitUnavailable } from '../../ports/git.ts'
 import type { CatFile } from './cat-file.ts'
 import { createCatFilePool } from './cat-file-pool.ts'
 import { checkoutTree } from './checkout.ts'
@@ -11,7 +11,7 @@ import type { GitHost, GitLog } from './environment.ts'
 import { adoptHead } from './head.ts'
 import { forkRepository } from './fork.ts'
 import { changedFiles } from './changed.ts'
-import { createGate } from './gate.ts'
+import { createGate } from '../code/gate.ts'
 import { createHistory } from './history.ts'
 import { mergeBase, mergeInto, tryMerge } from './merge.ts'
 import { isOid, isRefName } from './names.ts'
@@ -60,9 +60,9 @@ export type GitOptions = {
 const rememberedBytes = 16 * 1024 * 1024
 const forkMs = 60 * 60 * 1000
 // Pulls take long and wait for others: few at once, so that they leave the places of exchanges alone.
-const pulling = { places: 4, queue: 64, waitMs: 10 * 60_000 }
+const pulling = { places: 4, queue: 64, waitMs: 10 * 60_000, busy: GitBusy }
 // Archives and diffs take processors: fewer at once than there may be clones.
-const streaming = { places: 6, queue: 64, waitMs: 60_000 }
+const streaming = { places: 6, queue: 64, waitMs: 60_000, busy: GitBusy }
 const longestLog = 10_000
 const mostRemembered = 100
 
@@ -85,7 +85,7 @@ export function createGit(options: GitOptions): Git {
   const writers = createWriters(host, options.storage ?? 'alone')
   const refWriter = createRefWriter(host, refs, writers)
   const pool = createCatFilePool(host, { largest: options.maxReaders ?? 16, idleMs: options.idleMs ?? 30_000 })
-  const gate = createGate(host.clock, { places: options.maxServing ?? 32, queue: options.queue ?? 128, waitMs: 60_000 })
+  const gate = createGate(host.clock, { places: options.maxServing ?? 32, queue: options.queue ?? 128, waitMs: 60_000, busy: GitBusy })
   const pulls = createGate(host.clock, pulling)
   const streams = createGate(host.clock, streaming)
   const read = <T>(id: string, work: (reader: CatFile) => Promise<T>) => pool.use(at(id), work)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import { GitContentRefused, GitUnavailable } from '../../ports/git.ts'
 import type { GitChange, GitFile, GitSignature } from '../../ports/git.ts'
+import { plainSpelling } from '../code/names.ts'
 import type { GitHost } from './environment.ts'
 import { isOid, isRefName, isSafeEntryName, noObject, pathParts } from './names.ts'
 import { runGit, unavailable } from './process.ts'
@@ -105,11 +106,7 @@ function isWritable(part: string): boolean {
 }
 
 function isGitmodules(part: string): boolean {
-  const plainName = part
-    .replace(/[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g, '')
-    .toLowerCase()
-    .replace(/:.*$/s, '')
-    .replace(/[. ]+$/, '')
+  const plainName = plainSpelling(part)
   return plainName === '.gitmodules' || /^(gitmod|gi7eba)~\d+$/.test(plainName)
 }
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { isRefName, isRepositoryId, isSafeEntryName, pathParts } from './names.ts'
+import { isRefName, isSafeEntryName, pathParts } from './names.ts'
+import { isRepositoryId } from '../code/names.ts'
 
 test('what passes as a ref name passes git as well', () => {
   const names = [

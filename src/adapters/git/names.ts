@@ -1,13 +1,9 @@
-const idPattern = /^[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?$/
+import { plainSpelling } from '../code/names.ts'
+
 const oidPattern = /^[0-9a-f]{40}$/
 
 /** The object id that stands for "none" on the wire. */
 const noObject = '0'.repeat(40)
-
-/** Whether a text may become part of a path as the id of a repository. */
-function isRepositoryId(text: string): boolean {
-  return idPattern.test(text)
-}
 
 /** Whether a text is a full object id in the one spelling that git prints. */
 function isOid(text: string): boolean {
@@ -33,9 +29,6 @@ function pathParts(path: string): string[] | null {
   return parts.every((part) => part !== '' && part !== '.' && part !== '..') ? parts : null
 }
 
-// Code points that HFS+ leaves out when it compares names.
-const invisible = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g
-
 /**
  * Whether a name of a tree entry may be written below a folder. Refused are names that lead elsewhere, and every spelling of `.git` that some file
  * system takes for it: other case, trailing dots and blanks, short names, streams, invisible characters.
@@ -46,13 +39,9 @@ function isSafeEntryName(name: Buffer): boolean {
     .toString('utf8')
     .split('\\')
     .every((part) => {
-      const plain = part
-        .replace(invisible, '')
-        .toLowerCase()
-        .replace(/:.*$/s, '')
-        .replace(/[. ]+$/, '')
+      const plain = plainSpelling(part)
       return part !== '.' && part !== '..' && plain !== '.git' && plain !== 'git~1' && !(plain === '' && /^[. ]+$/.test(part))
     })
 }
 
-export { noObject, isRepositoryId, isOid, isRefName, pathParts, isSafeEntryName }
+export { noObject, isOid, isRefName, pathParts, isSafeEntryName }

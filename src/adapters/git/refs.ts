@@ -3,7 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../../core/kernel/clock.ts'
 import { GitUnavailable } from '../../ports/git.ts'
 import { isOid, isRefName } from './names.ts'
-import { codeOf, storageError } from './storage.ts'
+import { codeOf } from '../code/folders.ts'
+import { storageError } from './storage.ts'
 
 /**
  * Reads refs straight from their files. Asking a git process by name would guess: with `refs/heads/x` missing it goes on to `refs/heads/refs/heads/x`,

@@ -1,9 +1,9 @@
-import { readFile, readdir, readlink, rm, stat } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import type { Clock } from '../../core/kernel/clock.ts'
-import { sleep } from '../../core/kernel/clock.ts'
+import { endOrphans } from '../code/orphans.ts'
 import { marker } from './environment.ts'
 import type { GitLog } from './environment.ts'
-import { beside } from './storage.ts'
+import { unfinished } from './storage.ts'
 
 type SweepOptions = {
   readonly root: string
@@ -23,11 +23,14 @@ const sharedAgeMs = 60 * 60 * 1000
  * repositories, abandoned quarantines and stale locks. Call it before open pushes are resolved: afterwards nothing changes refs behind our back.
  */
 async function sweep(options: SweepOptions): Promise<void> {
-  if (options.storage === 'alone') await endOrphans(options)
+  const { root, log, clock } = options
+  // One that had its whole pack already would go on and move refs after we looked.
+  const found = (pids: readonly number[]) => log.warn('git.orphans_ended', { pids })
+  if (options.storage === 'alone') await endOrphans({ marked: `${marker}=${root}`, program: 'git', clock, found })
   const olderThan = options.storage === 'alone' ? Number.POSITIVE_INFINITY : options.clock.now() - sharedAgeMs
   for (const name of await readdir(options.root).catch(() => [])) {
     const path = `${options.root}/${name}`
-    if (name.startsWith(beside.unfinished)) await removeOld(path, olderThan, options.log)
+    if (name.startsWith(unfinished)) await removeOld(path, olderThan, options.log)
     else if (name.endsWith('.git') && !name.startsWith('.')) await sweepRepository(path, olderThan, options.log)
   }
 }
@@ -59,28 +62,6 @@ async function removeOld(path: string, olderThan: number, log: GitLog): Promise<
 
 function names(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => [])
-}
-
-// A server that is killed cannot end its children. One that had its whole pack already would go on and move refs after we looked. They are known by a
-// variable that only our children have; where /proc does not exist, their input has ended and they end by themselves.
-async function endOrphans(options: SweepOptions): Promise<void> {
-  const ours = `${marker}=${options.root}`
-  for (let round = 0; round < 500; round++) {
-    const orphans: number[] = []
-    for (const name of await names('/proc')) {
-      if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
-      const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '')
-      if (environment.split('\0').includes(ours) && (await readlink(`/proc/${name}/exe`).catch(() => '')).includes('git')) orphans.push(Number(name))
-    }
-    if (orphans.length === 0) return
-    if (round === 0) options.log.warn('git.orphans_ended', { pids: orphans })
-    for (const pid of orphans) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {} // it ended by itself
-    }
-    await sleep(options.clock, 10)
-  }
 }
 
 export type { SweepOptions }

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { HgContentRefused, HgUnavailable } from '../../ports/hg.ts'
 import { isCommitPath, isRefName } from './names.ts'
-import { beside } from './storage.ts'
+import { unfinishedPath } from './storage.ts'
 import type { CodeChange, CodeMerge, CodeMerged, CodeMergeTry, RefUpdate } from '../../ports/code-storage.ts'
 import type { HgHost } from './environment.ts'
-import type { Gate } from './gate.ts'
+import type { Gate } from '../code/gate.ts'
 import type { Pool } from './pool.ts'
 import type { Pushes } from './pushes.ts'
 
@@ -130,7 +129,7 @@ async function inScratch<T>(
   work: (scratch: string) => Promise<T>,
 ): Promise<T> {
   const leave = await merges.enter(signal)
-  const scratch = `${host.root}/${beside.unfinished}${randomBytes(12).toString('hex')}`
+  const scratch = unfinishedPath(host)
   try {
     return await work(scratch)
   } finally {

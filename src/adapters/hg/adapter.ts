@@ -3,14 +3,14 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../../core/kernel/clock.ts'
-import { HgContentRefused, HgUnavailable } from '../../ports/hg.ts'
+import { HgBusy, HgContentRefused, HgUnavailable } from '../../ports/hg.ts'
 import type { Hg } from '../../ports/hg.ts'
 import type { RefUpdate } from '../../ports/code-storage.ts'
 import { act, commitFiles, mergeInto, tryMerge } from './acts.ts'
 import { createEnds } from './ends.ts'
 import { findProgram } from './environment.ts'
 import type { HgHost, HgLog } from './environment.ts'
-import { createGate } from './gate.ts'
+import { createGate } from '../code/gate.ts'
 import { Lingering } from './lingering.ts'
 import { adoptHead } from './head.ts'
 import { isMercurials, isNode, isPath, isRefName } from './names.ts'
@@ -78,8 +78,8 @@ async function createHg(options: HgOptions): Promise<Hg> {
   const pushes = await openPushes(host)
   const reads = createPool(host, { largest: options.maxReaders ?? 4, queue: 256, idleMs, timeoutMs: host.timeoutMs })
   const acts = createPool(host, { largest: 3, queue: 64, idleMs, timeoutMs: host.actMs })
-  const merges = createGate(host.clock, { places: 2, queue: 16, waitMs: 60_000 })
-  const gate = createGate(host.clock, { places: options.maxServing ?? 16, queue: options.queue ?? 128, waitMs: 60_000 })
+  const merges = createGate(host.clock, { places: 2, queue: 16, waitMs: 60_000, busy: HgBusy })
+  const gate = createGate(host.clock, { places: options.maxServing ?? 16, queue: options.queue ?? 128, waitMs: 60_000, busy: HgBusy })
   const ends = createEnds(host, pushes, { idleMs: 2 * idleMs, startMs: 15_000, secondsOfOne: 3600 })
   const lingering = new Lingering()
   const own = createOwnRefs()
@@ -87,7 +87,7 @@ async function createHg(options: HgOptions): Promise<Hg> {
   const at = (id: string) => repositoryPath(host, id)
   const stallMs = options.stallMs ?? 10 * 60 * 1000
   // Archives and diffs take processors and memory: fewer at once than there may be clones.
-  const streams = createGate(host.clock, { places: 4, queue: 64, waitMs: 60_000 })
+  const streams = createGate(host.clock, { places: 4, queue: 64, waitMs: 60_000, busy: HgBusy })
 
   // A change that was cut off (its hg was killed) is rolled back before anybody changes the storage again; one that is at work is waited for.
   async function mend(directory: string): Promise<void> {
@@ -97,7 +97,7 @@ async function createHg(options: HgOptions): Promise<Hg> {
   }
   const acting = { host, acts, pushes, merges, mend }
   // Pulls take long and wait for others: few at once.
-  const pulling = { host, pushes, mend, gate: createGate(host.clock, { places: 4, queue: 64, waitMs: 10 * 60_000 }) }
+  const pulling = { host, pushes, mend, gate: createGate(host.clock, { places: 4, queue: 64, waitMs: 10 * 60_000, busy: HgBusy }) }
 
   async function madeTrue(id: string, changes: readonly RefUpdate[]): Promise<RefUpdate[]> {
     const refs = await hg.refs(id)

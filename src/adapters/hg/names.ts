@@ -1,9 +1,4 @@
-const idPattern = /^[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?$/
-
-/** Whether a text may become part of a path as the id of a repository. */
-function isRepositoryId(text: string): boolean {
-  return idPattern.test(text)
-}
+import { plainSpelling } from '../code/names.ts'
 
 /** Whether a text is a full id of a changeset. */
 function isNode(text: string): boolean {
@@ -27,20 +22,13 @@ function isPath(path: string): boolean {
   return path.length <= 4096 && !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
 }
 
-// Code points that some file systems leave out when they compare names.
-const invisible = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g
-
 /** Whether a file of this path may be committed for somebody: nothing that any client takes for its own control files. */
 function isCommitPath(path: string): boolean {
   if (!isPath(path) || !path.isWellFormed() || /[\\\p{Cc}]/u.test(path)) return false
   return path.split('/').every((part) => {
-    const plain = part
-      .replace(invisible, '')
-      .toLowerCase()
-      .replace(/:.*$/s, '')
-      .replace(/[. ]+$/, '')
+    const plain = plainSpelling(part)
     return plain !== '' && Buffer.byteLength(part) <= 255 && !/^(\.hg|\.hgsub|\.hgsubstate|\.git|\.gitmodules|hg~\d|git~\d)$/.test(plain)
   })
 }
 
-export { isRepositoryId, isNode, isRefName, isMercurials, isPath, isCommitPath }
+export { isNode, isRefName, isMercurials, isPath, isCommitPath }

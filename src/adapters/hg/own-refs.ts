@@ -1,6 +1,7 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
-import { codeOf, storageError, syncFolder } from './storage.ts'
+import { codeOf } from '../code/folders.ts'
+import { storageError, syncFolder } from './storage.ts'
 
 /**
  * Names of ours that Mercurial has no place for: which branch is the default one, and the heads of pull requests. One small file beside Mercurial's own, a

@@ -1,6 +1,6 @@
-import { HgContentRefused, HgUnavailable } from '../../ports/hg.ts'
+import { HgBusy, HgContentRefused, HgUnavailable } from '../../ports/hg.ts'
 import { startCommandServer } from './command-server.ts'
-import { createGate } from './gate.ts'
+import { createGate } from '../code/gate.ts'
 import type { CommandResult, CommandServer, RunOptions } from './command-server.ts'
 import type { HgHost } from './environment.ts'
 
@@ -18,7 +18,7 @@ const defaultLimit = 128 * 1024 * 1024
 function createPool(host: HgHost, options: PoolOptions): Pool {
   // The one used last is taken first: it remembers the repository that it was asked about, and the others fall idle.
   const idle: { server: CommandServer; timer: { cancel(): void } }[] = []
-  const gate = createGate(host.clock, { places: options.largest, queue: options.queue, waitMs: options.timeoutMs })
+  const gate = createGate(host.clock, { places: options.largest, queue: options.queue, waitMs: options.timeoutMs, busy: HgBusy })
   let closed = false
 
   function putBack(server: CommandServer): void {

@@ -5,7 +5,7 @@ import type { HgServeAnswer, HgServeRequest } from '../../ports/hg.ts'
 import type { RefUpdate } from '../../ports/code-storage.ts'
 import type { Ends } from './ends.ts'
 import type { HgHost } from './environment.ts'
-import type { Gate } from './gate.ts'
+import type { Gate } from '../code/gate.ts'
 import type { Lingering } from './lingering.ts'
 import type { Pushes, PushToken } from './pushes.ts'
 

@@ -1,7 +1,7 @@
 import type { CodeBytes, CodeStreams } from '../../ports/code-streams.ts'
 import { HgContentRefused, HgTimeout, HgUnavailable } from '../../ports/hg.ts'
 import type { HgHost } from './environment.ts'
-import type { Gate } from './gate.ts'
+import type { Gate } from '../code/gate.ts'
 import { isNode } from './names.ts'
 import { startHg } from './process.ts'
 import type { HgProcess } from './process.ts'

@@ -1,7 +1,7 @@
-import { lstat, readFile, readdir, readlink, rm, stat } from 'node:fs/promises'
+import { lstat, readdir, readlink, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { Clock } from '../../core/kernel/clock.ts'
-import { sleep } from '../../core/kernel/clock.ts'
+import { endOrphans } from '../code/orphans.ts'
 import { marker } from './environment.ts'
 import type { HgLog } from './environment.ts'
 import { beside } from './storage.ts'
@@ -21,7 +21,9 @@ const sharedAgeMs = 60 * 60 * 1000
  * A change that was cut off is rolled back when its repository is first asked for its refs. Call it before open pushes are resolved.
  */
 async function sweepHg({ root, log, clock, storage }: SweepOptions): Promise<void> {
-  if (storage === 'alone') await endOrphans({ root, log, clock })
+  // They hear of it by their input, but one in the middle of a change may be slower than the next start.
+  const found = (pids: readonly number[]) => log.warn('hg.orphans_ended', { pids })
+  if (storage === 'alone') await endOrphans({ marked: `${marker}=${root}`, program: 'python', clock, found })
   const olderThan = storage === 'alone' ? Number.POSITIVE_INFINITY : clock.now() - sharedAgeMs
   for (const name of await readdir(root).catch(() => [])) {
     // The folder of a server that runs is as old as its start.
@@ -32,28 +34,6 @@ async function sweepHg({ root, log, clock, storage }: SweepOptions): Promise<voi
       await rm(path, { recursive: true, force: true })
       log.warn('hg.swept', { path })
     } catch {} // it went by itself
-  }
-}
-
-// A server that is killed cannot end its children. They hear of it by their input, but one in the middle of a change may be slower than the next start.
-async function endOrphans({ root, log, clock }: Omit<SweepOptions, 'storage'>): Promise<void> {
-  const ours = `${marker}=${root}`
-  for (let round = 0; round < 500; round++) {
-    const orphans: number[] = []
-    for (const name of await readdir('/proc').catch(() => [])) {
-      if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
-      const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '')
-      if (environment.split('\0').includes(ours) && (await readlink(`/proc/${name}/exe`).catch(() => '')).includes('python'))
-        orphans.push(Number(name))
-    }
-    if (orphans.length === 0) return
-    if (round === 0) log.warn('hg.orphans_ended', { pids: orphans })
-    for (const pid of orphans) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {} // it ended by itself
-    }
-    await sleep(clock, 10)
   }
 }
 

@@ -1,14 +1,16 @@
 import type { Clock } from '../../core/kernel/clock.ts'
-import { HgBusy } from '../../ports/hg.ts'
+import type { CodeBusy } from '../../ports/code-storage.ts'
 
 /** Lets a bounded number of things run, and a bounded number wait. */
 type Gate = {
-  /** Resolves to what gives the place back, once there is one. `HgBusy` when too many wait or it takes too long; the signal's reason when aborted. */
+  /** Resolves to what gives the place back, once there is one. The error `busy` when too many wait or it takes too long; the signal's reason when aborted. */
   enter(signal?: AbortSignal): Promise<() => void>
 }
 
-function createGate(clock: Clock, options: { places: number; queue: number; waitMs: number }): Gate {
-  let free = options.places
+type GateOptions = { readonly places: number; readonly queue: number; readonly waitMs: number; readonly busy: new (why: string) => CodeBusy }
+
+function createGate(clock: Clock, { places, queue, waitMs, busy: Busy }: GateOptions): Gate {
+  let free = places
   const waiting = new Set<() => void>()
 
   function place(): () => void {
@@ -29,7 +31,7 @@ function createGate(clock: Clock, options: { places: number; queue: number; wait
         free -= 1
         return Promise.resolve(place())
       }
-      if (waiting.size >= options.queue) return Promise.reject(new HgBusy('too many run already'))
+      if (waiting.size >= queue) return Promise.reject(new Busy('too many run already'))
       return new Promise((resolve, reject) => {
         const settle = () => {
           timer.cancel()
@@ -45,7 +47,7 @@ function createGate(clock: Clock, options: { places: number; queue: number; wait
           reject(error)
         }
         const aborted = () => leave(signal?.reason)
-        const timer = clock.after(options.waitMs, () => leave(new HgBusy('no place became free in time')))
+        const timer = clock.after(waitMs, () => leave(new Busy('no place became free in time')))
         signal?.addEventListener('abort', aborted, { once: true })
         waiting.add(give)
       })
