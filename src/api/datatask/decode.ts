@@ -55,30 +55,16 @@ function identifier({ parameters }: Values, name: string): string {
   return id
 }
 
-/** The input of a deploy: parameters of the path win over fields of the form, as no route has a member in both. */
-function deployInput(values: Values): Readonly<Record<string, unknown>> {
-  return inputOf(values, ['repository', 'directory', 'namespace', 'name', 'branch', 'schedule', 'configuration'])
-}
-
-/** The input of a pipeline run. */
-function runInput(values: Values): Readonly<Record<string, unknown>> {
-  return inputOf(values, ['repository', 'directory', 'namespace', 'name', 'branch', 'configuration'])
-}
-
-function inputOf({ parameters, fields }: Values, members: readonly string[]): Record<string, unknown> {
-  const input: Record<string, unknown> = {}
-  for (const member of members) {
-    const value = parameters[member] ?? fields.get(member)
+/** The input of a deploy, a run or a loading: every parameter of the path, and of the body the fields that the route has. Others are ignored (contract §4.1). */
+function sourceInput({ parameters, fields }: Values, form: readonly string[]): Readonly<Record<string, unknown>> {
+  const input: Record<string, unknown> = { ...parameters }
+  for (const name of form) {
+    const value = fields.get(name)
     if (value === undefined) continue
-    if (typeof value !== 'string' && member !== 'configuration') throw badParameter(member, 'must be text')
-    input[member] = value
+    if (typeof value !== 'string' && name !== 'configuration') throw badParameter(name, 'must be text')
+    input[name] = value
   }
   return input
-}
-
-/** Where a definition is read from. */
-function sourceInput(values: Values): Readonly<Record<string, unknown>> {
-  return inputOf(values, ['repository', 'directory', 'branch'])
 }
 
 /** The name of a template, from the form. */
@@ -116,8 +102,6 @@ export {
   decodeQuery,
   checkRequired,
   identifier,
-  deployInput,
-  runInput,
   sourceInput,
   templatePath,
   namespaceOnly,

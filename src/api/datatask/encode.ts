@@ -134,14 +134,23 @@ function encodeTaskItem(task: TaskView) {
     commit: task.commit,
     created_by: task.created_by,
     created_at: task.created_at,
-    active: state === 'starting' || state === 'running' ? 1 : 0,
-    succeeded: state === 'succeeded' ? 1 : 0,
-    failed: state === 'failed' ? 1 : 0,
+    ...podCounts(task, state),
     exit_code: task.exit_code,
     started_at: task.started_at,
     finished_at: task.finished_at,
     pipeline_id: task.pipeline_id,
     cronjob: task.cronjob,
+  }
+}
+
+// As Kubernetes counts the pods of a job: each attempt is one, and between two attempts none is active.
+function podCounts({ attempt, reason }: TaskView, state: JobState): { active: number; succeeded: number; failed: number } {
+  const before = Math.max(attempt - 1, 0)
+  const resting = reason === 'retry_wait'
+  return {
+    active: (state === 'starting' || state === 'running') && !resting ? 1 : 0,
+    succeeded: state === 'succeeded' ? 1 : 0,
+    failed: state === 'failed' || resting ? before + 1 : before,
   }
 }
 

@@ -1,18 +1,18 @@
 import { fault } from '../../core/kernel/fault.ts'
 import { isObject } from '../../core/kernel/json.ts'
 import { checkedText, readCheckedJson } from '../../core/deploy/checked-json.ts'
-import { badParameter, formFault } from './decode.ts'
+import { formFault } from './decode.ts'
 import { parseMultipart } from './multipart.ts'
 import type { Json } from '../../core/kernel/json.ts'
 
-/** A field of a body: text, or in a JSON body an object (a configuration). */
+/** A field of a body: text, or in a JSON body any value. */
 export type FormValue = Json
 
 const deepestBody = 64
 
 /**
  * The fields of a body (contract §4.1): `multipart/form-data`, `application/x-www-form-urlencoded`, or a JSON object. An empty body has none; empty fields
- * are left out. Errors: `unsupported_media_type`, `invalid_form`, `duplicate_field`, `invalid_parameter`.
+ * are left out. Errors: `unsupported_media_type`, `invalid_form`, `duplicate_field`.
  */
 export function parseForm(body: Uint8Array, contentType: string | undefined): Map<string, FormValue> {
   if (body.length === 0) return new Map()
@@ -72,10 +72,7 @@ function fromJson(body: Uint8Array): Map<string, FormValue> {
       `its body: ${problem.path} ${problem.message}`,
       problem.path.slice(1),
     )
-  for (const [name, field] of Object.entries(value)) {
-    const fine = typeof field === 'string' || field === null || (name === 'configuration' && isObject(field))
-    if (!fine) throw badParameter(name.slice(0, 100), name === 'configuration' ? 'must be an object, or text' : 'must be text')
-  }
+  // What kind of value a field takes is for the route that knows it: others are ignored.
   return collect(Object.entries(value as Record<string, Json>))
 }
 

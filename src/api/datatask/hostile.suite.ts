@@ -194,6 +194,7 @@ export function hostileSuite({ store, open }: Labs): void {
           (key) => [`tasks/0/${key}`, (value: unknown) => ({ name: 'p', tasks: [{ ...task, [key]: value }] })] as const,
         ),
         ['tasks/0/env/0', (value: unknown) => ({ name: 'p', tasks: [{ ...task, env: [value] }] })] as const,
+        ['tasks/0/env/0/value', (value: unknown) => ({ name: 'p', tasks: [{ ...task, env: [{ name: 'A', value }] }] })] as const,
       ]
       test.each(pipelineSpots)('of a pipeline at /%s, it is taken or refused by name', async (spot, pipeline) => {
         const top = spot.split('/')[0] ?? ''

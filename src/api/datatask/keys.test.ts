@@ -159,7 +159,11 @@ const effects: Record<string, Effect> = {
       (await listedAs('jobs', { labels: { app: 'z' } }))?.labels,
       (await listedAs('jobs', { labels: '' }))?.labels,
     ],
-    [expect.objectContaining({ app: 'x', tier: 'y', 'deploy-api/managed': 'true' }), { app: 'z' }, {}],
+    [
+      expect.objectContaining({ app: 'x', tier: 'y', 'deploy-api/managed': 'true' }),
+      { app: 'z', 'deploy-api/managed': 'true', 'deploy-api/task-id': expect.any(String) },
+      { 'deploy-api/managed': 'true', 'deploy-api/task-id': expect.any(String) },
+    ],
   ],
   'image-destination': [
     async () => {

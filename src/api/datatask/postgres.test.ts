@@ -7,6 +7,7 @@ import { contractSuite } from './contract.suite.ts'
 import { errorSuite } from './contract-errors.suite.ts'
 import { onPostgres } from './deploy-lab.suite.ts'
 import { fairSuite } from './fair.suite.ts'
+import { finePrintSuite } from './fine-print.suite.ts'
 import { grantedSuite } from './granted.suite.ts'
 import { hostileSuite } from './hostile.suite.ts'
 import { loadingSuite } from './loading.suite.ts'
@@ -32,6 +33,7 @@ else {
     cronSuite,
     grantedSuite,
     fairSuite,
+    finePrintSuite,
     capacitySuite,
     workloadSuite,
   ])

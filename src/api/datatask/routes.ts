@@ -11,7 +11,7 @@ import {
   encodeTaskState,
 } from './encode.ts'
 import { encodeWork } from './encode-work.ts'
-import { deployInput, identifier, killInput, namespaceOnly, runInput, sourceInput, templatePath } from './decode.ts'
+import { identifier, killInput, namespaceOnly, sourceInput, templatePath } from './decode.ts'
 import type { Values } from './decode.ts'
 
 /** One row of the contract's table (§10). */
@@ -19,7 +19,7 @@ export type Route = {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly auth: 'protected' | 'open'
-  /** Form fields that must be there. Any others are taken as they come. */
+  /** Form fields that must be there. */
   readonly required?: readonly string[]
   readonly does: Does
 }
@@ -49,8 +49,22 @@ export type Listing = {
   readonly encode: (item: never) => unknown
 }
 
-const deploy = { kind: 'call', operation: 'task.deploy', input: deployInput, encode: encodeTask, repeatable: true } as const
-const run = { kind: 'call', operation: 'pipeline.run', input: runInput, encode: encodePipeline, repeatable: true } as const
+type Field = 'namespace' | 'name' | 'branch' | 'schedule' | 'configuration' | 'repository' | 'directory'
+
+const deploy = (...form: readonly Field[]): Does => ({
+  kind: 'call',
+  operation: 'task.deploy',
+  input: (values) => sourceInput(values, form),
+  encode: encodeTask,
+  repeatable: true,
+})
+const run = (...form: readonly Field[]): Does => ({
+  kind: 'call',
+  operation: 'pipeline.run',
+  input: (values) => sourceInput(values, form),
+  encode: encodePipeline,
+  repeatable: true,
+})
 const listOf = (member: string, operation: string, encode: Listing['encode']): Does => ({
   kind: 'list',
   lists: [{ member, operation, input: namespaceOnly, encode }],
@@ -75,7 +89,7 @@ const pipelines = listOf('pipelines', 'pipeline.list', encodePipeline)
 const load = (kind: Kind): Does => ({
   kind: 'call',
   operation: 'loading.start',
-  input: (values) => ({ ...sourceInput(values), kind }),
+  input: (values) => ({ ...sourceInput(values, ['branch']), kind }),
   encode: encodeWork,
 })
 const loadingState = (kind: Kind): Does => ({
@@ -100,14 +114,30 @@ const templates = (kind: Kind): Does => ({
 
 /** Every route of the contract, in its order. */
 export const routes: readonly Route[] = [
-  { method: 'GET', path: '/v1/task/deploy/:repository/:directory', auth: 'protected', does: deploy },
-  { method: 'GET', path: '/v1/task/deployas/:repository/:directory/:name', auth: 'protected', does: deploy },
-  { method: 'GET', path: '/v1/task/deployinas/:repository/:directory/:namespace/:name', auth: 'protected', does: deploy },
-  { method: 'POST', path: '/v1/task/elaborate/deployinas/:repository/:directory/:namespace/:name', auth: 'protected', does: deploy },
-  { method: 'POST', path: '/v2/task/elaborate/deploy/:repository/:directory', auth: 'protected', does: deploy },
+  { method: 'GET', path: '/v1/task/deploy/:repository/:directory', auth: 'protected', does: deploy() },
+  { method: 'GET', path: '/v1/task/deployas/:repository/:directory/:name', auth: 'protected', does: deploy() },
+  { method: 'GET', path: '/v1/task/deployinas/:repository/:directory/:namespace/:name', auth: 'protected', does: deploy() },
+  {
+    method: 'POST',
+    path: '/v1/task/elaborate/deployinas/:repository/:directory/:namespace/:name',
+    auth: 'protected',
+    does: deploy('branch', 'schedule'),
+  },
+  {
+    method: 'POST',
+    path: '/v2/task/elaborate/deploy/:repository/:directory',
+    auth: 'protected',
+    does: deploy('namespace', 'name', 'branch', 'schedule'),
+  },
   { method: 'POST', path: '/v2/task/load/configuration/from-git/:repository/:directory', auth: 'open', does: load('task') },
   { method: 'GET', path: '/v2/task/get/configuration-loading-state/:work_id', auth: 'open', does: loadingState('task') },
-  { method: 'POST', path: '/v2/task/deploy/with-configuration', auth: 'protected', required: ['namespace', 'configuration'], does: deploy },
+  {
+    method: 'POST',
+    path: '/v2/task/deploy/with-configuration',
+    auth: 'protected',
+    required: ['namespace', 'configuration'],
+    does: deploy('namespace', 'configuration', 'repository', 'directory', 'branch'),
+  },
   {
     method: 'GET',
     path: '/v1/task/state/:id',
@@ -121,13 +151,19 @@ export const routes: readonly Route[] = [
     },
   },
   { method: 'POST', path: '/v2/task/get/template', auth: 'open', required: ['template_path'], does: template('task') },
-  { method: 'GET', path: '/v1/pipeline/runas/:repository/:directory/:name', auth: 'protected', does: run },
-  { method: 'GET', path: '/v1/pipeline/runinas/:repository/:directory/:namespace/:name', auth: 'protected', does: run },
-  { method: 'POST', path: '/v1/pipeline/elaborate/runinas/:repository/:directory/:namespace/:name', auth: 'protected', does: run },
-  { method: 'POST', path: '/v2/pipeline/elaborate/run/:repository/:directory/:name', auth: 'protected', does: run },
+  { method: 'GET', path: '/v1/pipeline/runas/:repository/:directory/:name', auth: 'protected', does: run() },
+  { method: 'GET', path: '/v1/pipeline/runinas/:repository/:directory/:namespace/:name', auth: 'protected', does: run() },
+  { method: 'POST', path: '/v1/pipeline/elaborate/runinas/:repository/:directory/:namespace/:name', auth: 'protected', does: run('branch') },
+  { method: 'POST', path: '/v2/pipeline/elaborate/run/:repository/:directory/:name', auth: 'protected', does: run('namespace', 'branch') },
   { method: 'POST', path: '/v2/pipeline/load/configuration/from-git/:repository/:directory', auth: 'open', does: load('pipeline') },
   { method: 'GET', path: '/v2/pipeline/get/configuration-loading-state/:work_id', auth: 'open', does: loadingState('pipeline') },
-  { method: 'POST', path: '/v2/pipeline/run/with-configuration', auth: 'protected', required: ['namespace', 'configuration'], does: run },
+  {
+    method: 'POST',
+    path: '/v2/pipeline/run/with-configuration',
+    auth: 'protected',
+    required: ['namespace', 'configuration'],
+    does: run('namespace', 'configuration', 'branch'),
+  },
   {
     method: 'GET',
     path: '/v1/pipeline/state/:namespace/:id',

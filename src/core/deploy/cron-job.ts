@@ -4,6 +4,7 @@ import { fault } from '../kernel/fault.ts'
 import { isUuid } from '../kernel/id.ts'
 import { pageRequest } from '../kernel/page.ts'
 import { scheduleChanged, scheduleEvent } from '../run/schedule.ts'
+import { objectLabels } from './labels.ts'
 import { openViewer } from './namespace.ts'
 import type { JsonObject } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -67,7 +68,7 @@ function cronView(row: ScheduleRow, active: readonly string[]): TaskView {
     commit,
     schedule: row.expression,
     image,
-    labels,
+    labels: objectLabels(row.id, { labels }),
     pipeline_id: null,
     cronjob: null,
     created_by: createdBy,

@@ -19,6 +19,8 @@ type PipelineSpec = {
   readonly directory: string
   readonly branch: string
   readonly commit: string | null
+  /** What is odd about its documents. Not in the specs of older runs. */
+  readonly warning?: string | null
   readonly tasks: readonly PipelineTaskSpec[]
 }
 

@@ -3,11 +3,11 @@ import { lastSegment } from '../repository/names.ts'
 import { isError, readManifest } from './manifest.ts'
 import { checkDirectory, codeOf, findRepository, readDocument, resolveBeside } from './source.ts'
 import { planTask } from './task.ts'
-import type { Problem } from '../kernel/fault.ts'
+import type { Fault, Problem } from '../kernel/fault.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { Level } from '../kernel/level.ts'
-import type { PipelineDefinition, PipelineTaskDefinition } from './pipeline.ts'
+import type { PipelineReading, PipelineTaskDefinition } from './pipeline.ts'
 import type { Source } from './source.ts'
 import type { TaskPlan } from './task.ts'
 
@@ -22,23 +22,30 @@ type PlannedTask = PipelineTaskDefinition & { readonly plan: TaskPlan }
 
 /**
  * Resolves every task of a pipeline to a plan, before anything starts (Deploy API §7.2). A task of the pipeline's own repository is read at the pipeline's
- * commit; one of another repository from the same branch there, else from that repository's default branch, fixed once.
+ * commit; one of another repository from the same branch there, else from that repository's default branch, fixed once. `unsupported` is why no server like
+ * this one could run one of them.
  */
 async function planTasks(
   ctx: Ctx,
-  definition: PipelineDefinition,
+  definitions: PipelineReading['tasks'],
   origin: PipelineOrigin,
-): Promise<{ tasks: readonly PlannedTask[]; problems: readonly Problem[] }> {
+): Promise<{ tasks: readonly PlannedTask[]; problems: readonly Problem[]; unsupported: Fault | null }> {
   const resolver = new Resolver(ctx, origin)
+  let unsupported: Fault | null = null
   const problems: Problem[] = []
   const tasks: PlannedTask[] = []
-  for (const [index, task] of definition.tasks.entries()) {
+  for (const [index, task] of definitions) {
     const path = `/tasks/${index}/namespacetask`
-    const reading = await resolver.read(task)
+    const reading = await resolver.read(task).catch((error: unknown) => {
+      // What is wrong in the documents is told first: it can be put right, this cannot.
+      if (!isFault(error, 'unsupported')) throw error
+      unsupported ??= error
+      return { plan: null, problems: [] }
+    })
     problems.push(...reading.problems.map((problem) => ({ ...problem, path })))
     if (reading.plan) tasks.push({ ...task, plan: withEnvironment(reading.plan, task.env) })
   }
-  return { tasks, problems }
+  return { tasks, problems, unsupported }
 }
 
 // What the pipeline says wins over the manifest.

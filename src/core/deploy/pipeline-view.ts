@@ -73,7 +73,7 @@ function pipelineView({ run, steps, children }: PipelineRows): PipelineView {
 /** A pipeline as it was when it was accepted: the answer of a run call, the same when it is repeated later. */
 function acceptedPipeline(run: RunRow): PipelineView {
   const spec = run.spec as unknown as PipelineSpec // written by `pipelineDraft` only
-  const fresh = { state: 'queued', reason: null, message: null, cancelling: false, started_at: null, finished_at: null } as const
+  const fresh = { state: 'queued', reason: null, message: spec.warning ?? null, cancelling: false, started_at: null, finished_at: null } as const
   return { ...aboutPipeline(run), ...fresh, tasks: spec.tasks.map((task) => waiting(task)) }
 }
 
@@ -86,7 +86,7 @@ function aboutPipeline(run: RunRow) {
     original: spec.original,
     state: run.state,
     reason: run.reason,
-    message: run.message,
+    message: run.message ?? spec.warning ?? null,
     cancelling: run.cancel !== null && !isEnd(run.state),
     repository: spec.repository,
     directory: spec.directory,

@@ -22,7 +22,13 @@ type PipelineTaskDefinition = {
 /** A pipeline.json whose shape and graph have no problem. */
 type PipelineDefinition = { readonly name: string; readonly original: string | null; readonly tasks: readonly PipelineTaskDefinition[] }
 
-type PipelineReading = { readonly definition: PipelineDefinition | null; readonly problems: readonly Problem[] }
+type PipelineReading = {
+  /** Null where there is an error. */
+  readonly definition: PipelineDefinition | null
+  /** The tasks that say where their definition is, by their place in the document, whatever else is wrong. */
+  readonly tasks: ReadonlyMap<number, PipelineTaskDefinition>
+  readonly problems: readonly Problem[]
+}
 
 /** Spellings that people take for `dependance`: ignoring them as unknown would change the order in which tasks run. */
 const misspelt = ['dependence', 'dependances', 'dependency', 'dependencies', 'depends_on', 'depends-on', 'dependsOn', 'dependson']
@@ -30,20 +36,19 @@ const misspelt = ['dependence', 'dependances', 'dependency', 'dependencies', 'de
 /** Reads a parsed pipeline.json by the rules of Deploy API §7, all problems at once. Whether its tasks exist is for `pipeline-tasks.ts`. */
 async function readPipeline(value: Json, known: readonly Problem[] = []): Promise<PipelineReading> {
   const problems: Problem[] = [...known]
-  if (!isObject(value)) return { definition: null, problems: [...problems, error('', 'type', 'must be an object')] }
+  if (!isObject(value)) return { definition: null, tasks: new Map(), problems: [...problems, error('', 'type', 'must be an object')] }
   const document = value as JsonObject
-  const shape = (await validator(pipelineSchema))(document).map(asError)
-  problems.push(...shape)
+  problems.push(...(await validator(pipelineSchema))(document).map(asError))
   const tasks = (Array.isArray(document.tasks) ? document.tasks : []).slice(0, 500).map((task) => (isObject(task) ? (task as JsonObject) : {}))
   const members = new Set<string>(Object.keys(pipelineSchema.properties))
   problems.push(...unknown(document, members, ''))
   for (const [index, task] of tasks.entries()) checkTask(task, index, problems)
   checkNames(tasks, problems)
-  // Dependencies are only worth looking at where the names and lists themselves are as they should be.
-  if (shape.length === 0) checkDependencies(tasks, problems)
-  if (problems.some(isError)) return { definition: null, problems }
+  checkDependencies(tasks, problems)
+  const located = new Map([...tasks.entries()].filter(([, task]) => isLocated(task)).map(([index, task]) => [index, definitionOf(task)]))
+  if (problems.some(isError)) return { definition: null, tasks: located, problems }
   const original = typeof document.original === 'string' && document.original !== '' ? document.original : null
-  return { definition: { name: String(document.name), original, tasks: tasks.map(definitionOf) }, problems }
+  return { definition: { name: String(document.name), original, tasks: [...located.values()] }, tasks: located, problems }
 }
 
 function checkTask(task: JsonObject, index: number, problems: Problem[]): void {
@@ -58,7 +63,7 @@ function checkTask(task: JsonObject, index: number, problems: Problem[]): void {
     if (!isObject(entry) || typeof entry.name !== 'string') continue
     if (seen.has(entry.name)) problems.push(error(`${path}/env/${at}/name`, 'duplicate', `the variable ${entry.name} is given twice`))
     seen.add(entry.name)
-    if (String(entry.value).includes('\0')) problems.push(error(`${path}/env/${at}/value`, 'nul', 'holds a NUL character'))
+    if (textOf(entry.value).includes('\0')) problems.push(error(`${path}/env/${at}/value`, 'nul', 'holds a NUL character'))
   }
 }
 
@@ -85,6 +90,8 @@ function checkDependencies(tasks: readonly JsonObject[], problems: Problem[]): v
   for (const [at, task] of tasks.entries()) {
     for (const [place, name] of (Array.isArray(task.dependance) ? task.dependance : []).entries()) {
       const path = `/tasks/${at}/dependance/${place}`
+      // What is no name was told already.
+      if (typeof name !== 'string' || name === '') continue
       const before = index.get(name)
       if (before === undefined) problems.push(error(path, 'unknown_task', `there is no task "${name}" in this pipeline`))
       else if (before === at) problems.push(error(path, 'self', 'a task cannot wait for itself'))
@@ -97,18 +104,29 @@ function checkDependencies(tasks: readonly JsonObject[], problems: Problem[]): v
   }
 }
 
+const location = new RegExp(pipelineSchema.properties.tasks.items.properties.namespacetask.pattern ?? '')
+
+function isLocated({ namespacetask: text }: JsonObject): boolean {
+  return typeof text === 'string' && text.length <= 512 && location.test(text)
+}
+
+// Of a document with errors any value may be here, and one that has a member "toString" is no text at all.
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
 function definitionOf(task: JsonObject): PipelineTaskDefinition {
-  const namespacetask = String(task.namespacetask)
+  const namespacetask = textOf(task.namespacetask)
   const slash = namespacetask.indexOf('/')
   return {
-    name: String(task.name),
+    name: textOf(task.name),
     namespacetask,
     repository: namespacetask.slice(0, slash),
     directory: namespacetask.slice(slash + 1),
-    dependance: Array.isArray(task.dependance) ? task.dependance.map(String) : [],
+    dependance: Array.isArray(task.dependance) ? task.dependance.map(textOf) : [],
     runIfError: task['run-if-error'] === true,
     env: (Array.isArray(task.env) ? task.env : []).flatMap((entry) =>
-      isObject(entry) ? [{ name: String(entry.name), value: String(entry.value) }] : [],
+      isObject(entry) ? [{ name: textOf(entry.name), value: textOf(entry.value) }] : [],
     ),
   }
 }

@@ -1,9 +1,9 @@
+import { fault } from '../kernel/fault.ts'
 import { auditLineOf } from '../operation/invoke.ts'
 import { contentFault } from './content-fault.ts'
 import { idempotencyOf, keepConflict, nameInUse, replayOf } from './idempotency.ts'
 import { isError } from './manifest.ts'
 import { pipelineKey, pipelineNamePattern } from './names.ts'
-import { parameterFault } from './parameter.ts'
 import { pipelineDraft } from './pipeline-run.ts'
 import { planTasks } from './pipeline-tasks.ts'
 import { acceptedPipeline } from './pipeline-view.ts'
@@ -28,7 +28,12 @@ async function runPipeline(ctx: Ctx, input: Omit<DeployInput, 'schedule'>, opera
   const request = readRequest(input)
   const wanted = given(input.name)
   if (wanted !== null && (wanted.length > 100 || !namePattern.test(wanted))) {
-    throw parameterFault('name', 'must begin with a letter or digit and hold letters, digits, ".", "_", " " and "-", at most 100')
+    const why = 'it must begin with a letter or digit and hold letters, digits, ".", "_", " " and "-", at most 100'
+    throw fault(
+      'invalid_name',
+      { what: 'pipeline', name: wanted, why },
+      { details: { field: 'name' }, private: { kind: 'pipeline', member: 'name' } },
+    )
   }
   const { idempotency_key: _, route: __, ...about } = input
   const idempotency = idempotencyOf(input, operation, about)
@@ -36,7 +41,7 @@ async function runPipeline(ctx: Ctx, input: Omit<DeployInput, 'schedule'>, opera
   const replay = await replayOf(ctx, idempotency, 'pipeline', wanted ?? '')
   if (replay) return { ...acceptedPipeline(replay.run), replayed: true }
 
-  const { source, definition, tasks } = await withinGitBudget(ctx, request.repository ?? '', () => readAll(ctx, request, place))
+  const { source, definition, tasks, warning } = await withinGitBudget(ctx, request.repository ?? '', () => readAll(ctx, request, place))
   await runtimeIsThere(defaultRuntime(ctx))
   const name = wanted ?? definition.name
   const existing = await activeNamed(ctx, place.namespace, name)
@@ -58,7 +63,12 @@ async function runPipeline(ctx: Ctx, input: Omit<DeployInput, 'schedule'>, opera
   }
   const accepted = await acceptInto(ctx, place, async (resourceId) => {
     const { maxParallelTasksPerPipeline, maxQueuedPerNamespace } = ctx.services.settings
-    const draft = pipelineDraft(tasks, { id, name, namespace: place.namespace, resourceId }, described, { parallel: maxParallelTasksPerPipeline })
+    const draft = pipelineDraft(
+      tasks,
+      { id, name, namespace: place.namespace, resourceId },
+      { ...described, warning },
+      { parallel: maxParallelTasksPerPipeline },
+    )
     const audit = [auditLineOf(ctx, { id, name, namespace: place.namespace, ...described })]
     return ctx.services.engine.accept(ctx, draft, { audit, idempotency, queueLimit: maxQueuedPerNamespace })
   })
@@ -69,19 +79,26 @@ async function readAll(
   ctx: Ctx,
   request: DeployRequest,
   place: Place,
-): Promise<{ source: Source | null; definition: PipelineDefinition; tasks: readonly PlannedTask[] }> {
+): Promise<{ source: Source | null; definition: PipelineDefinition; tasks: readonly PlannedTask[]; warning: string | null }> {
   const { repository } = place
   const source = repository && request.directory !== null ? await resolveSource(ctx, repository, request.directory, request.branch) : null
   const document = request.configuration ?? (source ? await readDocument(ctx, source, 'pipeline.json') : { value: undefined, problems: [] })
-  const { definition, problems } =
-    document.value === undefined ? { definition: null, problems: document.problems } : await readPipeline(document.value, document.problems)
-  const found: Problem[] = [...problems]
-  if (!definition) throw contentFault('pipeline.json', found)
+  if (document.value === undefined) throw contentFault('pipeline.json', document.problems)
+  const reading = await readPipeline(document.value, document.problems)
   const origin = { source, repository, branch: source?.branch ?? request.branch ?? 'master' }
-  const planned = await planTasks(ctx, definition, origin)
-  found.push(...planned.problems)
-  if (found.some(isError)) throw contentFault('pipeline.json', found)
-  return { source, definition, tasks: planned.tasks }
+  // Also where the graph is wrong: all problems are told at once.
+  const planned = await planTasks(ctx, reading.tasks, origin)
+  const problems = [...reading.problems, ...planned.problems]
+  if (!reading.definition || problems.some(isError)) throw contentFault('pipeline.json', problems)
+  if (planned.unsupported) throw planned.unsupported
+  return { source, definition: reading.definition, tasks: planned.tasks, warning: warningOf(problems) }
+}
+
+/** What a pipeline says of the warnings about it, which nothing else would show once it was accepted. */
+function warningOf(problems: readonly Problem[]): string | null {
+  const texts = problems.map(({ path, message }) => `${path} ${message}`)
+  const shown = texts.slice(0, 5).join('; ')
+  return texts.length > 5 ? `${shown}; and ${texts.length - 5} more` : shown || null
 }
 
 // The store keeps one active pipeline per name as it is written; that two spellings of one name meet is seen here.

@@ -61,7 +61,10 @@ function checkDirectory(text: string): void {
 
 /** Checks that a text can be the name of a git branch. */
 function checkBranch(text: string): void {
-  if (text.length > 255 || !isRefPath(text)) throw parameterFault('branch', 'must be a legal name of a git branch, at most 255 characters')
+  // Both are other words for what is checked out, and git makes no branch of that name.
+  const reserved = text === '@' || text === 'HEAD'
+  if (text.length > 255 || reserved || !isRefPath(text))
+    throw parameterFault('branch', 'must be a legal name of a git branch, at most 255 characters')
 }
 
 /** The repository that a caller means, if it may be read: within the caller's organisation, or `organisation/repository`. */

@@ -29,7 +29,7 @@ const deploy = defineOperation({
     'A namespace has one active job of a name: a second one is refused with the id of the first, an ended one is replaced.',
   input: Closed({
     ...requestMembers,
-    schedule: Type.Optional(Type.String({ maxLength: 128, description: 'A cron expression; wins over the one in the manifest.' })),
+    schedule: Type.Optional(Type.String({ maxLength: 1024, description: 'A cron expression; wins over the one in the manifest.' })),
   }),
   output: DeployedTask,
   access: 'signed-in',

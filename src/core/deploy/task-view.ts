@@ -1,6 +1,7 @@
 import { timestamp } from '../kernel/clock.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../kernel/schema.ts'
 import { isEnd, runStates } from '../kernel/run-state.ts'
+import { objectLabels } from './labels.ts'
 import type { Static } from '../kernel/schema.ts'
 import type { RunState } from '../kernel/run-state.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
@@ -129,7 +130,7 @@ function aboutTask(run: RunSummary) {
     commit: spec.commit,
     schedule: spec.schedule,
     image: spec.image,
-    labels: spec.labels,
+    labels: objectLabels(run.id, spec),
     pipeline_id: spec.pipeline_id,
     cronjob: spec.cronjob,
     created_by: run.started_by_name,

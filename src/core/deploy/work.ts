@@ -3,6 +3,7 @@ import { atLeast } from '../kernel/level.ts'
 import { kindOf } from '../resource/kind.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { requestedPlaces } from './capacity.ts'
+import { objectLabels } from './labels.ts'
 import { secretsFor } from '../secret/open.ts'
 import { starterOf } from '../run/starter.ts'
 import { GitContentRefused, GitUnavailable } from '../../ports/git.ts'
@@ -65,7 +66,7 @@ async function prepareWork(services: Services, run: RunRow, node: { readonly wor
       ...(work.pull && { pull: work.pull }),
       limits: { cpu: work.cpu, memoryBytes: work.memory_bytes, processes: null },
     },
-    labels: labelsOf(about.id, spec),
+    labels: objectLabels(about.id, spec),
     secrets: environment.secrets,
   }
 }
@@ -162,16 +163,6 @@ function ownVariables(namespace: string, about: Prepared['about'], spec: TaskSpe
     DEPLOY_ATTEMPT: String(about.attempt),
     ...(spec.pipeline_id !== null && { DEPLOY_PIPELINE_ID: spec.pipeline_id }),
     ...(spec.pipeline_name !== null && { DEPLOY_PIPELINE_NAME: spec.pipeline_name }),
-  }
-}
-
-function labelsOf(task: string, spec: TaskSpec): Record<string, string> {
-  return {
-    ...spec.labels,
-    'deploy-api/managed': 'true',
-    'deploy-api/task-id': task,
-    ...(spec.pipeline_id !== null && { 'deploy-api/pipeline-id': spec.pipeline_id }),
-    ...(spec.cronjob !== null && { 'deploy-api/cronjob': spec.cronjob }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { timestamp } from '../kernel/clock.ts'
+import { objectLabels } from './labels.ts'
 import { unreplicated, unscheduled } from './task-view.ts'
 import { workloadOf } from './workload.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
@@ -36,7 +37,8 @@ function accepted(row: ResourceRow): TaskView {
     namespace: spec.namespace,
     type: spec.type,
     generation: spec.generation,
-    ...{ repository, directory, branch, commit, image, labels },
+    ...{ repository, directory, branch, commit, image },
+    labels: objectLabels(row.id, { labels }),
     ...{ state: 'queued', reason: null, message: null, deleted: false, attempt: 0, max_attempts: 1, exit_code: null },
     ...{ schedule: '', pipeline_id: null, cronjob: null, started_at: null, finished_at: null },
     ...unscheduled,

@@ -32,7 +32,8 @@ export function parseCron(expression: string, zone = 'UTC'): Schedule {
       { operation: 'the schedule', count: 1, first: why },
       { details: { problems: [{ path: '/schedule', code: 'schedule', message: why }] } },
     )
-  if (!/^[0-9A-Za-z*,/\-\s]{1,128}$/.test(fields) || fields.split(/\s+/).length !== 5) {
+  if (text.length > 128) throw refuse('it is longer than 128 characters')
+  if (!/^[0-9A-Za-z*,/\-\s]+$/.test(fields) || fields.split(/\s+/).length !== 5) {
     throw refuse('it must have five fields (minute hour day month weekday) or be one of @hourly @daily @weekly @monthly @yearly')
   }
   if (/\/0+(?!\d)/.test(fields) || /[lw]/i.test(fields.replace(/jul|wed/gi, '')))
