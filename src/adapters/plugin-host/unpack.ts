@@ -1,19 +1,20 @@
 import { randomBytes } from 'node:crypto'
-import { createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { extract } from 'tar-stream'
 import { PluginRefused } from '../../ports/plugin-host.ts'
+import { layBelow, shownName } from './laying.ts'
+import { unzip } from './unzip.ts'
 import type { Extract } from 'tar-stream'
+import type { Laying } from './laying.ts'
 
-const entriesLimit = 20_000
-const unpackedLimit = 512 * 1024 * 1024
 const prefix = 'unpacked-'
 
 /**
- * Unpacks an archive (tar, gzipped or not) below the plugin root, all of it or nothing, and gives the path of the package. Links, devices and names that
+ * Unpacks an archive (tar, gzipped or not, or zip) below the plugin root, all of it or nothing, and gives the path of the package. Links, devices and names that
  * lead elsewhere are refused. Throws `PluginRefused`.
  */
 async function unpack(root: string, archive: AsyncIterable<Uint8Array>, { limitBytes }: { limitBytes: number }): Promise<string> {
@@ -23,16 +24,10 @@ async function unpack(root: string, archive: AsyncIterable<Uint8Array>, { limitB
   try {
     const bytes = Readable.from(bounded(archive, limitBytes))
     const first = await firstOf(bytes)
-    if (first.length >= 2 && first[0] === 0x50 && first[1] === 0x4b)
-      throw new PluginRefused('Zip archives are not taken. Pack the package as .tar.gz.')
-    const tar = extract()
-    const writing = write(stage, tar)
-    const packed = first[0] === 0x1f && first[1] === 0x8b
-    const carrying = packed ? pipeline(bytes, createGunzip(), tar) : pipeline(bytes, tar)
-    const [written, carried] = await Promise.allSettled([writing, carrying])
-    // What was wrong with an entry says more than that the stream was cut off for it.
-    if (written.status === 'rejected') throw written.reason
-    if (carried.status === 'rejected') throw carried.reason
+    const laying = layBelow(stage)
+    // Where a zip archive ends says what it holds, so it is read when all of it is there.
+    if (isZip(first)) await unzip(await all(bytes), laying)
+    else await unpackTar(bytes, laying, { gzipped: first[0] === 0x1f && first[1] === 0x8b })
     const [only, second] = readdirSync(stage)
     const top = only !== undefined && second === undefined && !existsSync(join(stage, 'plugin.spec.yaml')) ? join(stage, only) : stage
     if (!existsSync(join(top, 'plugin.spec.yaml'))) throw new PluginRefused('The archive has no "plugin.spec.yaml" at its top.')
@@ -40,10 +35,15 @@ async function unpack(root: string, archive: AsyncIterable<Uint8Array>, { limitB
     return name
   } catch (error) {
     if (error instanceof PluginRefused) throw error
-    throw new PluginRefused('The archive cannot be read. Send a .tar.gz of the package.', { cause: error })
+    throw new PluginRefused('The archive cannot be read. Send a .tar.gz or a .zip of the package.', { cause: error })
   } finally {
     rmSync(stage, { recursive: true, force: true })
   }
+}
+
+// "PK" alone may be the name of the first file of a tar archive.
+function isZip([one, two, three = 0]: Uint8Array): boolean {
+  return one === 0x50 && two === 0x4b && (three === 3 || three === 5 || three === 7)
 }
 
 /** Whether a path was made by `unpack`. */
@@ -79,39 +79,34 @@ async function firstOf(bytes: Readable): Promise<Uint8Array> {
   }
 }
 
-async function write(stage: string, tar: Extract): Promise<void> {
-  let [count, size] = [0, 0]
+async function unpackTar(bytes: Readable, laying: Laying, { gzipped }: { gzipped: boolean }): Promise<void> {
+  const tar = extract()
+  const writing = untar(tar, laying)
+  const carrying = gzipped ? pipeline(bytes, createGunzip(), tar) : pipeline(bytes, tar)
+  const [written, carried] = await Promise.allSettled([writing, carrying])
+  // What was wrong with an entry says more than that the stream was cut off for it.
+  if (written.status === 'rejected') throw written.reason
+  if (carried.status === 'rejected') throw carried.reason
+}
+
+async function untar(tar: Extract, laying: Laying): Promise<void> {
   for await (const entry of tar) {
-    const { type, name, mode } = entry.header
-    const path = safeName(name)
-    count += 1
-    if (count > entriesLimit) throw new PluginRefused(`The archive holds more than ${entriesLimit} files.`)
+    const { type, name, mode, size } = entry.header
+    laying.reserve(size ?? 0)
     if (type === 'directory') {
-      mkdirSync(join(stage, path), { recursive: true, mode: 0o755 })
+      laying.folder(name)
       entry.resume()
       continue
     }
-    if (type !== 'file' && type !== 'contiguous-file') throw new PluginRefused(`"${path.slice(0, 200)}" in the archive is no file (${type}).`)
-    size += entry.header.size ?? 0
-    if (size > unpackedLimit) throw new PluginRefused(`The archive unpacks to more than ${unpackedLimit / 1024 / 1024} MiB.`)
-    mkdirSync(dirname(join(stage, path)), { recursive: true, mode: 0o755 })
-    await pipeline(entry, createWriteStream(join(stage, path), { flags: 'wx', mode: (mode ?? 0) & 0o111 ? 0o755 : 0o644 }))
+    if (type !== 'file' && type !== 'contiguous-file') throw new PluginRefused(`"${shownName(name)}" in the archive is no file (${type}).`)
+    await laying.file(name, mode ?? 0, entry)
   }
 }
 
-function safeName(name: string): string {
-  const parts = name.split('/').filter((part) => part !== '' && part !== '.')
-  const bad =
-    name.startsWith('/') ||
-    name.includes('\0') ||
-    name.includes('\\') ||
-    parts.includes('..') ||
-    parts.length === 0 ||
-    parts.length > 32 ||
-    name.length > 1000
-  if (bad && !/^(\.\/)*\.?$/.test(name))
-    throw new PluginRefused(`The archive holds a file that cannot be put below its folder: "${name.slice(0, 200)}".`)
-  return parts.join('/') || '.'
+async function all(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of bytes) chunks.push(chunk)
+  return Buffer.concat(chunks)
 }
 
 export { unpack, isUnpacked }

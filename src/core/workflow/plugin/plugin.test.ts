@@ -155,6 +155,17 @@ describe('installing a plugin', () => {
     expect(readFileSync(join(root, folder, 'bin/icon_packed'), 'utf8')).toBe('#!/bin/sh\n')
     await app.system('plugin.delete', { plugin: made.name })
     expect(readdirSync(root)).toEqual(before)
+    const zipped = execFileSync('python3', [
+      '-c',
+      'import shutil,sys;print(shutil.make_archive(*sys.argv[1:]))',
+      join(app.folder, 'zipped'),
+      'zip',
+      join(app.folder, 'pack'),
+    ])
+    const again = await app.system('plugin.install', { archive: readFileSync(String(zipped).trim()).toString('base64') })
+    expect(again.name).toBe(made.name)
+    await app.system('plugin.delete', { plugin: again.name })
+    expect(readdirSync(root)).toEqual(before)
 
     symlinkSync('/etc/passwd', join(app.folder, 'pack/packed/link'))
     writeFileSync(join(app.folder, 'pack/other'), 'x')
