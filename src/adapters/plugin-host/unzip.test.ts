@@ -183,7 +183,7 @@ test('a tar archive whose first file begins with "PK" is a tar archive', async (
   tar.entry({ name: 'PK/plugin.spec.yaml' }, 'name: zipped\n')
   tar.finalize()
   const chunks: Buffer[] = []
-  for await (const chunk of tar) chunks.push(chunk)
+  for await (const chunk of tar) chunks.push(chunk as Buffer) // bytes are all that it gives
   const name = await unpacked(Buffer.concat(chunks))
   expect(read(name, 'plugin.spec.yaml')).toBe('name: zipped\n')
 })
