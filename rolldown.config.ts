@@ -6,6 +6,7 @@ const programs = [
   'adapters/password/bcrypt-worker',
   'adapters/patterns/patterns-worker',
   'adapters/plugin-host/relay',
+  'adapters/runtime/process/spawner',
   'adapters/store/sqlite/maintenance-worker',
 ]
 

@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { median } from './support/load.ts'
-import { admin, call, environmentOf, freePort, remove, scratch, signIn, start } from './support/servers.ts'
+import { admin, built, call, environmentOf, freePort, remove, scratch, signIn, start } from './support/servers.ts'
 import type { Figure } from './run.ts'
 
 /** A bare clone of a 50 MB repository over HTTP against one of the same repository by file://. */
 export async function cloneOverHttp(): Promise<Figure[]> {
   const folder = scratch()
   const port = await freePort()
-  const server = await start(['dist/main.js', 'serve'], { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
+  const server = await start(built, { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
   await call(port, 'repository.create', { path: 'fifty' }, await signIn(port))
   const remote = `http://${admin.name}:${encodeURIComponent(admin.password)}@127.0.0.1:${port}/fifty`
   const copy = join(folder, 'copy')

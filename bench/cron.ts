@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import { readFileSync } from 'node:fs'
 import { at } from './support/load.ts'
-import { call, environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
+import { call, environmentOf, freePort, fromSource, remove, scratch, signIn, start } from './support/servers.ts'
 import type { BenchOptions, Figure } from './run.ts'
 import type { Running } from './support/servers.ts'
 
@@ -27,7 +26,7 @@ export async function tenThousandCronJobs({ quick }: BenchOptions): Promise<Figu
   const folder = scratch()
   const port = await freePort()
   const options = { port, folder, path: '/readyz', environment: environmentOf(port, folder, raised) }
-  const begin = () => start([join(root, 'bench/support/capstan.ts')], options)
+  const begin = () => start(fromSource, options)
   let server = await begin()
   const restart = async () => {
     await server.stop()

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { at, load, median } from './support/load.ts'
 import { pushRepository } from './support/repository.ts'
-import { call, environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
+import { call, environmentOf, freePort, fromSource, remove, root, scratch, signIn, start } from './support/servers.ts'
 import type { BenchOptions, Figure } from './run.ts'
 import type { Running } from './support/servers.ts'
 
@@ -166,7 +166,7 @@ async function withServer<T>(environment: Readonly<Record<string, string>>, meas
   const folder = scratch()
   const port = await freePort()
   const options = { port, folder, path: '/readyz', environment: environmentOf(port, folder, environment) }
-  const server = await start([join(root, 'bench/support/capstan.ts')], options)
+  const server = await start(fromSource, options)
   try {
     const token = await signIn(port)
     return await measure({ ...server, token, headers: { authorization: `Bearer ${token}` } })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { load, median } from './support/load.ts'
 import { pushRepository } from './support/repository.ts'
-import { call, environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
+import { call, environmentOf, freePort, fromSource, remove, root, scratch, signIn, start } from './support/servers.ts'
 import type { BenchOptions, Figure } from './run.ts'
 
 const program = `
@@ -25,7 +25,7 @@ export async function gatewayBesideProxy({ quick }: BenchOptions): Promise<Figur
   const folder = scratch()
   const [port, gatewayPort, proxyPort] = [await freePort(), await freePort(), await freePort()]
   const environment = environmentOf(port, folder, { CAPSTAN_GATEWAY_PORT: String(gatewayPort), CAPSTAN_UNSANDBOXED: 'allow' })
-  const server = await start([join(root, 'bench/support/capstan.ts')], { port, folder, path: '/readyz', environment })
+  const server = await start(fromSource, { port, folder, path: '/readyz', environment })
   const token = await signIn(port)
   const headers = { authorization: `Bearer ${token}` }
   await pushRepository({ port, token, folder }, 'bench', { 'web/manifest.json': {}, 'web/code/server.js': program })

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { median } from './support/load.ts'
-import { call, environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
+import { call, environmentOf, freePort, fromSource, remove, scratch, signIn, start } from './support/servers.ts'
 import type { Figure } from './run.ts'
 
 type Run = { readonly state: string; readonly created_at: string; readonly finished_at: string | null }
@@ -46,7 +45,7 @@ export async function graphOfNodes(): Promise<Figure[]> {
 async function withServer(measure: (port: number, token: string) => Promise<Figure[]>): Promise<Figure[]> {
   const folder = scratch()
   const port = await freePort()
-  const server = await start([join(root, 'bench/support/capstan.ts')], { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
+  const server = await start(fromSource, { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
   try {
     return await measure(port, await signIn(port))
   } finally {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { median } from './support/load.ts'
 import { pushRepository } from './support/repository.ts'
-import { environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
+import { environmentOf, freePort, fromSource, remove, root, scratch, signIn, start } from './support/servers.ts'
 import type { BenchOptions, Figure } from './run.ts'
 
 type Server = { readonly port: number; readonly token: string; readonly folder: string }
@@ -138,7 +138,7 @@ async function withServer<T>(environment: Readonly<Record<string, string>>, meas
   const folder = scratch()
   const port = await freePort()
   const options = { port, folder, path: '/readyz', environment: environmentOf(port, folder, environment) }
-  const server = await start([join(root, 'bench/support/capstan.ts')], options)
+  const server = await start(fromSource, options)
   try {
     return await measure({ port, folder, token: await signIn(port) })
   } finally {

@@ -1,5 +1,5 @@
 import { at, load } from './support/load.ts'
-import { admin, call, environmentOf, freePort, remove, scratch, signIn, start } from './support/servers.ts'
+import { admin, built, call, environmentOf, freePort, remove, scratch, signIn, start } from './support/servers.ts'
 import type { BenchOptions, Figure } from './run.ts'
 
 const repositories = 1000
@@ -14,7 +14,7 @@ type Key = { readonly port: number; readonly key: string }
 export async function kallitheaCalls({ quick }: BenchOptions): Promise<Figure[]> {
   const folder = scratch()
   const port = await freePort()
-  const ours = await start(['dist/main.js', 'serve'], { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
+  const ours = await start(built, { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
   try {
     const token = await signIn(port)
     await fill(port, token)

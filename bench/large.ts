@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { at } from './support/load.ts'
 import { bulkOf, historyOf } from './support/histories.ts'
-import { admin, call, environmentOf, freePort, remove, resident, scratch, signIn, start } from './support/servers.ts'
+import { admin, built, call, environmentOf, freePort, remove, resident, scratch, signIn, start } from './support/servers.ts'
 import type { Kind } from './support/histories.ts'
 import type { BenchOptions, Figure } from './run.ts'
 
@@ -25,9 +25,7 @@ export async function largeRepositories({ quick }: BenchOptions): Promise<Figure
     ] as const) {
       const folder = scratch()
       const port = await freePort()
-      // As `npm start` does it.
-      const args = ['--max-semi-space-size=1', 'dist/main.js', 'serve']
-      const server = await start(args, { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
+      const server = await start(built, { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
       try {
         const token = await signIn(port)
         const { secret } = await call<{ secret: string }>(port, 'api-key.create', { label: 'bench', user: admin.name }, token)

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { at } from './support/load.ts'
-import { call, environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
+import { built, call, environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
 import type { BenchOptions, Figure } from './run.ts'
 
 const mostMs = 15
@@ -21,7 +21,7 @@ export async function stepsOfPlugins({ quick }: BenchOptions): Promise<Figure[]>
   mkdirSync(join(folder, 'plugins'))
   cpSync(sample, join(folder, 'plugins', 'units'), { recursive: true })
   const environment = { ...environmentOf(port, folder), CAPSTAN_PLUGIN_ROOT: join(folder, 'plugins') }
-  const server = await start(['dist/main.js', 'serve'], { port, folder, path: '/readyz', environment })
+  const server = await start(built, { port, folder, path: '/readyz', environment })
   try {
     const own = await alone(folder, times)
     const token = await signIn(port)

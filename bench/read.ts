@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { load, median } from './support/load.ts'
-import { admin, call, environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
+import { admin, built, call, environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
 import type { Figure } from './run.ts'
 
 /** An authenticated read of one indexed row through the native API, against a bare fastify route that gives the same JSON. */
 export async function readOneRow(): Promise<Figure[]> {
   const folder = scratch()
   const port = await freePort()
-  const ours = await start(['dist/main.js', 'serve'], { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
+  const ours = await start(built, { port, folder, path: '/readyz', environment: environmentOf(port, folder) })
   const token = await signIn(port)
   const user = await call(port, 'user.get', { user: admin.name }, token)
   const barePort = await freePort()

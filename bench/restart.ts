@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { call, environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
+import { call, environmentOf, freePort, fromSource, remove, scratch, signIn, start } from './support/servers.ts'
 import type { Figure } from './run.ts'
 
 const jobs = 1000
@@ -9,8 +8,7 @@ export async function restartWithRunning(): Promise<Figure[]> {
   const folder = scratch()
   const port = await freePort()
   const environment = environmentOf(port, folder)
-  const args = [join(root, 'bench/support/capstan.ts')]
-  let server = await start(args, { port, folder, path: '/readyz', environment })
+  let server = await start(fromSource, { port, folder, path: '/readyz', environment })
   const token = await signIn(port)
   for (let at = 0; at < jobs; at += 20) {
     const input = (n: number) => ({ name: `job-${n}`, steps: 1, runtime: 'process', script: 'sleep 45' })
@@ -19,7 +17,7 @@ export async function restartWithRunning(): Promise<Figure[]> {
   await until(async () => (await count(port, 'running')) === jobs)
   await server.stop('SIGKILL')
   const began = performance.now()
-  server = await start(args, { port, folder, path: '/readyz', environment })
+  server = await start(fromSource, { port, folder, path: '/readyz', environment })
   const took = performance.now() - began
   await until(async () => (await count(port, 'running')) + (await count(port, 'succeeded')) + (await count(port, 'lost')) >= jobs)
   await until(async () => (await count(port, 'running')) === 0)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { load, median } from './support/load.ts'
-import { environmentOf, freePort, remove, root, scratch, signIn, start } from './support/servers.ts'
+import { environmentOf, freePort, fromSource, remove, root, scratch, signIn, start } from './support/servers.ts'
 import type { BenchOptions, Figure } from './run.ts'
 import type { Running } from './support/servers.ts'
 
@@ -71,7 +71,7 @@ async function startOurs(): Promise<Running> {
   const folder = scratch()
   const port = await freePort()
   const environment = environmentOf(port, folder)
-  return start([join(root, 'bench/support/capstan.ts')], { port, folder, path: '/readyz', environment })
+  return start(fromSource, { port, folder, path: '/readyz', environment })
 }
 
 async function finishedByFloor(server: Running): Promise<number> {

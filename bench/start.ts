@@ -1,9 +1,7 @@
 import { join } from 'node:path'
 import { median } from './support/load.ts'
-import { call, environmentOf, freePort, remove, resident, root, scratch, signIn, start } from './support/servers.ts'
+import { built, call, environmentOf, freePort, remove, resident, root, scratch, signIn, start } from './support/servers.ts'
 import type { BenchOptions, Figure } from './run.ts'
-
-const node = ['--max-semi-space-size=1', 'dist/main.js', 'serve']
 
 /** Start to first answer with the data folder initialised, and memory at rest after 100 sign-ins, against a bare node:http server. */
 export async function startAndMemory({ quick }: BenchOptions): Promise<Figure[]> {
@@ -12,12 +10,12 @@ export async function startAndMemory({ quick }: BenchOptions): Promise<Figure[]>
   const environment = environmentOf(port, folder)
   const ours: number[] = []
   const bare: number[] = []
-  await (await start(node, { port, folder, path: '/healthz', environment })).stop()
+  await (await start(built, { port, folder, path: '/healthz', environment })).stop()
   for (let turn = 0; turn < (quick ? 5 : 9); turn++) {
     bare.push(await timed([join(root, 'bench/support/floor.ts'), 'http', String(port)], { port, folder, path: '/' }))
-    ours.push(await timed(node, { port, folder, path: '/healthz', environment }))
+    ours.push(await timed(built, { port, folder, path: '/healthz', environment }))
   }
-  const server = await start(node, { port, folder, path: '/readyz', environment })
+  const server = await start(built, { port, folder, path: '/readyz', environment })
   const floor = await start([join(root, 'bench/support/floor.ts'), 'http', String(port + 1)], { port: port + 1, folder, path: '/' })
   for (let turn = 0; turn < 100; turn++) await signIn(port)
   await call(port, 'user.list', {}, await signIn(port))

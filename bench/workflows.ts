@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { at, load, median } from './support/load.ts'
-import { call, environmentOf, freePort, remove, resident, root, scratch, signIn, start } from './support/servers.ts'
+import { call, environmentOf, freePort, fromSource, remove, resident, root, scratch, signIn, start } from './support/servers.ts'
 import type { BenchOptions, Figure } from './run.ts'
 import type { Running } from './support/servers.ts'
 
@@ -302,7 +302,7 @@ async function withServer<T>(measure: (server: Server) => Promise<T>, kept?: { r
   const folder = kept?.folder ?? scratch()
   const port = await freePort()
   const environment = environmentOf(port, folder)
-  const server = await start([join(root, 'bench/support/capstan.ts')], { port, folder, path: '/readyz', environment })
+  const server = await start(fromSource, { port, folder, path: '/readyz', environment })
   try {
     const token = await signIn(port)
     return await measure({ ...server, token, headers: { authorization: `Bearer ${token}` } })

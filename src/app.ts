@@ -11,6 +11,7 @@ import { sweepHg } from './adapters/hg/sweep.ts'
 import { sweep } from './adapters/git/sweep.ts'
 import { claimFolder } from './adapters/installation/installation.ts'
 import { createLoopback } from './adapters/loopback/loopback.ts'
+import { giveBackMemory } from './adapters/memory/give-back.ts'
 import { createMailer } from './adapters/mailer/smtp.ts'
 import { createPasswordHasher } from './adapters/password/password.ts'
 import { WorkerPatterns } from './adapters/patterns/patterns.ts'
@@ -232,6 +233,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         await webhooks.start()
         await triggers.start()
         reminders.start()
+        own(giveBackMemory({ clock }), (stop) => stop())
         own(startJanitor(services, [removeKeptAside, pruneLoadings, pruneSchedules, pruneDeliveries, pruneEvents, pruneDrafts, pruneGists]), (it) =>
           it.close(),
         )

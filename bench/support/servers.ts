@@ -3,9 +3,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startScript } from '../../test/support/start-script.ts'
 import type { ChildProcess } from 'node:child_process'
 
 export const root = join(import.meta.dirname, '..', '..')
+const script = startScript()
+/** The built server and the one with further operations, each as `npm start` runs it. */
+export const built = [...script.flags, 'dist/main.js', 'serve']
+export const fromSource = [...script.flags, join(root, 'bench/support/capstan.ts')]
 export const admin = { name: 'root', password: 'Root-password-1!', email: 'root@bench.test' }
 
 export type Running = { readonly port: number; readonly child: ChildProcess; readonly folder: string; stop(signal?: NodeJS.Signals): Promise<void> }
@@ -36,7 +41,7 @@ export function environmentOf(port: number, folder: string, more: Readonly<Recor
     CAPSTAN_ADMIN_NAME: admin.name,
     CAPSTAN_ADMIN_PASSWORD: admin.password,
     CAPSTAN_ADMIN_EMAIL: admin.email,
-    MALLOC_MMAP_THRESHOLD_: '1048576',
+    ...script.environment,
     ...more,
   }
 }

@@ -4,10 +4,12 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { clientOf } from './client.ts'
+import { startScript } from './start-script.ts'
 import { until } from './until.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Client, Recorder } from './client.ts'
 
+const asStarted = startScript()
 const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 
 export const adminName = 'ann'
@@ -72,8 +74,8 @@ export async function startServer({ environment = {}, parent = tmpdir(), record,
 
   const start = async () => {
     // As `npm start` does it.
-    const [program = '', ...args] = [...wrap, process.execPath, '--max-semi-space-size=1', main, 'serve']
-    child = spawn(program, args, { cwd: folder, env: { ...Object.fromEntries(inherited), ...settings } })
+    const [program = '', ...args] = [...wrap, process.execPath, ...asStarted.flags, main, 'serve']
+    child = spawn(program, args, { cwd: folder, env: { ...Object.fromEntries(inherited), ...asStarted.environment, ...settings } })
     child.stdout?.on('data', (bytes) => (said.out += bytes))
     child.stderr?.on('data', (bytes) => (said.log += bytes))
     // 'exit', not 'close': work that outlives the server may hold its pipes.

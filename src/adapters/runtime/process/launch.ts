@@ -67,10 +67,9 @@ async function supervise(launch: Launch, supervisor: Supervisor, onTold: () => v
   try {
     const words = [`/proc/${process.pid}/fd/${environment}`, readBoot(), blocks, work.cgroup ?? '', ...sweep, ...argv]
     writeFileSync(join(folder.path, 'launch'), `set -- ${words.map(quoted).join(' ')}\n`, { mode: 0o600 })
-    const ready = becomesReady(supervisor)
-    supervisor.input.end(`${folder.path}\n`)
+    supervisor.give(folder.path)
     onTold()
-    if (!(await ready)) throw await launchFailure(folder)
+    if (!(await supervisor.ready)) throw await launchFailure(folder)
   } finally {
     closeSync(environment)
   }
@@ -81,15 +80,6 @@ function checkCommand(command: readonly string[]): void {
   const tooLong = sizes.some((size) => size > longestPart) || sizes.reduce((sum, size) => sum + size + 1, 0) > longestCommand
   if (tooLong || command.some((part) => part.includes('\0')))
     throw new StartError('The command cannot be started: it is too long, or holds a zero byte.', { retry: false })
-}
-
-function becomesReady({ ready }: Supervisor): Promise<boolean> {
-  if (ready.destroyed) return Promise.resolve(false)
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  ready.once('data', () => resolve(true))
-  // Closed when the last process that had it is gone. The end of the supervisor says less: it may be heard of before what was written earlier.
-  ready.once('close', () => resolve(false))
-  return promise
 }
 
 async function launchFailure(folder: Folder): Promise<StartError> {

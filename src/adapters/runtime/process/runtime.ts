@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { access, readdir } from 'node:fs/promises'
@@ -15,6 +14,7 @@ import type { Folder, Identity, Work as Kept } from './folder.ts'
 import { folderOf, identityOf, makeFolder, namePattern, readExit, readStarted, readWork, setAside, unknownExit, writeWork } from './folder.ts'
 import { giveFolders, supervise } from './launch.ts'
 import { Supervisors } from './supervisors.ts'
+import type { Supervisor } from './supervisors.ts'
 import { follow } from './output.ts'
 import { endOf } from './wait.ts'
 import { readBoot, isAlive } from './proc.ts'
@@ -72,9 +72,10 @@ class Processes implements ProcessRuntime {
   readonly #uids: Uids | null
   readonly #cgroup: ReturnType<typeof findCgroup>
   readonly #starting = new Map<string, Promise<Started>>()
-  readonly #children = new Map<string, ChildProcess>()
+  /** The supervisors that this server started, while they have not ended. */
+  readonly #supervised = new Map<string, Supervisor>()
   readonly #ends = new Map<string, Promise<Exit>>()
-  readonly #supervisors = new Supervisors()
+  readonly #supervisors: Supervisors
   readonly #closing = new AbortController()
 
   constructor(options: ProcessOptions, sandbox: Sandbox, reason: string | null, uids: Uids | null, cgroup: ReturnType<typeof findCgroup>) {
@@ -82,6 +83,7 @@ class Processes implements ProcessRuntime {
     this.#sandbox = sandbox
     this.#uids = uids
     this.#cgroup = cgroup
+    this.#supervisors = new Supervisors({ clock: options.clock })
     this.isolation = { mechanism: sandbox.mechanism, reason }
     this.capabilities = { survivesServer: true, code: true, images: false, builds: false, limits: cgroup.path !== null, isolated: sandbox.isolated }
   }
@@ -124,11 +126,11 @@ class Processes implements ProcessRuntime {
       if (kept.uid !== null) await giveFolders(folder, kept.uid)
       const launch = { folder, sandbox: this.#sandbox, work: kept, command: work.command, environment: work.environment, processes }
       await supervise(launch, supervisor, () => this.#supervisors.prepare())
-      this.#supervisors.dismiss(supervisor)
-      this.#adopt(work.name, supervisor.child)
+      supervisor.dismiss()
+      this.#adopt(work.name, supervisor)
       return { handle: this.#handle(work.name, identityOf(folder)), exit: null, warning: this.#warning(work) }
     } catch (error) {
-      this.#supervisors.dismiss(supervisor)
+      supervisor.dismiss()
       const cause = error instanceof StartError ? error.cause : error
       if (cause)
         this.#options.log.warn('runtime.process.start_failed', { name: work.name, cause: cause instanceof Error ? cause.message : String(cause) })
@@ -179,7 +181,7 @@ class Processes implements ProcessRuntime {
     const alive = isAlive(who)
     const exit = readExit(folder, kept)
     if (exit) return { found: 'ended', handle, exit }
-    if (alive || this.#children.has(name)) return { found: 'running', handle }
+    if (alive || this.#supervised.has(name)) return { found: 'running', handle }
     if (who.bootId === readBoot()) await endLeftovers(kept, this.#options.clock)
     return { found: 'gone' }
   }
@@ -253,21 +255,25 @@ class Processes implements ProcessRuntime {
 
   async close(): Promise<void> {
     this.#closing.abort(new Error('The driver was closed.'))
-    this.#supervisors.close()
     await Promise.allSettled(this.#starting.values())
+    this.#supervisors.close()
   }
 
-  #adopt(name: string, child: ChildProcess): void {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    this.#children.set(name, child)
-    child.once('exit', () => this.#children.delete(name))
+  #adopt(name: string, supervisor: Supervisor): void {
+    if (!supervisor.alive()) return
+    this.#supervised.set(name, supervisor)
+    void supervisor.ended.then(() => this.#supervised.delete(name))
   }
 
   /** One promise per piece of work, however many wait for it. */
   #ended(name: string): Promise<Exit> {
     const known = this.#ends.get(name)
     if (known) return known
-    const ended = endOf(this.#folder(name), { child: this.#children.get(name) ?? null, clock: this.#options.clock, closing: this.#closing.signal })
+    const ended = endOf(this.#folder(name), {
+      supervisor: this.#supervised.get(name) ?? null,
+      clock: this.#options.clock,
+      closing: this.#closing.signal,
+    })
     this.#ends.set(name, ended)
     ended.catch(() => {}).finally(() => this.#ends.delete(name))
     return ended

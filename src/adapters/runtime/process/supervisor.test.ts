@@ -36,13 +36,23 @@ for (const mechanism of await mechanismsHere()) {
       expect(await outputOf(runtime, handle.name)).toBe('begun\ndone\n')
     })
 
-    test('no supervisor is left without work when its server is killed', async () => {
+    test('no supervisor is left without work when its server is killed, and nothing that would start one', async () => {
       const { server } = await hold(home, mechanism, 'exit 0')
-      const waiting = () => supervisorsOf(server.pid ?? 0)
-      await until(() => waiting().length === 1)
-      const [pid = 0] = waiting()
+      const spare = () => [...supervisorsOf(server.pid ?? 0), ...spawnersOf(server.pid ?? 0)]
+      await until(() => spare().length === 2)
+      const all = spare()
       await killed(server)
-      await until(() => !existsSync(`/proc/${pid}`) || /^State:\tZ/m.test(textOf(`/proc/${pid}/status`)))
+      await until(() => all.every((pid) => !existsSync(`/proc/${pid}`) || /^State:\tZ/m.test(textOf(`/proc/${pid}/status`))))
+    })
+
+    test('work goes on when what started it is killed, its end is told, and further work is started', async () => {
+      const ahead = () => spawnersOf(process.pid).find((pid) => supervisorsOf(pid).length === 1)
+      while (ahead() === undefined) await run(runtime, script('exit 0'))
+      const { handle } = await runtime.start(script('echo begun; sleep 0.5; exit 6'))
+      const spawner = ahead() ?? 0
+      process.kill(spawner, 'SIGKILL')
+      expect(await runtime.wait(handle, { signal: never })).toMatchObject({ code: 6, signal: null })
+      expect((await run(runtime, script('exit 8'))).exit).toMatchObject({ code: 8 })
     })
 
     test('work that ended while there was no server is found with its exit', async () => {
@@ -224,6 +234,14 @@ function supervisorsOf(server: number): number[] {
   return pids().filter((pid) => {
     const isOurs = new RegExp(`^PPid:\\t${server}$`, 'm').test(textOf(`/proc/${pid}/status`))
     return isOurs && textOf(`/proc/${pid}/cmdline`).includes('capstan-work') && textOf(`/proc/${pid}/task/${pid}/children`) === ''
+  })
+}
+
+/** What starts supervisors in a server's place. */
+function spawnersOf(server: number): number[] {
+  return pids().filter((pid) => {
+    const isOurs = new RegExp(`^PPid:\\t${server}$`, 'm').test(textOf(`/proc/${pid}/status`))
+    return isOurs && textOf(`/proc/${pid}/cmdline`).includes('/process/spawner.')
   })
 }
 

@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process'
 import { existsSync, watch } from 'node:fs'
 import type { Clock } from '../../../core/kernel/clock.ts'
 import type { Exit } from '../../../ports/runtime.ts'
@@ -6,25 +5,26 @@ import { endLeftovers } from './end.ts'
 import type { Folder } from './folder.ts'
 import { identityOf, readExit, readWork, unknownExit } from './folder.ts'
 import { isAlive, readBoot } from './proc.ts'
+import type { Supervisor } from './supervisors.ts'
 
 // How long a supervisor that died without a word can go unnoticed by a server that is not its parent.
 const safetyMs = 5_000
 
 export type Watching = {
-  /** The supervisor, when this server started it. */
-  readonly child: ChildProcess | null
+  /** The supervisor, when this server started it and it has not ended. */
+  readonly supervisor: Pick<Supervisor, 'ended'> | null
   readonly clock: Clock
   /** Lets go of what is watched; the answer then never comes. */
   readonly closing: AbortSignal
 }
 
 /** How the work in a folder ended, when nothing of it is left. Work whose supervisor was killed gets neither code nor signal. */
-export async function endOf(folder: Folder, { child, clock, closing }: Watching): Promise<Exit> {
+export async function endOf(folder: Folder, { supervisor, clock, closing }: Watching): Promise<Exit> {
   const work = readWork(folder)
   const who = identityOf(folder)
   if (!work || !who) return unknownExit(folder, clock.now())
-  if (child) await new Promise((resolve) => child.once('exit', resolve))
-  else await watchFolder(folder, () => !isAlive(who) || readExit(folder, work) !== null, clock, closing)
+  const told = supervisor ? await supervisor.ended : 'lost'
+  if (told === 'lost') await watchFolder(folder, () => !isAlive(who) || readExit(folder, work) !== null, clock, closing)
   const exit = readExit(folder, work)
   if (exit) return exit
   if (who.bootId === readBoot()) await endLeftovers(work, clock)
