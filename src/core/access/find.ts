@@ -3,6 +3,7 @@ import { isKind, kindOf } from '../resource/kind.ts'
 import { isSignedIn, viewerOf } from '../identity/principal.ts'
 import { atLeast, highest } from '../kernel/level.ts'
 import { gistHeld } from './gist.ts'
+import { heldAmong, heldOn } from './held.ts'
 import { parseReference } from './reference.ts'
 import { pullRequestAt, pullRequestLevel } from './pull-request.ts'
 import { resourceAt } from './row.ts'
@@ -79,7 +80,7 @@ async function findOrNull<Kind extends string>(ctx: Ctx, need: Need & { readonly
 
 /** What the caller holds on a resource that a core function has in hand already. */
 async function holds(ctx: Ctx, resource: ResourceRow): Promise<Level> {
-  const { level } = await ctx.db.resources.access(resource, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(resource.kind).ownerIsAdmin })
+  const { level } = await heldOn(ctx.db, resource, viewerOf(ctx.principal))
   return level
 }
 
@@ -155,8 +156,8 @@ async function holdTrigger(ctx: Ctx, reference: Reference): Promise<Holding | nu
 /** What the caller holds on a trigger: its owner everything; who may read a workflow that it starts reads it too. */
 async function triggerLevel(ctx: Ctx, row: WorkflowTriggerRow): Promise<Level> {
   if (ctx.principal.administrator || (row.owner_id === ctx.principal.id && isSignedIn(ctx.principal))) return 'admin'
-  const workflows = await ctx.db.workflowTriggers.boundTo(row.id)
-  const seen = await ctx.db.resources.visible(workflows, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin: kindOf('workflow').ownerIsAdmin })
+  const ids = await ctx.db.workflowTriggers.boundTo(row.id)
+  const seen = await heldAmong(ctx.db, { kind: 'workflow', ids }, viewerOf(ctx.principal))
   return seen.size > 0 ? 'read' : 'none'
 }
 
@@ -166,14 +167,14 @@ async function holdThrough(ctx: Ctx, resourceId: string | null, own: Level): Pro
   if (!row) return { level: own, extras: [] }
   // Jobs stay readable when their workflow is deleted, for who could read it.
   const resource = row.kind === 'workflow' ? { ...row, deleted_at: null } : row
-  const access = await ctx.db.resources.access(resource, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(resource.kind).ownerIsAdmin })
+  const access = await heldOn(ctx.db, resource, viewerOf(ctx.principal))
   return { level: highest([access.level, own]), extras: access.extras }
 }
 
 async function holdResource(ctx: Ctx, reference: Reference): Promise<Holding | null> {
   const row = await resourceAt(ctx.db, reference)
   if (!row) return holdDeleted(ctx, reference)
-  const access = await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: kindOf(row.kind).ownerIsAdmin })
+  const access = await heldOn(ctx.db, row, viewerOf(ctx.principal))
   return { row, level: access.level, extras: access.extras, name: row.name }
 }
 
@@ -181,7 +182,7 @@ async function holdResource(ctx: Ctx, reference: Reference): Promise<Holding | n
 async function holdDeleted(ctx: Ctx, { kind, id }: Reference): Promise<Holding | null> {
   const row = kind === 'workflow' && id !== null ? await ctx.db.resources.byId(id) : null
   if (row?.kind !== kind || !row || row.deleted_at === null) return null
-  const { level } = await ctx.db.resources.access({ ...row, deleted_at: null }, viewerOf(ctx.principal), { ownerIsAdmin: true })
+  const { level } = await heldOn(ctx.db, { ...row, deleted_at: null }, viewerOf(ctx.principal))
   return level === 'none' ? null : { row, level: 'none', extras: [], name: row.name, gone: true }
 }
 

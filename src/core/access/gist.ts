@@ -1,6 +1,6 @@
 import { atLeast } from '../kernel/level.ts'
 import { viewerOf } from '../identity/principal.ts'
-import { kindOf } from '../resource/kind.ts'
+import { heldOn } from './held.ts'
 import { resourceAt } from './row.ts'
 import type { Level } from '../kernel/level.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -16,7 +16,7 @@ async function gistHeld(ctx: Ctx, reference: Reference): Promise<{ row: Resource
   if (!row) return null
   const gist = await ctx.db.gists.byId(row.id)
   if (!gist || (gist.expires_at !== null && gist.expires_at <= ctx.clock.now())) return null
-  const { level, extras } = await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: kindOf('gist').ownerIsAdmin })
+  const { level, extras } = await heldOn(ctx.db, row, viewerOf(ctx.principal))
   const byItsLetters = row.private && reference.name === row.name
   return { row, level: byItsLetters && !atLeast(level, 'read') ? 'read' : level, extras }
 }

@@ -10,6 +10,7 @@ import { levels } from '../kernel/level.ts'
 import { grantObject, kindGrantId } from './object.ts'
 import { userNamed } from './subject.ts'
 import { systemPermissions } from './system.ts'
+import { heldOn } from './held.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow, UserRow } from '../../ports/store/rows.ts'
@@ -94,7 +95,7 @@ function viewerFor(user: UserRow): Viewer {
 }
 
 async function access(tables: Tables, row: ResourceRow, viewer: Viewer): Promise<{ level: Level; extras: string[] }> {
-  const found = await tables.resources.access(row, viewer, { ownerIsAdmin: kindOf(row.kind).ownerIsAdmin })
+  const found = await heldOn(tables, row, viewer)
   return found.level === 'admin' ? { level: 'admin', extras: allExtras(row.kind) } : found
 }
 

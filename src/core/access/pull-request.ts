@@ -1,6 +1,6 @@
 import { isSignedIn, viewerOf } from '../identity/principal.ts'
 import { atLeast, highest } from '../kernel/level.ts'
-import { kindOf } from '../resource/kind.ts'
+import { heldOn } from './held.ts'
 import type { Level } from '../kernel/level.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { PullRequestRow } from '../../ports/store/reviews.ts'
@@ -42,7 +42,7 @@ async function repositoryAt(ctx: Ctx, id: string): Promise<ResourceRow | null> {
 }
 
 async function levelOn(ctx: Ctx, row: ResourceRow, viewer: Viewer): Promise<Level> {
-  return (await ctx.db.resources.access(row, viewer, { ownerIsAdmin: kindOf(row.kind).ownerIsAdmin })).level
+  return (await heldOn(ctx.db, row, viewer)).level
 }
 
 export { pullRequestAt, pullRequestLevel, mayReadPullRequest }

@@ -1,5 +1,6 @@
 import { systemResourceId } from '../kernel/builtin.ts'
 import { viewerOf } from '../identity/principal.ts'
+import { heldOn } from './held.ts'
 import type { Ctx } from '../operation/context.ts'
 
 /** Rights that are about no single thing: granted as extras on `system:system`, to users, groups or everyone. Administrators hold all of them. */
@@ -24,7 +25,7 @@ async function holdsSystem(ctx: Ctx, permission: string): Promise<boolean> {
   if (ctx.principal.administrator) return true
   const row = await ctx.db.resources.byId(systemResourceId)
   if (!row) return false
-  const { extras } = await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: false })
+  const { extras } = await heldOn(ctx.db, row, viewerOf(ctx.principal))
   return extras.includes(permission)
 }
 
@@ -32,7 +33,7 @@ async function holdsSystem(ctx: Ctx, permission: string): Promise<boolean> {
 async function heldSystemPermissions(ctx: Ctx): Promise<string[]> {
   if (ctx.principal.administrator) return Object.keys(systemPermissions)
   const row = await ctx.db.resources.byId(systemResourceId)
-  return row ? (await ctx.db.resources.access(row, viewerOf(ctx.principal), { ownerIsAdmin: false })).extras : []
+  return row ? (await heldOn(ctx.db, row, viewerOf(ctx.principal))).extras : []
 }
 
 export type { SystemPermission }

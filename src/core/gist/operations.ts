@@ -1,7 +1,7 @@
 import { fault } from '../kernel/fault.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { locateOwner } from './owner.ts'
-import { pageRequest } from '../kernel/page.ts'
+import { pageRequest, viewPage } from '../kernel/page.ts'
 import { Closed, listMembers, Nullable, PageOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { createGist } from './create.ts'
@@ -65,8 +65,8 @@ const listGists = defineOperation({
   example: { owner: 'ann' },
   async run(ctx, input) {
     const owner = input.owner === undefined ? {} : { ownerId: await locateOwner(ctx, input.owner) }
-    const page = await ctx.db.gists.page({ ...owner, now: ctx.clock.now() }, viewerOf(ctx.principal), pageRequest(input))
-    return { items: await viewGists(ctx, page.items), next: page.next }
+    const page = ctx.db.gists.page({ ...owner, now: ctx.clock.now() }, viewerOf(ctx.principal), pageRequest(input))
+    return viewPage(page, (rows) => viewGists(ctx, rows))
   },
 })
 

@@ -1,4 +1,5 @@
-import { pageRequest } from '../kernel/page.ts'
+import { viewPage } from '../kernel/page.ts'
+import { readablePage } from '../access/held.ts'
 import { Closed, listMembers, Nullable, PageOf, Type } from '../kernel/schema.ts'
 import { fault } from '../kernel/fault.ts'
 import { userNamed } from '../access/subject.ts'
@@ -86,15 +87,9 @@ const list = defineOperation({
   example: {},
   effect: 'read',
   audit: 'none',
-  async run(ctx, input) {
-    const filter = { kind: 'group', ...(input.search ? { search: input.search } : {}) }
-    const page = await ctx.db.resources.page(
-      filter,
-      viewerOf(ctx.principal),
-      { need: 'read', ownerIsAdmin: kinds.group.ownerIsAdmin },
-      pageRequest(input),
-    )
-    return { items: await groupViews(ctx, page.items), next: page.next }
+  run(ctx, input) {
+    const filter = { kind: 'group', ...(input.search ? { search: input.search } : {}) } as const
+    return viewPage(readablePage(ctx, filter, input), (rows) => groupViews(ctx, rows))
   },
 })
 

@@ -1,11 +1,9 @@
-import { pageRequest } from '../kernel/page.ts'
+import { readablePage } from '../access/held.ts'
 import { Closed, listMembers, PageOf, Type } from '../kernel/schema.ts'
 import { fault } from '../kernel/fault.ts'
 import { userNamed } from '../access/subject.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
-import { kinds } from '../resource/kind.ts'
 import { emitGroup, groupMembers, groupView, groupViews, refuseBuiltinGroup } from './group-view.ts'
-import { viewerOf } from './principal.ts'
 import { UserSummary, userSummary } from './view.ts'
 import { UserReference } from './user-fields.ts'
 import type { AnyOperation } from '../operation/operation.ts'
@@ -83,8 +81,7 @@ const listWithMembers = defineOperation({
   effect: 'read',
   audit: 'none',
   async run(ctx, given) {
-    const rights = { need: 'read', ownerIsAdmin: kinds.group.ownerIsAdmin } as const
-    const page = await ctx.db.resources.page({ kind: 'group' }, viewerOf(ctx.principal), rights, pageRequest(given))
+    const page = await readablePage(ctx, { kind: 'group' }, given)
     const members = await ctx.db.members.ofGroups(page.items.map(({ id }) => id))
     const views = await groupViews(ctx, page.items)
     return { items: views.map((view) => ({ ...view, members: (members.get(view.id) ?? []).map(userSummary) })), next: page.next }

@@ -20,6 +20,12 @@ function pageOf<T>(rows: readonly T[], limit: number, position: (row: T) => read
   return { items, next: rows.length > limit && last !== undefined ? encodeCursor(position(last)) : null }
 }
 
+/** The page of what is shown of the rows of a page. */
+async function viewPage<Row, View>(page: Promise<Page<Row>>, views: (rows: Row[]) => View[] | Promise<View[]>): Promise<Page<View>> {
+  const { items, next } = await page
+  return { items: await views(items), next }
+}
+
 function encodeCursor(position: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url')
 }
@@ -34,4 +40,4 @@ function decodeCursor(cursor: string): readonly (string | number)[] {
 }
 
 export type { Page, PageRequest }
-export { defaultLimit, largestLimit, pageRequest, pageOf, encodeCursor }
+export { defaultLimit, largestLimit, pageRequest, pageOf, viewPage, encodeCursor }

@@ -1,7 +1,8 @@
 import { Closed, Type } from '../kernel/schema.ts'
 import { defineStream } from '../operation/stream.ts'
 import { isSignedIn, viewerOf } from '../identity/principal.ts'
-import { kindOf, isKind } from '../resource/kind.ts'
+import { isKind } from '../resource/kind.ts'
+import { heldOn } from '../access/held.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { NumberedEvent } from './event-hub.ts'
 
@@ -68,6 +69,6 @@ async function mayHear(ctx: Ctx, event: NumberedEvent): Promise<boolean> {
   if (!event.resource_id) return false
   const row = await ctx.db.resources.byId(event.resource_id)
   if (!row || !isKind(row.kind)) return false
-  const { level } = await ctx.db.resources.access(row, viewerOf(principal), { ownerIsAdmin: kindOf(row.kind).ownerIsAdmin })
+  const { level } = await heldOn(ctx.db, row, viewerOf(principal))
   return level !== 'none'
 }

@@ -1,6 +1,6 @@
 import { atLeast } from '../kernel/level.ts'
 import { fault } from '../kernel/fault.ts'
-import { kindOf } from '../resource/kind.ts'
+import { heldOn } from '../access/held.ts'
 import { approvalsNeeded } from '../repository/protection.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { PullRequestRow } from '../../ports/store/reviews.ts'
@@ -18,11 +18,10 @@ async function approvalsOf(ctx: Ctx, row: PullRequestRow, target: ResourceRow, h
   const votes = await ctx.db.comments.votes([row.id])
   const authors = votes.filter((vote) => vote.status === 'approved' && vote.head === head && vote.author_id !== row.author_id)
   const users = authors.length > 0 ? await ctx.db.users.byIds(authors.map(({ author_id }) => author_id)) : []
-  const { ownerIsAdmin } = kindOf('repository')
   let given = 0
   for (const { id, active, administrator } of users) {
     if (!active) continue
-    const { level } = await ctx.db.resources.access(now, { userId: id, administrator }, { ownerIsAdmin })
+    const { level } = await heldOn(ctx.db, now, { userId: id, administrator })
     if (atLeast(level, 'write')) given += 1
   }
   return { given, needed: approvalsNeeded(now, row.target_branch) ?? 0 }

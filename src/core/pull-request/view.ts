@@ -1,7 +1,7 @@
 import { timestamp } from '../kernel/clock.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../kernel/schema.ts'
 import { viewerOf } from '../identity/principal.ts'
-import { kindOf } from '../resource/kind.ts'
+import { heldAmong } from '../access/held.ts'
 import { branchRef } from '../repository/branch-name.ts'
 import { storageOf } from '../repository/code.ts'
 import { statuses, statusOf } from './status.ts'
@@ -168,8 +168,7 @@ function time(ms: number): string {
 
 // The path of a repository that the caller may not read would tell of it.
 async function readablePaths(ctx: Ctx, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const { ownerIsAdmin } = kindOf('repository')
-  const seen = await ctx.db.resources.visible([...new Set(ids)], viewerOf(ctx.principal), { need: 'read', ownerIsAdmin })
+  const seen = await heldAmong(ctx.db, { kind: 'repository', ids: [...new Set(ids)] }, viewerOf(ctx.principal))
   const rows = await ctx.db.resources.byIds([...seen])
   return new Map(rows.map(({ id, name }) => [id, name]))
 }

@@ -4,7 +4,7 @@ import { fault } from '../kernel/fault.ts'
 import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
-import { kindOf } from '../resource/kind.ts'
+import { heldAmong } from '../access/held.ts'
 import { RepositoryMember } from './inputs.ts'
 import { storageOf } from './code.ts'
 import { specOf } from './spec.ts'
@@ -89,8 +89,7 @@ async function refuseForeign(ctx: Ctx, forks: readonly ResourceRow[]): Promise<v
 async function readableOf(ctx: Ctx, forks: readonly ResourceRow[]): Promise<string[]> {
   if (forks.length === 0) return []
   const ids = forks.map(({ id }) => id)
-  const { ownerIsAdmin } = kindOf('repository')
-  const seen = await ctx.db.resources.visible(ids, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin })
+  const seen = await heldAmong(ctx.db, { kind: 'repository', ids }, viewerOf(ctx.principal))
   return forks.filter(({ id }) => seen.has(id)).map(({ name }) => name)
 }
 

@@ -1,8 +1,8 @@
 import { find } from '../access/find.ts'
 import { fault } from '../kernel/fault.ts'
-import { pageRequest } from '../kernel/page.ts'
+import { viewPage } from '../kernel/page.ts'
+import { readablePage } from '../access/held.ts'
 import { Closed, listMembers, PageOf, Type } from '../kernel/schema.ts'
-import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { kindOf } from '../resource/kind.ts'
 import { grant, grantAtCreation, membersOf } from './grants.ts'
@@ -87,14 +87,13 @@ export const listGroups = defineOperation({
   effect: 'read',
   audit: 'none',
   example: { limit: 20 },
-  async run(ctx, input, { parent }) {
+  run(ctx, input, { parent }) {
     const filter = {
       kind: 'repository-group',
       ...(input.parent === undefined ? {} : { parentId: parent.row.id }),
       ...(input.search ? { search: input.search } : {}),
-    }
-    const page = await ctx.db.resources.page(filter, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin: false }, pageRequest(input))
-    return { items: await viewGroups(ctx, page.items), next: page.next }
+    } as const
+    return viewPage(readablePage(ctx, filter, input), (rows) => viewGroups(ctx, rows))
   },
 })
 

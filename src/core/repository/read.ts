@@ -1,4 +1,4 @@
-import { pageRequest } from '../kernel/page.ts'
+import { pageRequest, viewPage } from '../kernel/page.ts'
 import { Closed, listMembers, PageOf, Type } from '../kernel/schema.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
@@ -43,8 +43,7 @@ const listRepositories = defineOperation({
     const { items, next } = await ctx.db.resources.keys(...asked)
     const known = await knownOf(ctx.services).views(ctx, items)
     if (known) return { items: known, next }
-    const page = await ctx.db.resources.page(...asked)
-    return { items: await viewRepositories(ctx, page.items), next: page.next }
+    return viewPage(ctx.db.resources.page(...asked), (rows) => viewRepositories(ctx, rows))
   },
 })
 

@@ -1,6 +1,6 @@
 import { timestamp } from '../kernel/clock.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../kernel/schema.ts'
-import { kindOf } from '../resource/kind.ts'
+import { heldAmong } from '../access/held.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { lastSegment, parentPath } from './names.ts'
 import { groupSpecOf, specOf } from './spec.ts'
@@ -148,8 +148,7 @@ async function ownerNames(ctx: Ctx, rows: readonly ResourceRow[]): Promise<Reado
 async function readableForkParents(ctx: Ctx, rows: readonly ResourceRow[]): Promise<ReadonlyMap<string, string>> {
   const ids = [...new Set(rows.flatMap(({ spec }) => (typeof spec.fork_of === 'string' ? spec.fork_of : [])))]
   if (ids.length === 0) return new Map()
-  const { ownerIsAdmin } = kindOf('repository')
-  const seen = await ctx.db.resources.visible(ids, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin })
+  const seen = await heldAmong(ctx.db, { kind: 'repository', ids }, viewerOf(ctx.principal))
   const parents = await ctx.db.resources.byIds([...seen])
   return new Map(parents.map((parent) => [parent.id, parent.name]))
 }

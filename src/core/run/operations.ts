@@ -1,6 +1,6 @@
 import { Closed, OneOf, PageOf, Type, listMembers } from '../kernel/schema.ts'
 import { fault } from '../kernel/fault.ts'
-import { pageRequest } from '../kernel/page.ts'
+import { pageRequest, viewPage } from '../kernel/page.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { isEnd, runStates } from '../kernel/run-state.ts'
@@ -42,7 +42,7 @@ const list = defineOperation({
   effect: 'read',
   audit: 'none',
   example: { kind: 'task', limit: 20 },
-  run: async (ctx, input) => {
+  run(ctx, input) {
     const { kind, namespace, name, state, active } = input
     const filter = {
       ...(kind === undefined ? { exceptKind: 'round' } : { kinds: [kind] }),
@@ -51,8 +51,7 @@ const list = defineOperation({
       ...(state !== undefined && { states: [state] }),
       ...(active !== undefined && { active }),
     }
-    const page = await ctx.db.runs.page(filter, viewerOf(ctx.principal), 'newest', pageRequest(input))
-    return { items: page.items.map(runSummary), next: page.next }
+    return viewPage(ctx.db.runs.page(filter, viewerOf(ctx.principal), 'newest', pageRequest(input)), (rows) => rows.map(runSummary))
   },
 })
 

@@ -1,6 +1,6 @@
 import { timestamp } from '../kernel/clock.ts'
 import { Closed, Nullable, PageOf, Time, Type, listMembers } from '../kernel/schema.ts'
-import { pageRequest } from '../kernel/page.ts'
+import { pageRequest, viewPage } from '../kernel/page.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { parseCron } from './cron.ts'
@@ -43,11 +43,10 @@ const list = defineOperation({
   effect: 'read',
   audit: 'none',
   example: { namespace: 'weather' },
-  async run(ctx, input) {
+  run(ctx, input) {
     const { kind, namespace } = input
     const filter = { ...(kind !== undefined && { kind }), ...(namespace !== undefined && { namespace: namespace.replace(/^namespace:/, '') }) }
-    const page = await ctx.db.schedules.page(filter, viewerOf(ctx.principal), pageRequest(input))
-    return { items: await views(ctx, page.items), next: page.next }
+    return viewPage(ctx.db.schedules.page(filter, viewerOf(ctx.principal), pageRequest(input)), (rows) => views(ctx, rows))
   },
 })
 

@@ -1,5 +1,5 @@
 import { atLeast } from '../kernel/level.ts'
-import { kindOf } from '../resource/kind.ts'
+import { heldOn } from '../access/held.ts'
 import { namespaceScope, repositoryScope } from './scope.ts'
 import type { Secret } from '../kernel/json.ts'
 import type { SecretBox } from '../../ports/secret-box.ts'
@@ -48,7 +48,7 @@ async function firstOf(from: { tables: Tables; viewer: Viewer }, scopes: readonl
 async function mayUse({ tables, viewer }: { tables: Tables; viewer: Viewer }, name: string): Promise<boolean> {
   const resource = await tables.resources.byName('secret', name)
   if (!resource) return false
-  const { level } = await tables.resources.access(resource, viewer, { ownerIsAdmin: kindOf('secret').ownerIsAdmin })
+  const { level } = await heldOn(tables, resource, viewer)
   return atLeast(level, 'execute')
 }
 

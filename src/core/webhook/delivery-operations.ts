@@ -1,5 +1,5 @@
 import { fault } from '../kernel/fault.ts'
-import { pageRequest } from '../kernel/page.ts'
+import { pageRequest, viewPage } from '../kernel/page.ts'
 import { Closed, listMembers, PageOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { mostWaiting, newDelivery } from './fact.ts'
@@ -35,10 +35,7 @@ const list = defineOperation({
   effect: 'read',
   audit: 'none',
   example,
-  async run(ctx, input, { webhook }) {
-    const page = await ctx.db.deliveries.page(webhook.row.id, pageRequest(input))
-    return { items: page.items.map(viewDelivery), next: page.next }
-  },
+  run: (ctx, input, { webhook }) => viewPage(ctx.db.deliveries.page(webhook.row.id, pageRequest(input)), (rows) => rows.map(viewDelivery)),
 })
 
 const redeliver = defineOperation({

@@ -1,4 +1,4 @@
-import { kindOf } from '../resource/kind.ts'
+import { heldAmong } from '../access/held.ts'
 import { queueTriggers } from '../workflow/trigger/facts.ts'
 import type { JsonObject } from '../kernel/json.ts'
 import type { RefUpdate } from '../../ports/code-storage.ts'
@@ -48,7 +48,7 @@ async function mayHear(db: Tables, hook: WebhookRow, { about }: Fact): Promise<b
   if (user.administrator) return true
   if (hook.resource_id === null) return false
   const viewer = { userId: user.id, administrator: false }
-  const seen = await db.resources.visible([...about], viewer, { need: 'read', ownerIsAdmin: kindOf('repository').ownerIsAdmin })
+  const seen = await heldAmong(db, { kind: 'repository', ids: [...about] }, viewer)
   return about.every((id) => seen.has(id))
 }
 

@@ -1,5 +1,5 @@
 import { fault, problemsFault } from '../kernel/fault.ts'
-import { pageRequest } from '../kernel/page.ts'
+import { pageRequest, viewPage } from '../kernel/page.ts'
 import { Closed, listMembers, OneOf, PageOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { RepositoryMember } from '../repository/inputs.ts'
@@ -94,8 +94,7 @@ const list = defineOperation({
   async run(ctx, input, found) {
     if (input.repository === undefined) onlyAdministrators(ctx, 'webhook.list without a repository')
     const filter = input.repository === undefined ? {} : { resourceId: found.repository.row.id }
-    const page = await ctx.db.webhooks.page(filter, pageRequest(input))
-    return { items: await viewWebhooks(ctx, page.items), next: page.next }
+    return viewPage(ctx.db.webhooks.page(filter, pageRequest(input)), (rows) => viewWebhooks(ctx, rows))
   },
 })
 

@@ -1,7 +1,6 @@
 import { findOrNull } from '../access/find.ts'
-import { viewerOf } from '../identity/principal.ts'
+import { readablePage } from '../access/held.ts'
 import { fault } from '../kernel/fault.ts'
-import { pageRequest } from '../kernel/page.ts'
 import { Closed, Nullable, OneOf, PageOf, Type, listMembers } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { isJsonObject } from './document/members.ts'
@@ -116,15 +115,10 @@ const list = defineOperation({
   example: { limit: 20 },
   async run(ctx, input) {
     const { status, type, tag } = input
-    const options = { need: 'read', ownerIsAdmin: true } as const
-    const filter = { kind: 'workflow', ...(input.search ? { search: input.search } : {}) }
+    const filter = { kind: 'workflow', ...(input.search ? { search: input.search } : {}) } as const
     const named = input.name === undefined ? null : await findOrNull(ctx, { kind: 'workflow', need: 'read' }, `workflow:${input.name}`)
-    const asked = pageRequest(input)
-    const request = input.documents ? { ...asked, limit: Math.min(asked.limit, mostDocuments) } : asked
-    const page =
-      input.name === undefined
-        ? await ctx.db.resources.page(filter, viewerOf(ctx.principal), options, request)
-        : { items: named ? [named.row] : [], next: null }
+    const asked = input.documents ? { ...input, limit: Math.min(input.limit ?? mostDocuments, mostDocuments) } : input
+    const page = input.name === undefined ? await readablePage(ctx, filter, asked) : { items: named ? [named.row] : [], next: null }
     const rows = page.items.filter((row) => {
       const spec = workflowSpecOf(row)
       return (!status || statusOf(spec) === status) && (!type || spec.type === type) && (tag === undefined || spec.tags.includes(tag))

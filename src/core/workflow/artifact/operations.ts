@@ -1,7 +1,7 @@
-import { viewerOf } from '../../identity/principal.ts'
+import { readablePage } from '../../access/held.ts'
 import { timestamp } from '../../kernel/clock.ts'
 import { fault } from '../../kernel/fault.ts'
-import { pageRequest } from '../../kernel/page.ts'
+import { pageRequest, viewPage } from '../../kernel/page.ts'
 import { Closed, listMembers, PageOf, Time, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
 import { objectMember, textMember, textsMember } from '../document/members.ts'
@@ -87,10 +87,9 @@ const list = defineOperation({
   effect: 'read',
   audit: 'none',
   example: { limit: 20 },
-  async run(ctx, input) {
-    const filter = { kind: 'artifact', ...(input.search ? { search: input.search } : {}) }
-    const page = await ctx.db.resources.page(filter, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin: true }, pageRequest(input))
-    return { items: await Promise.all(page.items.map((row) => view(ctx, row))), next: page.next }
+  run(ctx, input) {
+    const filter = { kind: 'artifact', ...(input.search ? { search: input.search } : {}) } as const
+    return viewPage(readablePage(ctx, filter, input), (rows) => Promise.all(rows.map((row) => view(ctx, row))))
   },
 })
 
@@ -155,10 +154,7 @@ const listEntities = defineOperation({
   effect: 'read',
   audit: 'none',
   example,
-  async run(ctx, input, { artifact }) {
-    const page = await ctx.db.artifactEntities.page(artifact.row.id, pageRequest(input))
-    return { items: page.items.map(viewEntity), next: page.next }
-  },
+  run: (ctx, input, { artifact }) => viewPage(ctx.db.artifactEntities.page(artifact.row.id, pageRequest(input)), (rows) => rows.map(viewEntity)),
 })
 
 const append = defineOperation({

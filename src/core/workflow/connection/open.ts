@@ -3,6 +3,7 @@ import { atLeast } from '../../kernel/level.ts'
 import { isUuid } from '../../kernel/id.ts'
 import { sortParameters } from './parameters.ts'
 import { connectionKey, connectionSpecOf, openParameters } from './spec.ts'
+import { heldOn } from '../../access/held.ts'
 import type { JsonObject } from '../../kernel/json.ts'
 import type { Principal } from '../../identity/principal.ts'
 import type { Services } from '../../operation/services.ts'
@@ -40,7 +41,7 @@ async function openConnection(
 async function usableConnection(db: Tables, who: Principal, reference: number | string): Promise<ResourceRow | null> {
   const row = await connectionAt(db, reference)
   if (row?.kind !== 'connection' || row.deleted_at !== null) return null
-  const { level } = await db.resources.access(row, viewerOf(who), { ownerIsAdmin: true })
+  const { level } = await heldOn(db, row, viewerOf(who))
   return atLeast(level, 'execute') ? row : null
 }
 

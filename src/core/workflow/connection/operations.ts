@@ -1,6 +1,7 @@
+import { heldAmong, readablePage } from '../../access/held.ts'
 import { viewerOf } from '../../identity/principal.ts'
 import { fault } from '../../kernel/fault.ts'
-import { pageRequest } from '../../kernel/page.ts'
+import { viewPage } from '../../kernel/page.ts'
 import { Closed, listMembers, PageOf, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
 import { isJsonObject } from '../document/members.ts'
@@ -74,16 +75,14 @@ const list = defineOperation({
   audit: 'none',
   example: { limit: 20 },
   async run(ctx, input) {
-    const viewer = viewerOf(ctx.principal)
-    const options = { need: 'read', ownerIsAdmin: true } as const
     if (input.serial !== undefined) {
       const row = await ctx.db.resources.bySerial('connection', input.serial)
-      const seen = row && row.deleted_at === null ? await ctx.db.resources.visible([row.id], viewer, options) : new Set()
+      const seen =
+        row && row.deleted_at === null ? await heldAmong(ctx.db, { kind: 'connection', ids: [row.id] }, viewerOf(ctx.principal)) : new Set()
       return { items: row && seen.has(row.id) ? [viewConnection(row)] : [], next: null }
     }
-    const filter = { kind: 'connection', ...(input.search ? { search: input.search } : {}) }
-    const page = await ctx.db.resources.page(filter, viewer, options, pageRequest(input))
-    return { items: page.items.map(viewConnection), next: page.next }
+    const filter = { kind: 'connection', ...(input.search ? { search: input.search } : {}) } as const
+    return viewPage(readablePage(ctx, filter, input), (rows) => rows.map(viewConnection))
   },
 })
 

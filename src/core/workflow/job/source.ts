@@ -6,6 +6,7 @@ import { performed } from './compile.ts'
 import { repeatsByItsPlugin } from './interruption.ts'
 import { performStep } from './perform.ts'
 import { roundDraft, roundKind, widthOf } from './round.ts'
+import { heldOn } from '../../access/held.ts'
 import type { Json } from '../../kernel/json.ts'
 import type { Principal } from '../../identity/principal.ts'
 import type { RunSource } from '../../run/source.ts'
@@ -26,7 +27,7 @@ const workflowSource: RunSource = {
     const uid = textMember(step?.parameters ?? {}, 'workflow_uid')
     const row = await services.store.reader.resources.byId(uid)
     const spec = row?.kind === 'workflow' && row.deleted_at === null ? workflowSpecOf(row) : null
-    const visible = row && spec ? await services.store.reader.resources.access(row, viewer(starter), { ownerIsAdmin: true }) : null
+    const visible = row && spec ? await heldOn(services.store.reader, row, viewer(starter)) : null
     const version = spec?.active && (visible?.level === 'execute' || visible?.level === 'write' || visible?.level === 'admin') ? spec.published : null
     const child = version ? await services.workflows.ofVersion(version) : null
     if (!row || !version || !child) throw fault('not_found', { kind: 'active snippet', reference: uid })

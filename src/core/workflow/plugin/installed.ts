@@ -1,6 +1,7 @@
 import { viewerOf } from '../../identity/principal.ts'
 import { atLeast } from '../../kernel/level.ts'
 import { pluginName, specOfRow } from './record.ts'
+import { heldOn } from '../../access/held.ts'
 import type { Principal } from '../../identity/principal.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { ResourceRow } from '../../../ports/store/rows.ts'
@@ -12,7 +13,7 @@ import type { PluginSpec } from './spec.ts'
 async function installedRow(db: Tables, who: Principal, plugin: Pick<WorkflowPlugin, 'vendor' | 'name' | 'version'>): Promise<ResourceRow | null> {
   const row = await db.resources.byName('plugin', pluginName(plugin))
   if (!row) return null
-  const { level } = await db.resources.access(row, viewerOf(who), { ownerIsAdmin: false })
+  const { level } = await heldOn(db, row, viewerOf(who))
   return atLeast(level, 'read') ? row : null
 }
 

@@ -1,6 +1,7 @@
+import { heldAmong, readablePage } from '../../access/held.ts'
 import { viewerOf } from '../../identity/principal.ts'
 import { fault } from '../../kernel/fault.ts'
-import { pageRequest } from '../../kernel/page.ts'
+import { viewPage } from '../../kernel/page.ts'
 import { Closed, OneOf, PageOf, Type, listMembers } from '../../kernel/schema.ts'
 import { defineOperation } from '../../operation/operation.ts'
 import { builtinPlugins } from '../builtin/all.ts'
@@ -58,18 +59,15 @@ const list = defineOperation({
   audit: 'none',
   example: { limit: 20 },
   async run(ctx, input) {
-    const viewer = viewerOf(ctx.principal)
-    const options = { need: 'read', ownerIsAdmin: false } as const
     if (input.serial !== undefined) {
       const row = await ctx.db.resources.bySerial('plugin', input.serial)
-      const seen = row && row.deleted_at === null ? await ctx.db.resources.visible([row.id], viewer, options) : new Set()
+      const seen = row && row.deleted_at === null ? await heldAmong(ctx.db, { kind: 'plugin', ids: [row.id] }, viewerOf(ctx.principal)) : new Set()
       return { items: row && seen.has(row.id) ? [await viewPlugin(row)] : [], next: null }
     }
-    const filter = { kind: 'plugin', ...(input.search ? { search: input.search } : {}) }
-    const page = await ctx.db.resources.page(filter, viewer, options, pageRequest(input))
+    const filter = { kind: 'plugin', ...(input.search ? { search: input.search } : {}) } as const
     const search = (input.search ?? '').toLowerCase()
     const own = input.cursor ? [] : builtinPlugins.filter((plugin) => nameOf(plugin).toLowerCase().includes(search))
-    return { items: await Promise.all([...own.map(viewBuiltin), ...page.items.map(viewPlugin)]), next: page.next }
+    return viewPage(readablePage(ctx, filter, input), (rows) => Promise.all([...own.map(viewBuiltin), ...rows.map(viewPlugin)]))
   },
 })
 

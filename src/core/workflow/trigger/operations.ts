@@ -1,7 +1,8 @@
 import { triggerLevel } from '../../access/find.ts'
+import { heldAmong } from '../../access/held.ts'
 import { viewerOf } from '../../identity/principal.ts'
 import { fault } from '../../kernel/fault.ts'
-import { pageRequest } from '../../kernel/page.ts'
+import { pageRequest, viewPage } from '../../kernel/page.ts'
 import { Closed, listMembers, Nullable, PageOf, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
 import { printableName } from '../named.ts'
@@ -86,11 +87,12 @@ const list = defineOperation({
   effect: 'read',
   audit: 'none',
   example: { limit: 20 },
-  async run(ctx, input) {
-    const page = await ctx.db.workflowTriggers.page(input.type === undefined ? {} : { type: input.type }, pageRequest(input))
-    const levels = await Promise.all(page.items.map((row) => triggerLevel(ctx, row)))
-    const rows = page.items.filter((_, index) => levels[index] !== 'none')
-    return { items: await Promise.all(rows.map((row) => viewTrigger(ctx, row))), next: page.next }
+  run(ctx, input) {
+    const page = ctx.db.workflowTriggers.page(input.type === undefined ? {} : { type: input.type }, pageRequest(input))
+    return viewPage(page, async (rows) => {
+      const levels = await Promise.all(rows.map((row) => triggerLevel(ctx, row)))
+      return Promise.all(rows.filter((_, index) => levels[index] !== 'none').map((row) => viewTrigger(ctx, row)))
+    })
   },
 })
 
@@ -174,12 +176,12 @@ const listEvents = defineOperation({
   effect: 'read',
   audit: 'none',
   example,
-  async run(ctx, input, { trigger: { row } }) {
-    const page = await ctx.db.triggerEvents.page(row.id, pageRequest(input))
-    const workflows = [...new Set(page.items.map((event) => event.workflow_id))]
-    const seen = await ctx.db.resources.visible(workflows, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin: true })
-    return { items: page.items.filter((event) => seen.has(event.workflow_id)).map(viewEvent), next: page.next }
-  },
+  run: (ctx, input, { trigger: { row } }) =>
+    viewPage(ctx.db.triggerEvents.page(row.id, pageRequest(input)), async (rows) => {
+      const ids = [...new Set(rows.map((event) => event.workflow_id))]
+      const seen = await heldAmong(ctx.db, { kind: 'workflow', ids }, viewerOf(ctx.principal))
+      return rows.filter((event) => seen.has(event.workflow_id)).map(viewEvent)
+    }),
 })
 
 function noSecret() {

@@ -1,5 +1,5 @@
 import { memberOf } from '../document/members.ts'
-import { kindOf } from '../../resource/kind.ts'
+import { heldAmong } from '../../access/held.ts'
 import { workflowSpecOf } from '../spec.ts'
 import type { JsonObject } from '../../kernel/json.ts'
 import type { Origin } from '../../operation/context.ts'
@@ -126,7 +126,7 @@ function causeOfCall({ via, requestId }: Origin): string | null {
 async function mayReadAll(db: Tables, user: UserRow, about: readonly string[]): Promise<boolean> {
   if (user.administrator) return true
   const viewer = { userId: user.id, administrator: false }
-  const seen = await db.resources.visible([...about], viewer, { need: 'read', ownerIsAdmin: kindOf('repository').ownerIsAdmin })
+  const seen = await heldAmong(db, { kind: 'repository', ids: [...about] }, viewer)
   return about.every((id) => seen.has(id))
 }
 

@@ -12,6 +12,7 @@ import { triggerOf } from './model.ts'
 import { activeOf, causeOfCall, queueEvent, queueFor } from './queue.ts'
 import { triggerContext } from './settings.ts'
 import { isNear, sameText, signatureOf } from './signature.ts'
+import { heldAmong, heldOn } from '../../access/held.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { WriteCtx } from '../../operation/context.ts'
 import type { AnyOperation } from '../../operation/operation.ts'
@@ -49,7 +50,7 @@ const send = defineOperation({
     if (!isSignedIn(ctx.principal) && !(await takesFromAnybody(ctx, input.trigger))) throw fault('unauthenticated')
     const { trigger, workflows, open } = await boundTo(ctx, input.trigger)
     const ids = workflows.map(({ id }) => id)
-    const held = open ? new Set(ids) : await ctx.db.resources.visible(ids, viewerOf(ctx.principal), { need: 'execute', ownerIsAdmin: true })
+    const held = open ? new Set(ids) : await heldAmong(ctx.db, { kind: 'workflow', ids, need: 'execute' }, viewerOf(ctx.principal))
     const chosen = workflows.filter(({ id }) => held.has(id))
     if (chosen.length === 0) throw unknown(input.trigger, workflows.length > 0)
     const event = { id: `api.${ctx.ids.record()}`, at: ctx.clock.now(), message, cause: causeOfCall(ctx.origin) }
@@ -160,7 +161,7 @@ async function boundTo(ctx: WriteCtx, id: string): Promise<Bound> {
   if (workflow?.kind !== 'workflow' || workflow.deleted_at !== null) throw unknown(id, false)
   const spec = workflowSpecOf(workflow)
   if (!spec.active) {
-    const { level } = await ctx.db.resources.access(workflow, viewerOf(ctx.principal), { ownerIsAdmin: true })
+    const { level } = await heldOn(ctx.db, workflow, viewerOf(ctx.principal))
     throw level === 'none' ? unknown(id, true) : inactive(workflow)
   }
   const document = await ctx.services.workflows.ofVersion(spec.published ?? '')
