@@ -24,7 +24,8 @@ async function handleGit(request: FastifyRequest, reply: FastifyReply, host: Api
   const address = parseAddress(request.raw.url ?? '')
   if (address === null) return reply.callNotFound()
   const refusal = await serveGit(request, reply, host, options, address).catch((error: unknown) => errorOf(error))
-  if (reply.sent) return reply
+  // An answer that has begun cannot become a refusal, also where the client went away in the middle of it.
+  if (reply.sent || reply.raw.headersSent) return reply
   return refusal ? refuse(reply, refusal) : reply
 }
 

@@ -21,7 +21,8 @@ type HgHttpOptions = {
 /** Answers one request of a Mercurial client. */
 async function handleHg(request: FastifyRequest, reply: FastifyReply, host: ApiHost, options: HgHttpOptions): Promise<unknown> {
   const refusal = await serveHg(request, reply, host, options).catch((error: unknown) => errorOf(error))
-  if (reply.sent) return reply
+  // An answer that has begun cannot become a refusal, also where the client went away in the middle of it.
+  if (reply.sent || reply.raw.headersSent) return reply
   return refusal ? refuse(reply, refusal) : reply
 }
 

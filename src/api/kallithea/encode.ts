@@ -91,4 +91,4 @@ function landingRevision(text: string): [string, string] {
 }
 
 export type { UserView }
-export { encodeUser, encodeMoment, encodeSecond, encodeRepository, encodeAuthor, emptyChangeset }
+export { encodeUser, encodeMoment, encodeSecond, encodeRepository, encodeAuthor }

@@ -44,4 +44,4 @@ function absent(kind: string): Error {
 }
 
 export type { LocatedUser }
-export { identifierOf, referenceOf, found, locateUser }
+export { referenceOf, found, locateUser }

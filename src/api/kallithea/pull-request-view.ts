@@ -49,4 +49,4 @@ function urlOf({ repository, repository_serial, serial, source_branch, target_br
   return `/${path}/pull-request/${serial}/_/${slug}`
 }
 
-export { pullRequestReads, wholePullRequest, encodePullRequest }
+export { pullRequestReads, wholePullRequest }

@@ -1,4 +1,4 @@
-import { fault } from '../kernel/fault.ts'
+import { fault, problemsFault } from '../kernel/fault.ts'
 import { levels } from '../kernel/level.ts'
 import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
@@ -10,7 +10,7 @@ import { keptRemote, mirrorStorageOf, transferMs, withRemote } from '../mirror/r
 import { parseRemote } from '../mirror/address.ts'
 import { setPullSchedule } from '../mirror/schedule-row.ts'
 import { scheduleChanged } from '../run/schedule.ts'
-import { CopyMember, PathMember, RepositoryMember, repositoryMembers } from './inputs.ts'
+import { CopyMember, LandingMember, landingForm, PathMember, RepositoryMember, repositoryMembers } from './inputs.ts'
 import { checkPath } from './names.ts'
 import { mayUseTopLevel, ownerOf, parentSubject, refuseTaken, sameParent, stillThere } from './place.ts'
 import { defaultBranch, freshSpec, specOf } from './spec.ts'
@@ -35,6 +35,7 @@ const createRepository = defineOperation({
     path: PathMember,
     kind: Type.Optional(OneOf(['git', 'hg'])),
     ...repositoryMembers,
+    landing_revision: Type.Optional(LandingMember),
     copy_permissions: Type.Optional(CopyMember),
     everyone: Type.Optional(EveryoneMember),
   }),
@@ -90,7 +91,7 @@ const forkRepository = defineOperation({
     private: repositoryMembers.private,
     description: repositoryMembers.description,
     owner: repositoryMembers.owner,
-    landing_revision: repositoryMembers.landing_revision,
+    landing_revision: Type.Optional(LandingMember),
     copy_permissions: Type.Optional(CopyMember),
     everyone: Type.Optional(EveryoneMember),
   }),
@@ -144,6 +145,13 @@ function displayOf(input: Display): Partial<RepositorySpec> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
+// Not in the schema: who may not make it here at all is to hear that first.
+function checkLanding(operation: string, landing: string | undefined): void {
+  if (landing === undefined || landingForm.test(landing)) return
+  const message = 'is not of the form type:name, as in branch:main'
+  throw problemsFault('invalid_input', operation, [{ path: '/landing_revision', code: 'form', message }])
+}
+
 type Place = {
   readonly path: string
   readonly parent: ResourceRow | undefined
@@ -155,6 +163,7 @@ type Place = {
 type PlaceInput = {
   readonly path: string
   readonly owner?: string | undefined
+  readonly landing_revision?: string | undefined
   readonly copy_permissions?: boolean | undefined
   readonly everyone?: Level | undefined
 }
@@ -166,6 +175,7 @@ async function preparePlace(ctx: Ctx, operation: string, input: PlaceInput, pare
   const ownerId = await ownerOf(ctx, operation, input.owner)
   await refuseTaken(ctx.db, path)
   checkPath(path, 'repository', ctx.services.settings)
+  checkLanding(operation, input.landing_revision)
   return { path, parent, ownerId, copy: input.copy_permissions ?? true, everyone: input.everyone }
 }
 

@@ -4,6 +4,8 @@ import { Closed, listMembers, Nullable, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { storageOf } from './code.ts'
 import { RepositoryMember, RevisionMember } from './inputs.ts'
+import { NumberedRevision } from './history.ts'
+import { numberedCommit } from './numbers.ts'
 import { commitOf } from './revision.ts'
 import { onStorage } from './on-storage.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -108,7 +110,7 @@ export const listTree = defineOperation({
   name: 'repository.list-tree',
   summary: 'Lists all folders and files below a folder of a repository at a revision, at once.',
   description: `Up to ${mostEntries} of them. Links count as files, submodules are left out.`,
-  input: Closed({ repository: RepositoryMember, path: Type.Optional(FilePath), revision: Type.Optional(RevisionMember) }),
+  input: Closed({ repository: RepositoryMember, path: Type.Optional(FilePath), revision: Type.Optional(NumberedRevision) }),
   output: Closed({ folders: Type.Array(Type.String()), files: Type.Array(Type.String()), revision: Nullable(Type.String()) }),
   access: 'anyone',
   subjects: { repository: subject('repository', 'read', 'repository') },
@@ -119,7 +121,7 @@ export const listTree = defineOperation({
     const { row } = repository
     const path = trimmed(input.path ?? '')
     return onStorage(ctx, row, async () => {
-      const revision = await commitOf(ctx, row, input.revision)
+      const revision = await commitWithTree(ctx, row, input.revision)
       const top = revision === null ? null : await storageOf(ctx.services, row).entry(row.id, revision, path)
       if (revision === null && path === '') return { folders: [], files: [], revision }
       if (top?.type !== 'tree') throw noSuch('folder', path)
@@ -129,6 +131,12 @@ export const listTree = defineOperation({
     })
   },
 })
+
+// Only what is a number costs the count of all commits.
+async function commitWithTree(ctx: Ctx, row: ResourceRow, revision: string | undefined): Promise<string | null> {
+  const numbered = revision !== undefined && /^(?:tip|-1|\d{1,11})$/.test(revision)
+  return numbered ? (await numberedCommit(ctx, row, revision)).id : commitOf(ctx, row, revision)
+}
 
 type Item = { path: string; type: (typeof words)[CodeEntry['type']]; mode: string; size: number | null; object: string }
 

@@ -17,6 +17,12 @@ const CloneUriMember = Type.String({
   description: 'An http or https address of another repository, with a name and password in it if it wants them. They are never shown again.',
 })
 
+const landingForm = /^[a-z]+:.+$/
+const LandingMember = Type.String({
+  maxLength: 300,
+  description: 'What is shown first, `type:name`: `rev:tip`, `branch:main`, `tag:v1`, `book:here`.',
+})
+
 /** What a repository has besides its name, in inputs that make or change one. */
 const repositoryMembers = {
   private: Type.Optional(Type.Boolean({ description: 'While true, what is granted to everyone does not count. True when left out.' })),
@@ -27,7 +33,7 @@ const repositoryMembers = {
   pull_schedule: Type.Optional(
     Type.String({ maxLength: 128, description: 'When to pull from there by itself: a cron expression of five fields, in UTC. Empty: never.' }),
   ),
-  landing_revision: Type.Optional(Type.String({ maxLength: 300, pattern: '^[a-z]+:.+$' })),
+  landing_revision: Type.Optional(Type.String({ ...LandingMember, pattern: landingForm.source })),
   statistics: Type.Optional(Type.Boolean()),
   downloads: Type.Optional(Type.Boolean()),
 }
@@ -37,4 +43,16 @@ const CopyMember = Type.Boolean({
   description: 'Begin with the grants of the group that it is made in (true when left out), or with what everyone gets by default.',
 })
 
-export { PathMember, RepositoryMember, GroupMember, OwnerMember, DescriptionMember, RevisionMember, CloneUriMember, repositoryMembers, CopyMember }
+export {
+  PathMember,
+  RepositoryMember,
+  GroupMember,
+  OwnerMember,
+  DescriptionMember,
+  RevisionMember,
+  CloneUriMember,
+  LandingMember,
+  landingForm,
+  repositoryMembers,
+  CopyMember,
+}

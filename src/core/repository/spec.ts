@@ -19,7 +19,7 @@ type RepositorySpec = {
   pushed_at: number | null
   /** Branches that change by pull requests only, by name. */
   protected_branches: ProtectedBranch[]
-  /** Where it is copied from: as it is shown, and whole, sealed. */
+  /** Where it is copied from: as it is shown (empty once that was taken away), and whole, sealed. */
   clone_uri: string | null
   clone_sealed: string | null
   pulled_at: number | null

@@ -91,7 +91,8 @@ const updateRepository = defineOperation({
 async function remoteFor(ctx: Ctx, row: ResourceRow, given: string | undefined): Promise<Partial<RepositorySpec>> {
   const { kind, clone_uri } = specOf(row)
   if (given === undefined || given === clone_uri) return {}
-  if (given === '') return { clone_uri: null, clone_sealed: null, pull_error: null }
+  // Empty and not null: that there was one and is none any more is shown (Kallithea contract §3.4).
+  if (given === '') return { clone_uri: '', clone_sealed: null, pull_error: null }
   const storage = mirrorStorageOf(ctx.services, kind)
   const address = namedRemote(ctx, row, given, 'repository.update')
   await withRemote(ctx, address, (remote) => onStorage(ctx, row, () => storage.probe(remote, { signal: ctx.signal })))

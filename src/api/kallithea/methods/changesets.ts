@@ -27,7 +27,10 @@ function revision(value: Json): string | null {
 
 /** A moment as `YYYY-MM-DDTHH:MM:SS` (contract §2.4). */
 function moment(value: Json): string {
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(value) || Number.isNaN(Date.parse(`${value}Z`))) throw new BadArgument()
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(value)) throw new BadArgument()
+  const at = Date.parse(`${value}Z`)
+  // A day that a month does not have would be read as one of the next.
+  if (Number.isNaN(at) || !new Date(at).toISOString().startsWith(value)) throw new BadArgument()
   return `${value}Z`
 }
 

@@ -1,5 +1,5 @@
 import { isFault } from '../../../core/kernel/fault.ts'
-import { asIs, flag, optional, required, text } from '../argument.ts'
+import { asIs, BadArgument, flag, optional, required, text } from '../argument.ts'
 import { internalError, absent, denied, missing, taken } from '../errors.ts'
 import { found, locateUser, referenceOf } from '../locate.ts'
 import { defineMethod } from '../method.ts'
@@ -37,15 +37,19 @@ const createRepo = defineMethod({
   errors: [...placeErrors, taken('repository', 'repo `{repo_name}` already exist')],
   failed: 'failed to create repository `{repo_name}`',
   async run(call, args) {
-    const { repo_name: path, clone_uri, repo_type } = args
+    const { repo_name: path } = args
     call.know({ parent: parentOf(path) })
+    const kinds = await kindsHere(call)
     await call.invoke('repository.create', {
       path,
-      kind: repo_type ?? (await defaultKind(call)),
-      ...(clone_uri === '' ? {} : { clone_uri }),
-      statistics: args.enable_statistics,
-      downloads: args.enable_downloads,
-      ...(await placeOf(call, path, args)),
+      ...(await ownerOf(call, args.owner)),
+      ...orUnfit(() => ({
+        ...shownOf(path, args),
+        kind: kindAmong(kinds, args.repo_type),
+        ...(args.clone_uri === '' ? {} : { clone_uri: args.clone_uri }),
+        statistics: args.enable_statistics,
+        downloads: args.enable_downloads,
+      })),
     })
     return { msg: call.say('Created new repository `{repo_name}`'), success: true }
   },
@@ -82,7 +86,7 @@ const forkRepo = defineMethod({
     const { fork_name: path } = args
     call.know({ repo_name: source.path, parent: parentOf(path) })
     await refuseTaken(call, path)
-    await call.invoke('repository.fork', { repository: source.id, path, ...(await placeOf(call, path, args)) })
+    await call.invoke('repository.fork', { repository: source.id, path, ...(await ownerOf(call, args.owner)), ...orUnfit(() => shownOf(path, args)) })
     return { msg: call.say('Created fork of `{repo_name}` as `{fork_name}`'), success: true }
   },
 })
@@ -97,21 +101,25 @@ async function refuseTaken(call: MethodCall, path: string): Promise<void> {
   }
 }
 
-// Theirs, wherever it can be made (contract §15 D15).
-async function defaultKind(call: MethodCall): Promise<string> {
-  const { items } = await call.invoke<{ items: string[] }>('repository.list-kinds', {})
-  return items.includes('hg') ? 'hg' : 'git'
+async function kindsHere(call: MethodCall): Promise<readonly string[]> {
+  return (await call.invoke<{ items: string[] }>('repository.list-kinds', {})).items
 }
 
-type PlaceArguments = {
-  readonly owner: Json
+// Without a type it is theirs, wherever that can be made (contract §15 D15).
+function kindAmong(kinds: readonly string[], asked: string | null): string {
+  const kind = asked ?? (kinds.includes('hg') ? 'hg' : 'git')
+  if (!kinds.includes(kind)) throw new BadArgument()
+  return kind
+}
+
+type ShownArguments = {
   readonly description: string
   readonly private: boolean
   readonly landing_rev: string
   readonly copy_permissions: boolean
 }
 
-async function placeOf(call: MethodCall, path: string, args: PlaceArguments) {
+function shownOf(path: string, args: ShownArguments) {
   return {
     description: args.description === '' ? lastSegment(path) : args.description,
     private: args.private,
@@ -119,8 +127,21 @@ async function placeOf(call: MethodCall, path: string, args: PlaceArguments) {
     ...(args.private ? { everyone: 'none' } : {}),
     landing_revision: args.landing_rev,
     copy_permissions: args.copy_permissions,
-    ...(args.owner === null ? {} : { owner: await ownerReference(call, args.owner) }),
   }
+}
+
+// A bad value comes after everything that there is to say about the place, the owner and the name (contract §7), which core does: it gets one that it refuses last.
+function orUnfit<Members extends object>(members: () => Members): Members | { readonly landing_revision: string } {
+  try {
+    return members()
+  } catch (error) {
+    if (error instanceof BadArgument) return { landing_revision: '' }
+    throw error
+  }
+}
+
+async function ownerOf(call: MethodCall, given: Json): Promise<{ readonly owner?: string }> {
+  return given === null ? {} : { owner: await ownerReference(call, given) }
 }
 
 // Whether the caller may name an owner, and that there is such a user, is for core to say in its turn: what names nobody must get there.

@@ -64,7 +64,7 @@ const grantGroup = defineMethod({
   errors: [absentRepository],
   failed: 'failed to edit permission for user group: `{usergroupid}` in repo: `{repo_name}`',
   async run(call, args) {
-    const { id, path } = await administered(call, referenceOf('repository', args.repoid))
+    const { id, path } = await administered(call, args.repoid)
     call.know({ repo_name: path })
     // A name of another kind of thing is known, and refused after the group was found.
     const level = known(call, args.perm)
@@ -83,7 +83,7 @@ const revokeGroup = defineMethod({
   errors: [absentRepository],
   failed: 'failed to edit permission for user group: `{group_name}` in repo: `{repo_name}`',
   async run(call, args) {
-    const { id, path } = await administered(call, referenceOf('repository', args.repoid))
+    const { id, path } = await administered(call, args.repoid)
     const group = await groupOf(call, args.usergroupid)
     call.know({ repo_name: path, group_name: group.name })
     await call.invoke('grant.delete', { on: `repository:${id}`, to: `group:${group.id}` })

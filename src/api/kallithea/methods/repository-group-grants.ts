@@ -21,8 +21,8 @@ const below: Readonly<Record<string, string>> = { repos: 'repositories', groups:
 
 /** Where the grant is: the group, for who administers it, and how far below. */
 async function place(call: MethodCall, given: Json): Promise<{ readonly on: string; readonly below?: string }> {
-  const reference = referenceOf('repository-group', given)
   const { id, path } = await found(call, absentText, async () => {
+    const reference = referenceOf('repository-group', given)
     const { level } = await call.invoke<{ level: string }>('permission.get', { on: reference })
     if (level !== 'admin') call.refuse(absentText)
     return call.invoke<RepositoryGroupView>('repository-group.get', { group: reference })

@@ -4,6 +4,7 @@ import { absent, denied } from '../errors.ts'
 import { found, referenceOf } from '../locate.ts'
 import { defineMethod } from '../method.ts'
 import { lastSegment, parentOf } from '../repository-view.ts'
+import type { Json } from '../../../core/kernel/json.ts'
 import type { RepositoryGroupView, RepositoryView } from '../../../core/repository/view.ts'
 import type { MethodCall } from '../method.ts'
 
@@ -32,7 +33,7 @@ const updateRepo = defineMethod({
   ],
   failed: 'failed to update repo `{repoid}`',
   async run(call, args) {
-    const repository = await administered(call, referenceOf('repository', args.repoid))
+    const repository = await administered(call, args.repoid)
     await mayStayAtTop(call, repository.path)
     // An owner is named by administrators only, and that comes before the group.
     if (!call.administrator && isGiven(call, 'owner')) call.refuse('Only Kallithea admin can specify `owner` param')
@@ -59,8 +60,9 @@ const updateRepo = defineMethod({
 })
 
 /** The repository, for who administers it; to everybody else it does not exist. */
-async function administered(call: MethodCall, reference: string): Promise<RepositoryView> {
+async function administered(call: MethodCall, given: Json): Promise<RepositoryView> {
   return found(call, absentText, async () => {
+    const reference = referenceOf('repository', given)
     const { level } = await call.invoke<{ level: string }>('permission.get', { on: reference })
     if (level !== 'admin') call.refuse(absentText)
     return call.invoke<RepositoryView>('repository.get', { repository: reference })
