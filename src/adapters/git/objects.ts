@@ -128,4 +128,4 @@ function parseSignature(text: string): GitSignature {
 }
 
 export type { TreeEntry, ObjectSource, Objects }
-export { readTree, parseTree, findEntry, described, readCommit, parseCommit }
+export { readTree, findEntry, described, readCommit }

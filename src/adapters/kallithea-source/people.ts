@@ -143,4 +143,4 @@ async function* readGroups(tables: SourceTables, names: Names): AsyncGenerator<S
   }
 }
 
-export { everyoneName, readEveryone, readUsers, readGroups }
+export { readEveryone, readUsers, readGroups }

@@ -44,4 +44,4 @@ async function bounded(path: string): Promise<string> {
   return buffer.toString('utf8', 0, bytesRead)
 }
 
-export { packageOf, readPackage, resolveInside }
+export { packageOf, readPackage }

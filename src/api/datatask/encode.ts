@@ -286,7 +286,6 @@ export {
   encodeService,
   encodeDeletedDeployment,
   encodeDeletedService,
-  encodeReason,
   encodeTask,
   encodeTaskState,
   encodeTaskItem,

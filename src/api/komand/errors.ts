@@ -101,4 +101,4 @@ function listIn(value: unknown): readonly unknown[] | null {
 }
 
 export type { Refusal, Word }
-export { statuses, denied, unknown, refusalOf }
+export { denied, refusalOf }

@@ -58,4 +58,4 @@ function isSecure(settings: Settings): boolean {
   return settings.publicUrl.startsWith('https:')
 }
 
-export { credentialOf, callOf, giveSession, clearSession }
+export { callOf, giveSession, clearSession }

@@ -6,7 +6,7 @@ import type { Fault } from '../../core/kernel/fault.ts'
 /** The form of every error of the native API; addresses that belong to no API are refused in it as well. */
 export type ErrorBody = { readonly error: { readonly code: string; readonly message: string; readonly details?: Readonly<Record<string, unknown>> } }
 
-export function errorBody({ code, message, details }: Fault): ErrorBody {
+function errorBody({ code, message, details }: Fault): ErrorBody {
   return { error: { code, message, ...(details ? { details } : {}) } }
 }
 

@@ -36,4 +36,4 @@ function nameProblem(name: string): string | null {
   return Buffer.byteLength(name) > longestName ? `is longer than ${longestName} bytes` : null
 }
 
-export { File, FilesMember, checkFiles, mostFiles, mostBytes }
+export { File, FilesMember, checkFiles }

@@ -83,4 +83,4 @@ async function childrenOf(ctx: WriteCtx, organisation: ResourceRow): Promise<Res
   }
 }
 
-export { builtinGroupState, membersGroup, moveToOrganisation, organisationNamed, defaultOrganisation, renameOrganisation }
+export { builtinGroupState, membersGroup, moveToOrganisation, defaultOrganisation, renameOrganisation }

@@ -40,4 +40,4 @@ function decodeCursor(cursor: string): readonly (string | number)[] {
 }
 
 export type { Page, PageRequest }
-export { defaultLimit, largestLimit, pageRequest, pageOf, viewPage, encodeCursor }
+export { largestLimit, pageRequest, pageOf, viewPage, encodeCursor }

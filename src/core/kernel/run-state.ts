@@ -14,7 +14,7 @@ export type RunState = (typeof runStates)[number]
 export type StepState = RunState
 
 /** What may follow what. A change that is not in this table is refused by the store. */
-export const transitions = {
+const transitions = {
   queued: ['starting', 'running', 'waiting', 'succeeded', 'failed', 'cancelled', 'timed_out', 'lost', 'skipped'],
   starting: ['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled', 'timed_out', 'lost'],
   running: ['queued', 'waiting', 'succeeded', 'failed', 'cancelled', 'timed_out', 'lost'],
@@ -35,9 +35,4 @@ export function isEnd(state: RunState): state is EndState {
 
 export function mayFollow(from: RunState, to: RunState): boolean {
   return (transitions[from] as readonly RunState[]).includes(to)
-}
-
-/** States from which `to` may be entered, for guards in the store. */
-export function sourcesOf(to: RunState): RunState[] {
-  return runStates.filter((from) => mayFollow(from, to))
 }

@@ -143,4 +143,4 @@ function moved(branch: string) {
 }
 
 export type { CommitRequest, Committed }
-export { commitFilesToRepository, commitFiles, openPush, settle, signatureOf }
+export { commitFilesToRepository, openPush, settle, signatureOf }

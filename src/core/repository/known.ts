@@ -90,4 +90,4 @@ function knownOf({ store }: Services): KnownRepositories {
   return found
 }
 
-export { KnownRepositories, knownOf }
+export { knownOf }

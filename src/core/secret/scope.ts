@@ -58,4 +58,4 @@ async function shownScopes(tables: Tables, stored: readonly string[]): Promise<(
 }
 
 export type { Scope }
-export { generalScope, namespaceScope, repositoryScope, scopeForChange, scopeOf, shownScopes }
+export { namespaceScope, repositoryScope, scopeForChange, scopeOf, shownScopes }

@@ -56,4 +56,4 @@ function checkedPart(schema: JsonObject): JsonObject {
   return part
 }
 
-export { builtinInput, callBuiltin, inputProblems }
+export { builtinInput, callBuiltin }

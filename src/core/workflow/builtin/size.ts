@@ -49,4 +49,4 @@ function boundedList<T>(list: T[]): T[] {
   return list
 }
 
-export { jsonSize, TextBuilder, boundedList, textLimit, listLimit }
+export { jsonSize, TextBuilder, boundedList, listLimit }

@@ -101,4 +101,4 @@ function fits(pattern: string, name: string): boolean {
 }
 
 export type { Trigger, TriggerType }
-export { triggerTypes, triggerOf, fits, usualWindowSeconds }
+export { triggerTypes, triggerOf, fits }

@@ -116,4 +116,4 @@ async function rest({ store, clock }: Services, schedule: ScheduleRow): Promise<
   await store.write(({ schedules }) => schedules.update(schedule.id, { deleted_at: now, updated_at: now, next_at: null }))
 }
 
-export { triggerKind, syncTimes, triggerSource }
+export { syncTimes, triggerSource }

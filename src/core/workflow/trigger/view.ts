@@ -1,6 +1,6 @@
 import { timestamp } from '../../kernel/clock.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
-import { memberOf, textMember } from '../document/members.ts'
+import { memberOf } from '../document/members.ts'
 import { activeOf } from './queue.ts'
 import { triggerOf } from './model.ts'
 import type { JsonObject } from '../../kernel/json.ts'
@@ -67,9 +67,4 @@ function viewEvent(row: TriggerEventRow): Static<typeof TriggerEventView> {
   }
 }
 
-/** What the audit trail calls a trigger. */
-function triggerSubject({ id, name, spec }: { id?: string; name?: string; spec?: JsonObject }): string {
-  return `trigger:${name || (spec ? textMember(spec, 'name') : '') || (id ?? '')}`
-}
-
-export { TriggerView, TriggerEventView, viewTrigger, viewEvent, triggerSubject }
+export { TriggerView, TriggerEventView, viewTrigger, viewEvent }

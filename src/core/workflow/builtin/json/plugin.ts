@@ -59,4 +59,4 @@ function merged(into: JsonObject, from: JsonObject, levels: number): JsonObject 
   return Object.fromEntries(members)
 }
 
-export { jsonPlugin, parseJson }
+export { jsonPlugin }
