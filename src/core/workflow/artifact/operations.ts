@@ -4,9 +4,11 @@ import { fault } from '../../kernel/fault.ts'
 import { pageRequest, viewPage } from '../../kernel/page.ts'
 import { Closed, listMembers, PageOf, Time, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
+import { refuseWhileUsed } from '../active-uses.ts'
 import { objectMember, textMember, textsMember } from '../document/members.ts'
 import { printableName, unlessNamed } from '../named.ts'
 import { lookUp } from './look-up.ts'
+import { usersOfArtifact } from './uses.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Static } from '../../kernel/schema.ts'
 import type { Ctx } from '../../operation/context.ts'
@@ -128,7 +130,7 @@ const update = defineOperation({
 
 const remove = defineOperation({
   name: 'artifact.delete',
-  summary: 'Deletes a shared list with its rows.',
+  summary: 'Deletes a shared list with its rows; not while an active workflow uses it.',
   input: Closed({ artifact: artifactMember }),
   output: Closed({ id: Type.String(), name: Type.String() }),
   access: { system: 'workflow.modify' },
@@ -138,6 +140,7 @@ const remove = defineOperation({
   example,
   async run(ctx, _, { artifact }) {
     const { id, name } = artifact.row
+    await refuseWhileUsed(ctx, `The shared list "${name}"`, usersOfArtifact(ctx.db, id))
     await ctx.db.artifactEntities.clear(id)
     await ctx.db.resources.markDeleted(id, ctx.clock.now())
     return { id, name }

@@ -45,6 +45,7 @@ async function usableConnection(db: Tables, who: Principal, reference: number | 
   return atLeast(level, 'execute') ? row : null
 }
 
+/** The row that a connection's number, name or id stands for, whoever may use it; deleted ones may be found by number or id. */
 function connectionAt({ resources }: Tables, reference: number | string): Promise<ResourceRow | null> {
   if (typeof reference === 'number') return Number.isSafeInteger(reference) ? resources.bySerial('connection', reference) : Promise.resolve(null)
   return isUuid(reference) ? resources.byId(reference) : resources.byName('connection', reference)
@@ -61,4 +62,4 @@ function wrongPlugin(row: ResourceRow, plugin: Pick<WorkflowPlugin, 'vendor' | '
 }
 
 export type { OpenedConnection }
-export { openConnection, usableConnection, missing, wrongPlugin }
+export { openConnection, usableConnection, connectionAt, missing, wrongPlugin }

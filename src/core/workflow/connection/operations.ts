@@ -4,10 +4,12 @@ import { fault } from '../../kernel/fault.ts'
 import { viewPage } from '../../kernel/page.ts'
 import { Closed, listMembers, PageOf, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
+import { refuseWhileUsed } from '../active-uses.ts'
 import { isJsonObject } from '../document/members.ts'
 import { testConnection } from './test-connection.ts'
 import { connectionKey } from './spec.ts'
 import { changeConnection, insertConnection } from './store.ts'
+import { usersOfConnection } from './uses.ts'
 import { Connection, viewConnection } from './view.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Ctx } from '../../operation/context.ts'
@@ -134,7 +136,7 @@ const update = defineOperation({
 
 const remove = defineOperation({
   name: 'connection.delete',
-  summary: 'Deletes a connection with its secrets. Steps that use it fail from then on, and say so.',
+  summary: 'Deletes a connection with its secrets; not while an active workflow uses it.',
   input: Closed({ connection: connectionMember }),
   output: Closed({ id: Type.String(), name: Type.String() }),
   access: { system: 'connection.modify' },
@@ -144,6 +146,7 @@ const remove = defineOperation({
   example,
   async run(ctx, _, { connection }) {
     const { row } = connection
+    await refuseWhileUsed(ctx, `The connection "${row.name}"`, usersOfConnection(ctx.db, row.id))
     // The row stays for the audit trail; what was secret does not.
     await ctx.db.resources.update(row.id, { spec: { ...row.spec, sealed: '', shown: {} } })
     await ctx.db.resources.markDeleted(row.id, ctx.clock.now())

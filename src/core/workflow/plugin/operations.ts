@@ -4,10 +4,11 @@ import { fault } from '../../kernel/fault.ts'
 import { viewPage } from '../../kernel/page.ts'
 import { Closed, OneOf, PageOf, Type, listMembers } from '../../kernel/schema.ts'
 import { defineOperation } from '../../operation/operation.ts'
+import { refuseWhileUsed } from '../active-uses.ts'
 import { builtinPlugins } from '../builtin/all.ts'
 import { installPlugin } from './install.ts'
 import { pluginRecordOf } from './record.ts'
-import { activeUsers } from './uses.ts'
+import { usersOfPlugin } from './uses.ts'
 import { Plugin, viewBuiltin, viewPlugin } from './view.ts'
 import type { AnyOperation, SubjectRule } from '../../operation/operation.ts'
 import type { BuiltinPlugin } from '../builtin/builtin.ts'
@@ -107,11 +108,7 @@ const remove = defineOperation({
       })
     const { id, name, ...row } = found.plugin.row
     const record = pluginRecordOf(row)
-    const [user, ...others] = await activeUsers(ctx, record)
-    if (user !== undefined) {
-      const by = `the active workflow "${user}"${others.length > 0 ? ` and ${others.length} more` : ''}`
-      throw fault('in_use', { what: `The plugin ${name}`, by })
-    }
+    await refuseWhileUsed(ctx, `The plugin ${name}`, usersOfPlugin(record))
     await ctx.write(async (write) => {
       await write.db.resources.markDeleted(id, ctx.clock.now())
       write.emit({ kind: 'plugin', id, name, state: 'deleted', resource_id: id })
