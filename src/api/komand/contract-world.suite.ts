@@ -143,6 +143,7 @@ export const fitting: Readonly<Record<string, Make>> = {
   'PUT /v2/triggers/:id': onTrigger({ name: 'renamed' }),
   'DELETE /v2/triggers/:id': onTrigger(),
   'POST /v2/dispatcher/:trigger_id/:nonce': async (lab) => {
+    await lab.as(lab.root, 'POST', '/v2/plugins', { body: { path: 'units', runtime: 'process' } })
     const body = {
       name: lab.newName(),
       type: 'plugin_trigger',

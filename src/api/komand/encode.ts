@@ -56,12 +56,13 @@ type VersionView = {
   readonly number: number
   readonly created_at: string
   readonly created_by: string
+  readonly author: Person | null
   readonly active: boolean
   readonly draft: boolean
 }
 
-function encodeVersion({ id, number, created_at, created_by, active, draft }: VersionView) {
-  const by = encodePerson({ name: created_by, first_name: '', last_name: '', email: null })
+function encodeVersion({ id, number, created_at, created_by, author, active, draft }: VersionView) {
+  const by = encodePerson(author ?? { name: created_by, first_name: '', last_name: '', email: null })
   return { version_uid: id, number, created_at: wholeSeconds(created_at), created_by: by, is_active: active, is_draft: draft }
 }
 

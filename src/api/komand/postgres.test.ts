@@ -2,6 +2,7 @@ import { afterAll, test } from 'vitest'
 import { startPostgres } from '../../../test/support/postgres.ts'
 import { contractSuite } from './contract.suite.ts'
 import { openKomandLab } from './komand-lab.suite.ts'
+import { outsideSuite } from './outside.suite.ts'
 import { rulesSuite } from './rules.suite.ts'
 import type { Labs } from './komand-lab.suite.ts'
 
@@ -15,5 +16,6 @@ else {
   }
   contractSuite(labs)
   rulesSuite(labs)
+  outsideSuite(labs)
   afterAll(() => postgres.stop())
 }

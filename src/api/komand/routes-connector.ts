@@ -52,17 +52,19 @@ const connectorRoutes: readonly Route[] = [
     path: '/v2/connections',
     permission: modifies,
     body: 'object',
-    operations: ['connection.create'],
-    does: async ({ invoke, body }) =>
-      encodeConnection(
-        await invoke('connection.create', {
-          name: requiredText(body, 'name'),
-          plugin_vendor: requiredText(body, 'plugin_vendor'),
-          plugin_name: requiredText(body, 'plugin_name'),
-          plugin_version: requiredText(body, 'plugin_version'),
-          parameters: optionalObject(body, 'parameters') ?? {},
-        }),
-      ),
+    operations: ['plugin.get', 'connection.create'],
+    async does({ invoke, body }) {
+      const name = requiredText(body, 'name')
+      const [vendor, plugin_name, version] = [
+        requiredText(body, 'plugin_vendor'),
+        requiredText(body, 'plugin_name'),
+        requiredText(body, 'plugin_version'),
+      ]
+      const parameters = optionalObject(body, 'parameters') ?? {}
+      // Natively a connection may come before its plugin; here a plugin that is not there is told at once.
+      await invoke('plugin.get', { plugin: `${vendor}/${plugin_name}/${version}` })
+      return encodeConnection(await invoke('connection.create', { name, plugin_vendor: vendor, plugin_name, plugin_version: version, parameters }))
+    },
   },
   {
     method: 'GET',

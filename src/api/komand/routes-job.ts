@@ -84,7 +84,7 @@ async function list(doing: Doing): Promise<unknown> {
     ...(workflow && { workflow }),
     ...(group && { group }),
     ...(from && { created_from: from }),
-    ...(to && { created_to: to }),
+    ...(to && { created_to: throughout(to) }),
     // A list in its own order is read on from its last row; another one is counted.
     ...(!isNewestFirst(sort) && { sort }),
     ...(offset > 0 && { offset }),
@@ -119,6 +119,11 @@ function timeParameter(query: URLSearchParams, name: string): string | undefined
     throw bad(`the parameter "${name}" is no time like 2018-10-24T11:36:17Z`)
   }
   return text
+}
+
+/** Times are shown in whole seconds: what is shown with a time is up to that time. */
+function throughout(time: string): string {
+  return time.replace(/(:\d{2}:\d{2})(?=Z|[+-]\d{2}:\d{2}$|$)/, '$1.999')
 }
 
 async function update(doing: Doing): Promise<unknown> {

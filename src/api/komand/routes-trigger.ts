@@ -1,6 +1,6 @@
 import { fault } from '../../core/kernel/fault.ts'
 import { inNetworks, parseAddress, parseNetworks } from '../../core/kernel/network.ts'
-import { optionalFlag, optionalText, requiredText, uuid } from './decode.ts'
+import { bad, optionalFlag, optionalText, requiredText, uuid } from './decode.ts'
 import { allOf } from './pages.ts'
 import type { Json, JsonObject } from '../../core/kernel/json.ts'
 import type { Doing, Route } from './route.ts'
@@ -47,10 +47,13 @@ const triggerRoutes: readonly Route[] = [
     path: '/v2/triggers',
     permission,
     body: 'object',
-    operations: ['trigger.create'],
+    operations: ['plugin.get', 'trigger.create'],
     async does({ invoke, body }) {
       const type = coreType(requiredText(body, 'type'))
-      return encodeTrigger(await invoke('trigger.create', { name: requiredText(body, 'name'), type, ...settingsIn(body, type) }))
+      const name = requiredText(body, 'name')
+      // Natively a trigger may come before its plugin; here a plugin that is not there is told at once.
+      if (type === 'plugin') await findTriggerOfPlugin(invoke, body)
+      return encodeTrigger(await invoke('trigger.create', { name, type, ...settingsIn(body, type) }))
     },
   },
   {
@@ -84,6 +87,13 @@ const triggerRoutes: readonly Route[] = [
     },
   },
 ]
+
+async function findTriggerOfPlugin(invoke: Doing['invoke'], body: JsonObject): Promise<void> {
+  const [vendor, name, version] = [requiredText(body, 'plugin_vendor'), requiredText(body, 'plugin_name'), requiredText(body, 'plugin_version')]
+  const wanted = requiredText(body, 'trigger_name')
+  const { triggers } = await invoke<{ triggers: { step_id: string }[] }>('plugin.get', { plugin: `${vendor}/${name}/${version}` })
+  if (!triggers.some(({ step_id }) => step_id === wanted)) throw bad(`the plugin ${vendor}/${name} has no trigger "${wanted.slice(0, 60)}"`)
+}
 
 async function update(doing: Doing): Promise<unknown> {
   const { body, invoke } = doing

@@ -485,9 +485,18 @@ function rulesSuite(labs: Labs): void {
         const wrong = await lab.as(lab.root, 'POST', `/v2/workflows/${workflow_uid}/events`, { body: { text: 1 } })
         expect([wrong.status, wrong.json.message.includes('"text"')]).toEqual([400, true])
         const exported = await lab.ok('GET', `/v2/workflows/${workflow_uid}/export?format=kom`)
-        // The trigger is a record of its own here, so its id is new in both places where it stands.
+        // The trigger is a record of its own here, so its id is new in both places where it stands; and so are the ids of the workflow and its version.
         const [old, now] = [file.triggers[0].id, exported.triggers[0].id]
-        expect(JSON.parse(JSON.stringify(exported).replaceAll(now, old))).toEqual(file)
+        const { workflow_id, workflow_version_id } = exported.workflows[0]
+        const { active_version_uid } = await lab.ok('GET', `/v2/workflows/${workflow_uid}`)
+        expect([workflow_id, workflow_version_id]).toEqual([workflow_uid, active_version_uid])
+        const ids = [
+          [now, old],
+          [workflow_id, file.workflows[0].workflow_id],
+          [workflow_version_id, file.workflows[0].workflow_version_id],
+        ] as const
+        const back = ids.reduce((text, [here, there]) => text.replaceAll(here, there), JSON.stringify(exported))
+        expect(JSON.parse(back)).toEqual(file)
         const again = await lab.ok('POST', '/v2/workflows/import', exported)
         expect(again.workflows[0].name).toBe(`${workflows[0].name} (2)`)
         expect(again.warnings).toHaveLength(1)

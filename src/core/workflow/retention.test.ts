@@ -66,7 +66,7 @@ test('ended jobs go by age and by number, as their workflow says, and else as al
 test('drafts that were replaced go when no job of them is kept any more; what is active, and the draft of now, stay', async () => {
   const workflow = await withJobs(0)
   for (const description of ['one', 'two', 'three']) await app.system('workflow.update', { workflow, document: { description } })
-  const versions = async () => (await app.system('workflow.list-versions', { workflow })).items.map(({ number }: { number: number }) => number)
+  const versions = async () => (await services.store.reader.workflowVersions.ofWorkflow(workflow)).map(({ number }) => number)
   await pruneDrafts({ ...services, clock: systemClock })
   expect(await versions()).toEqual([4, 3, 2, 1])
   await pruneDrafts(services)

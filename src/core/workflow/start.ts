@@ -5,12 +5,14 @@ import { isJsonObject, memberOf, textMember } from './document/members.ts'
 import { startStep } from './document/shape.ts'
 import { compileWorkflow } from './job/compile.ts'
 import { workflowSpecOf } from './spec.ts'
+import { triggerOf } from './trigger/model.ts'
 import { causeOfCall, chainOf, deepestChain } from './trigger/queue.ts'
 import type { FlowGraph } from '../flow/graph.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { RunDraft } from '../run/draft.ts'
 import type { RunRow, ResourceRow } from '../../ports/store/rows.ts'
+import type { Tables } from '../../ports/store/tables.ts'
 import type { WorkflowDocument } from './document/model.ts'
 
 type Start = {
@@ -39,7 +41,8 @@ async function startJob(ctx: Ctx, workflow: ResourceRow, start: Start): Promise<
     })
   }
   const id = ctx.ids.opaque()
-  const made = jobDraft(id, workflow, { id: version, document }, { ...start, outputs: declaredVariables(document, start.message) })
+  const outputs = declaredVariables(document, start.message, await sharedTrigger(ctx.db, document))
+  const made = jobDraft(id, workflow, { id: version, document }, { ...start, outputs })
   const depth = await depthOf(ctx, workflow)
   const draft = depth === 0 ? made : { ...made, spec: { ...made.spec, event_depth: depth } }
   const accepted = await ctx.services.engine.accept(ctx, draft, {
@@ -90,9 +93,12 @@ function graphOf(document: WorkflowDocument): FlowGraph {
   return graph
 }
 
-/** The declared variables of a message, each of its type: a wrong one is refused by name. What is not declared stays in the message only. */
-function declaredVariables(document: WorkflowDocument, message: JsonObject): JsonObject {
-  const variables = variablesOf(document)
+/**
+ * The declared variables of a message, each of its type: a wrong one is refused by name. What is not declared stays in the message only. `shared` is what
+ * the trigger declares that the document only names.
+ */
+function declaredVariables(document: WorkflowDocument, message: JsonObject, shared: JsonObject | null = null): JsonObject {
+  const variables = variablesOf(document, shared)
   if (!variables) return message
   const outputs: [string, Json][] = []
   for (const variable of variables) {
@@ -109,16 +115,35 @@ function declaredVariables(document: WorkflowDocument, message: JsonObject): Jso
 }
 
 /** The variables that the trigger of a version declares; null when it declares none and everything is passed on. */
-function variablesOf(document: WorkflowDocument): JsonObject[] | null {
-  const step = startStep(document)
-  const id = step ? textMember(step.parameters, 'trigger_config_id') : ''
-  const source = document.triggers.find((trigger) => textMember(trigger, 'id') === id) ?? (document.type === 'snippet' ? step?.parameters : undefined)
+function variablesOf(document: WorkflowDocument, shared: JsonObject | null): JsonObject[] | null {
+  const source = ownTrigger(document) ?? (document.type === 'snippet' ? startStep(document)?.parameters : undefined) ?? shared
   const listed = source ? (memberOf(source, 'api_variables') ?? memberOf(source, 'variables')) : undefined
   if (Array.isArray(listed) && listed.length > 0) return listed.filter(isJsonObject)
   const schema = source ? (memberOf(source, 'api_schema') ?? memberOf(source, 'outputJsonSchema') ?? memberOf(source, 'schema')) : undefined
   const properties = isJsonObject(schema) ? memberOf(schema, 'properties') : undefined
   if (!isJsonObject(properties) || Object.keys(properties).length === 0) return null
   return Object.entries(properties).map(([name, property]) => ({ name, type: isJsonObject(property) ? textMember(property, 'type') : '' }))
+}
+
+/** The trigger that a document brings itself; undefined when its first step only names one. */
+function ownTrigger(document: WorkflowDocument): JsonObject | undefined {
+  const id = triggerIdOf(document)
+  return document.triggers.find((trigger) => textMember(trigger, 'id') === id)
+}
+
+function triggerIdOf(document: WorkflowDocument): string {
+  const step = startStep(document)
+  return step ? textMember(step.parameters, 'trigger_config_id') : ''
+}
+
+const declaring: ReadonlySet<string> = new Set(['api_trigger', 'webhook'])
+
+/** What the trigger declares that the first step of a document names without bringing it; null when there is none. */
+async function sharedTrigger(db: Pick<Tables, 'workflowTriggers'>, document: WorkflowDocument): Promise<JsonObject | null> {
+  const id = triggerIdOf(document)
+  if (id === '' || ownTrigger(document)) return null
+  const row = await db.workflowTriggers.byId(id)
+  return row && declaring.has(triggerOf(row).type) ? row.spec : null
 }
 
 const text = { word: 'a text', holds: (value: Json) => typeof value === 'string' }
@@ -139,4 +164,4 @@ const typeWords: ReadonlyMap<string, { word: string; holds: (value: Json) => boo
 ])
 
 export type { Start }
-export { startJob, jobDraft, graphOf, declaredVariables }
+export { startJob, jobDraft, graphOf, declaredVariables, sharedTrigger }

@@ -47,7 +47,7 @@ async function putDraft(ctx: WriteCtx, row: ResourceRow, given: WorkflowDocument
   const spec = workflowSpecOf(row)
   const now = ctx.clock.now()
   const name = checkedName(given.name)
-  const document = await withTriggers(ctx, given)
+  const document = await withTriggers(ctx, given, await ctx.services.workflows.ofVersion(spec.draft ?? spec.published ?? ''))
   const id = ctx.ids.record()
   const number = (await ctx.db.workflowVersions.lastNumber(row.id)) + 1
   const { id: userId, name: userName } = ctx.principal
@@ -69,17 +69,21 @@ async function putDraft(ctx: WriteCtx, row: ResourceRow, given: WorkflowDocument
   return changed
 }
 
-/** The document with triggers that are records of their own: those that it brings and that the caller does not own already get new ids. */
-async function withTriggers(ctx: WriteCtx, document: WorkflowDocument): Promise<WorkflowDocument> {
+/**
+ * The document with triggers that are records of their own. One that the caller owns stays that one; another gets a new id, but for one that a document
+ * sent again names as its file does: that one is known by name and type from the version before.
+ */
+async function withTriggers(ctx: WriteCtx, document: WorkflowDocument, before: WorkflowDocument | null): Promise<WorkflowDocument> {
   const ids = new Map<string, string>()
   const triggers: JsonObject[] = []
   for (const trigger of document.triggers) {
     const old = textMember(trigger, 'id')
-    const known = old === '' ? null : await ctx.db.workflowTriggers.byId(old)
     const row = triggerRow(ctx, trigger)
-    if (known?.owner_id === ctx.principal.id) {
+    const known = (await ownTrigger(ctx, old)) ?? (await ownTrigger(ctx, alike(before, row)))
+    if (known) {
       await ctx.db.workflowTriggers.update(known.id, { name: row.name, type: row.type, spec: row.spec, updated_at: row.updated_at })
-      triggers.push(trigger)
+      if (old !== known.id && old !== '') ids.set(old, known.id)
+      triggers.push(withMembers(trigger, { id: known.id }))
       continue
     }
     await ctx.db.workflowTriggers.insert(row)
@@ -92,6 +96,19 @@ async function withTriggers(ctx: WriteCtx, document: WorkflowDocument): Promise<
     return to === undefined ? step : { ...step, parameters: withMembers(step.parameters, { trigger_config_id: to }) }
   })
   return { ...document, steps, triggers }
+}
+
+async function ownTrigger(ctx: WriteCtx, id: string): Promise<WorkflowTriggerRow | null> {
+  const row = id === '' ? null : await ctx.db.workflowTriggers.byId(id)
+  return row?.owner_id === ctx.principal.id ? row : null
+}
+
+/** The id of the one trigger of a version that has this name and type; '' where there is none, or more than one. */
+function alike(before: WorkflowDocument | null, { name, type }: Pick<WorkflowTriggerRow, 'name' | 'type'>): string {
+  const found = (before?.triggers ?? []).filter(
+    (trigger) => textMember(trigger, 'name') === name && (textMember(trigger, 'type') || 'api_trigger') === type,
+  )
+  return found.length === 1 && found[0] ? textMember(found[0], 'id') : ''
 }
 
 function triggerRow(ctx: WriteCtx, trigger: JsonObject): WorkflowTriggerRow {

@@ -10,6 +10,7 @@ import { workflowSpecOf } from './spec.ts'
 import { workflowExample, workflowMember } from './workflow-operations.ts'
 import { Workflow, viewWorkflows } from './view.ts'
 import type { Json } from '../kernel/json.ts'
+import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 
 const importFile = defineOperation({
@@ -66,18 +67,20 @@ const exportFile = defineOperation({
   example: workflowExample,
   async run(ctx, input, { workflow }) {
     const { active, published, draft } = workflowSpecOf(workflow.row)
-    const document = await ctx.services.workflows.document({ spec: { version_id: (active ? published : null) ?? draft ?? published } })
-    const user = await ctx.db.users.byId(ctx.principal.id)
-    const written = writeWorkflowFile({ ...document, name: workflow.row.name }, input.format ?? document.format, {
-      at: ctx.clock.now(),
-      user_name: ctx.principal.name,
-      first_name: user?.first_name ?? '',
-      last_name: user?.last_name ?? '',
-      email: user?.email ?? '',
-    })
+    const version = (active ? published : null) ?? draft ?? published ?? ''
+    const document = await ctx.services.workflows.document({ spec: { version_id: version } })
+    const { row } = workflow
+    const by = { ...(await personOf(ctx, ctx.principal.id)), user_name: ctx.principal.name, at: ctx.clock.now() }
+    const exported = { id: row.id, version, created_by: await personOf(ctx, row.owner_id ?? ''), last_modified: row.updated_at }
+    const written = writeWorkflowFile({ ...document, name: row.name }, input.format ?? document.format, by, exported)
     return { file: (await shownOf(ctx)).json(written.file), warnings: written.warnings }
   },
 })
+
+async function personOf(ctx: Ctx, id: string) {
+  const user = id === '' ? null : await ctx.db.users.byId(id)
+  return { user_name: user?.name ?? '', first_name: user?.first_name ?? '', last_name: user?.last_name ?? '', email: user?.email ?? '' }
+}
 
 /** The names in a file, for the audit trail: what is no file has none. */
 function namesOf(file: unknown): string[] {

@@ -134,7 +134,10 @@ const listVersions = defineOperation({
   example: workflowExample,
   async run(ctx, _, { workflow }) {
     const versions = await ctx.db.workflowVersions.ofWorkflow(workflow.row.id)
-    return { items: versions.map((version) => viewVersion(workflow.row, version)) }
+    const { draft } = workflowSpecOf(workflow.row)
+    // A draft that another one took the place of is no version of the workflow any more; only the jobs that tried it still name it.
+    const listed = versions.filter(({ id, state }) => state === 'published' || id === draft)
+    return { items: await Promise.all(listed.map((version) => viewVersion(ctx, workflow.row, version, versions))) }
   },
 })
 
@@ -152,7 +155,8 @@ const getVersion = defineOperation({
   example: { ...workflowExample, version: '4f8b1c1e-6f5d-4a43-9a53-0d3f6ef6a001' },
   async run(ctx, input, { workflow }) {
     const row = await ofWorkflow(ctx, workflow.row, input.version)
-    return { ...viewVersion(workflow.row, row), document: versionBody(await documentOf(ctx, row.id)) }
+    const all = await ctx.db.workflowVersions.ofWorkflow(workflow.row.id)
+    return { ...(await viewVersion(ctx, workflow.row, row, all)), document: versionBody(await documentOf(ctx, row.id)) }
   },
 })
 

@@ -36,9 +36,10 @@ type WorkflowView = Static<typeof Workflow>
 
 const Version = Closed({
   id: Type.String(),
-  number: Type.Integer(),
+  number: Type.Integer({ description: 'Counts what was published, and the draft of now.' }),
   created_at: Time,
   created_by: Type.String(),
+  author: Nullable(Person),
   active: Type.Boolean(),
   draft: Type.Boolean(),
 })
@@ -112,13 +113,22 @@ async function peopleOf(ctx: Ctx, ids: readonly string[]): Promise<Map<string, S
   return people
 }
 
-function viewVersion(row: ResourceRow, version: WorkflowVersionSummary): Static<typeof Version> {
+/** A version as callers see it, one of `all` of the workflow. */
+async function viewVersion(
+  ctx: Ctx,
+  row: ResourceRow,
+  version: WorkflowVersionSummary,
+  all: readonly WorkflowVersionSummary[],
+): Promise<Static<typeof Version>> {
   const spec = workflowSpecOf(row)
+  const people = await peopleOf(ctx, [version.created_by])
   return {
     id: version.id,
-    number: version.number,
+    // Drafts that another one took the place of leave no gap.
+    number: 1 + all.filter(({ number, state }) => state === 'published' && number < version.number).length,
     created_at: timestamp(version.created_at) as string,
     created_by: version.created_by_name,
+    author: people.get(version.created_by) ?? null,
     active: spec.active && spec.published === version.id,
     draft: spec.draft === version.id,
   }

@@ -113,7 +113,9 @@ function workflowTriggerTable(sql: Sql): WorkflowTriggerTable {
 function artifactEntityTable(sql: Sql): ArtifactEntityTable {
   return {
     async insert(row) {
-      await sql.run(entities.insert(), entities.values(row))
+      // A row may be JSON's null, which is something else than no row.
+      const values = entities.values(row).map((value) => value ?? 'null')
+      await sql.run(entities.insert(), values)
     },
     delete: async (artifactId, id) => (await sql.run('delete from artifact_entity where artifact_id = ? and id = ?', [artifactId, id])) > 0,
     clear: (artifactId) => sql.run('delete from artifact_entity where artifact_id = ?', [artifactId]),

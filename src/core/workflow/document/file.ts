@@ -10,7 +10,12 @@ import type { WorkflowDocument } from './model.ts'
 type Format = WorkflowDocument['format']
 
 /** Who exports, and when (milliseconds). */
-type ExportedBy = { readonly at: number; readonly user_name: string; readonly first_name: string; readonly last_name: string; readonly email: string }
+type ExportedBy = Person & { readonly at: number }
+
+type Person = { readonly user_name: string; readonly first_name: string; readonly last_name: string; readonly email: string }
+
+/** What a `.kom` file says of a workflow that its document does not: its ids here, and who made it and changed it when (milliseconds). */
+type Exported = { readonly id: string; readonly version: string; readonly created_by: Person; readonly last_modified: number }
 
 /** The workflows of an export file, `.kom` 0.4 or `.icon` 2.0.0. Throws the fault `malformed_request` where it is neither. */
 function readWorkflowFile(file: Json): WorkflowDocument[] {
@@ -53,13 +58,19 @@ function readIcon(icon: JsonObject): WorkflowDocument[] {
 function readWorkflow(body: JsonObject, before?: WorkflowDocument): WorkflowDocument {
   const own = before ? (before.format === 'kom' ? before : converted(before, 'kom').document) : null
   const whole = own ? withMembers({ ...writeKomWorkflow(own), triggers: own.triggers.map((trigger) => ({ ...trigger })) }, body) : body
+  checkTypes(body)
   const triggers = objectsMember(whole, 'triggers', 'the workflow')
   checkSize(whole, triggers)
   return readKomWorkflow(without(whole, 'triggers'), triggers, own ? objectMember(own.kept, 'file') : {})
 }
 
-/** The export file of a workflow. What the other format cannot say is in `warnings`. Values of secrets are never in it: a document holds none. */
-function writeWorkflowFile(document: WorkflowDocument, format: Format, by: ExportedBy): { file: JsonObject; warnings: string[] } {
+/** The export file of a workflow, of one that is stored here when `exported` is given. What the other format cannot say is in `warnings`. Values of secrets are never in it: a document holds none. */
+function writeWorkflowFile(
+  document: WorkflowDocument,
+  format: Format,
+  by: ExportedBy,
+  exported?: Exported,
+): { file: JsonObject; warnings: string[] } {
   const { document: own, warnings } = converted(document, format)
   const kept = document.format === format ? objectMember(document.kept, 'file') : {}
   const triggers = own.triggers.length === 0 ? {} : { triggers: own.triggers.map((trigger) => ({ ...trigger })) }
@@ -67,22 +78,55 @@ function writeWorkflowFile(document: WorkflowDocument, format: Format, by: Expor
     const kom = withMembers(kept, {
       komandVersion: textMember(kept, 'komandVersion') || '0.4000',
       komFileVersion: '2.0.0',
-      exportedAt: textMember(kept, 'exportedAt') || timestamp(by.at),
+      exportedAt: textMember(kept, 'exportedAt') || secondOf(by.at),
     })
     return { file: { kom: { ...kom, workflowVersions: [writeIconVersion(own)], ...triggers } }, warnings }
   }
   const file = withMembers(kept, {
     komand_version: textMember(kept, 'komand_version') || '0.4.0',
-    export_date: textMember(kept, 'export_date') || timestamp(by.at),
-    export_by: memberOf(kept, 'export_by') ?? { user_name: by.user_name, first_name: by.first_name, last_name: by.last_name, email: by.email },
+    export_date: textMember(kept, 'export_date') || secondOf(by.at),
+    export_by: memberOf(kept, 'export_by') ?? personOf(by),
   })
-  return { file: { ...file, workflows: [writeKomWorkflow(own)], ...triggers }, warnings }
+  const written = writeKomWorkflow(own)
+  return { file: { ...file, workflows: [exported ? stored(written, exported) : written], ...triggers }, warnings }
+}
+
+/** The ids are always those of here (contract §20); what an imported file said of its author and age goes out as it came. */
+function stored(workflow: JsonObject, { id, version, created_by, last_modified }: Exported): JsonObject {
+  const own = { workflow_id: id, workflow_version_id: version }
+  return withMembers(
+    { ...own, ...workflow },
+    {
+      ...own,
+      created_by: memberOf(workflow, 'created_by') ?? personOf(created_by),
+      last_modified: textMember(workflow, 'last_modified') || secondOf(last_modified),
+    },
+  )
+}
+
+function personOf({ user_name, first_name, last_name, email }: Person): JsonObject {
+  return { user_name, first_name, last_name, email }
+}
+
+/** A time as records of this format have it: whole seconds. */
+function secondOf(at: number): string {
+  return (timestamp(at) ?? '').replace(/\.\d+Z$/, 'Z')
 }
 
 /** The steps and paths of a version in the members of §9.1, whichever format it came in: what the API shows as `version`. */
 function versionBody(document: WorkflowDocument): JsonObject {
   const shown = document.format === 'kom' ? document : converted(document, 'kom').document
   return { ...writeKomWorkflow(shown), triggers: shown.triggers.map((trigger) => ({ ...trigger })) }
+}
+
+/** Refuses what a request says of a workflow in another type than it has. Files of others are read as they are. */
+function checkTypes(body: JsonObject): void {
+  for (const name of ['name', 'description', 'type']) {
+    const value = memberOf(body, name) ?? ''
+    if (typeof value !== 'string') throw unreadable(`"${name}" of the workflow is no text`)
+  }
+  const tags = memberOf(body, 'tags') ?? []
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) throw unreadable('"tags" of the workflow is not a list of texts')
 }
 
 /** Refuses what no engine could run before it is looked at more closely. */
@@ -102,5 +146,5 @@ function triggerIds(parameters: readonly JsonObject[]): string[] {
   return parameters.map((members) => textMember(members, 'trigger_config_id')).filter((id) => id !== '')
 }
 
-export type { Format, ExportedBy }
+export type { Format, ExportedBy, Exported }
 export { readWorkflow, readWorkflowFile, writeWorkflowFile, versionBody }

@@ -121,7 +121,12 @@ async function checkNamed(step: WorkflowStep, catalog: Catalog): Promise<Finding
   if (!step.plugin || step.plugin.name === '' || step.plugin.identifier === '')
     return [{ step: step.name, input: '', message: 'the step names no plugin and action' }]
   const component = await catalog.component(step.plugin, step.type === 'action' ? 'action' : 'trigger')
-  if ('missing' in component) return [{ step: step.name, input: '', message: component.missing }]
+  if ('missing' in component) {
+    at('', component.missing)
+    const why = step.connection === null ? null : await catalog.connection(step.connection, step.plugin)
+    if (why) at('connection', why)
+    return findings
+  }
   const input = objectMember(step.parameters, 'input')
   for (const name of component.required) if (isMissing(memberOf(input, name))) at(name, 'this input is required')
   if (step.connection !== null) {

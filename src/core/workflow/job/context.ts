@@ -2,9 +2,10 @@ import { isEnd } from '../../kernel/run-state.ts'
 import { isJsonObject, memberOf, objectMember } from '../document/members.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
+import type { RunState } from '../../kernel/run-state.ts'
 import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { WorkflowDocument, WorkflowStep } from '../document/model.ts'
-import type { Nodes } from './nodes.ts'
+import type { Nodes, Part } from './nodes.ts'
 
 /** What a node keeps as its output: what others see of the step (`entry`), and what only the engine and views of the step need. */
 type StepOutput = {
@@ -15,6 +16,8 @@ type StepOutput = {
   readonly exception?: Json
   /** The path that a decision took. */
   readonly edge?: string
+  /** How often it was called in all, where it was called again after a failure. */
+  readonly attempts?: number
 }
 
 /** A row that stands for a step itself, with the round that it belongs to. */
@@ -44,14 +47,41 @@ function startMessage(run: RunRow): Json {
   return isJsonObject(run.input) ? (memberOf(run.input, 'message') ?? {}) : {}
 }
 
-/** The executions of steps among the rows of a run, in their order; rows of helper nodes are left out, and so are steps that were not taken. */
+/**
+ * The executions of steps among the rows of a run, in their order. Rows of helper nodes are left out, unless the step failed in one: then that row stands for
+ * the step. Steps that were not taken are left out, and so are those that a cancelled job had not come to.
+ */
 function executionsOf(run: RunRow, document: WorkflowDocument, rows: readonly StepRow[]): StepExecution[] {
   const nodes = nodesOf(document)
+  const failedBeside = new Set(rows.filter((row) => failsItsStep(nodes, row)).map(stepKey))
   return rows.flatMap((row): StepExecution[] => {
     const found = nodes.stepOf(row.node)
-    if (found?.part !== 'main' || row.state === 'skipped') return []
-    return [{ step: found.step, row, entry: entryOf(run, found.step, row) }]
+    if (!found || row.state === 'skipped' || wasNeverReached(row)) return []
+    const stands = found.part === 'main' ? !failedBeside.has(row.key) : failsItsStep(nodes, row)
+    return stands ? [{ step: found.step, row, entry: entryOf(run, found.step, row) }] : []
   })
+}
+
+/** Parts of a step whose failure is the step's own: what it goes over, its input, its pauses and what it gives. */
+const ownParts: ReadonlySet<Part> = new Set<Part>(['items', 'delay', 'pause', 'input', 'outputs'])
+
+function failsItsStep(nodes: Nodes, row: StepRow): boolean {
+  const part = nodes.stepOf(row.node)?.part
+  return part !== undefined && ownParts.has(part) && hasFailed(row.state)
+}
+
+// The end of a job makes rows for what would have come, so that nothing comes any more.
+function wasNeverReached({ state, started_at, created_at, finished_at }: StepRow): boolean {
+  return state === 'cancelled' && started_at === null && finished_at === created_at
+}
+
+function hasFailed(state: RunState): boolean {
+  return state === 'failed' || state === 'lost' || state === 'timed_out'
+}
+
+/** The key of the step that a row belongs to, be it the row of the step itself or of a part. */
+function stepKey({ key }: Pick<StepRow, 'key'>): string {
+  return key.replace(/~[a-z]+$/, '')
 }
 
 /**
@@ -117,4 +147,4 @@ function keyFrom(nodes: Nodes, place: string, step: WorkflowStep): string | null
 }
 
 export type { StepOutput, StepExecution }
-export { entryOf, startOutputs, startMessage, executionsOf, entriesOf, ownEntry, keyFrom }
+export { entryOf, startOutputs, startMessage, executionsOf, entriesOf, ownEntry, keyFrom, hasFailed, stepKey }

@@ -313,7 +313,9 @@ export function jobSuite(store: string, config: () => Promise<Partial<Config>>):
         }
         const workflow = await activate(drawing)
         const job = await ended(await start(workflow, { n: 1 }))
-        await expect(app.system('job.rerun', { job: job.id, from: 'nowhere' })).rejects.toMatchObject({ code: 'state_conflict' })
+        await expect(app.system('job.rerun', { job: job.id, from: 'nowhere' })).rejects.toMatchObject({ code: 'malformed_request' })
+        const never = '6f1d0c1a-2b7e-4c55-9d10-000000000099'
+        await expect(app.system('job.rerun', { job: job.id, from: never })).rejects.toMatchObject({ code: 'state_conflict' })
         await app.system('workflow.update', {
           workflow,
           document: documentOf({ ...drawing, steps: [trigger, artifact('one', 'changed'), artifact('two', 'mended {{[start].n}}')] }),
@@ -341,8 +343,10 @@ export function jobSuite(store: string, config: () => Promise<Partial<Config>>):
       test('may be dismissed when it failed, given an owner, and cancelled while it goes on', async () => {
         const workflow = await activate({ name: 'marks', steps: [trigger, { id: 'c', type: 'action_chatops' }], paths: ['start>c'] })
         const { id: job } = await ended(await start(workflow))
-        await app.system('job.update', { job, owned_by: 2, investigation: 'INC-1' })
-        expect(await app.system('job.dismiss', { job })).toMatchObject({ status: 'dismissed', owned_by: 2, investigation: 'INC-1' })
+        const { serial: owner } = await app.system('user.create', { name: 'looks-after', password: 'a long enough secret' })
+        await app.system('job.update', { job, owned_by: owner, investigation: 'INC-1' })
+        await expect(app.system('job.update', { job, owned_by: owner + 1 })).rejects.toMatchObject({ code: 'malformed_request' })
+        expect(await app.system('job.dismiss', { job })).toMatchObject({ status: 'dismissed', owned_by: owner, investigation: 'INC-1' })
         await expect(app.system('job.dismiss', { job })).rejects.toMatchObject({ code: 'state_conflict' })
         await expect(app.system('job.cancel', { job })).rejects.toMatchObject({ code: 'state_conflict' })
         const waiting = await start((await app.system('workflow.get', { workflow: 'ask' })).id)

@@ -1,4 +1,5 @@
 import { fault } from '../../kernel/fault.ts'
+import { isUuid } from '../../kernel/id.ts'
 import { isEnd } from '../../kernel/run-state.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
@@ -7,7 +8,7 @@ import { decide } from './decide.ts'
 import { documentOf, rowsOf } from './of-job.ts'
 import { graphOf } from '../start.ts'
 import { jobSpecOf, workflowSpecOf } from '../spec.ts'
-import { executionsOf } from './context.ts'
+import { executionsOf, stepKey } from './context.ts'
 import { partOf } from './nodes.ts'
 import { listJobs } from './list-operation.ts'
 import { parallelAround } from './round.ts'
@@ -190,6 +191,10 @@ const update = defineOperation({
   example: { ...example, investigation: 'INC-7' },
   async run(ctx, input, { job }) {
     const { owned_by, investigation } = input
+    const owner = typeof owned_by === 'number' ? await ctx.db.users.bySerial(owned_by) : null
+    if (typeof owned_by === 'number' && (!owner || owner.kind === 'builtin')) {
+      throw fault('malformed_request', { why: `there is no user ${owned_by} who could look after the job` })
+    }
     const marks = { ...(owned_by === undefined ? {} : { owned_by }), ...(investigation === undefined ? {} : { investigation }) }
     return jobView(ctx, await mark(ctx, job.row.id, marks))
   },
@@ -214,15 +219,19 @@ async function keyToBeginWith(ctx: Ctx, run: RunRow, before: WorkflowDocument, n
     state: from === 'failed_step' ? 'without a failed step' : `one that never ran the step "${from}"`,
     next: 'Begin with the start.',
   }
+  if (!found && from !== 'failed_step' && !isUuid(from) && !before.steps.some(({ id }) => id === from)) {
+    throw fault('malformed_request', { why: `"from" is neither "start" nor "failed_step" nor the id of a step: "${from.slice(0, 60)}"` })
+  }
   if (!found) throw fault('state_conflict', none)
   if (!now.steps.some(({ id }) => id === found.step.id)) {
     throw fault('state_conflict', { what: `The step "${found.step.name}"`, state: 'not in the active version', next: 'Run the same version again.' })
   }
   // Rounds that ran at once began in no order that could be gone back to: their loop begins again, with what it goes over.
-  const loop = parallelAround(before, found.row.key)
+  const key = stepKey(found.row)
+  const loop = parallelAround(before, key)
   if (loop !== null) return partOf(loop, 'items')
   // What a loop goes over belongs to it, and has another form when its rounds run at once in one version only.
-  return found.step.type === 'loop' && !found.step.is_disabled ? partOf(found.row.key, 'items') : found.row.key
+  return found.step.type === 'loop' && !found.step.is_disabled ? partOf(key, 'items') : key
 }
 
 async function mark(ctx: Ctx, id: string, marks: JobMarks): Promise<RunRow> {

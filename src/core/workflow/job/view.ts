@@ -4,7 +4,7 @@ import { isEnd } from '../../kernel/run-state.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
 import { isInnerPath, shapeOf } from '../document/shape.ts'
 import { jobSpecOf } from '../spec.ts'
-import { entriesOf, executionsOf, startMessage } from './context.ts'
+import { entriesOf, executionsOf, hasFailed, startMessage } from './context.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
 import { choicesFor, namesOf } from './compile.ts'
 import { executionNumber } from './execution-number.ts'
@@ -196,10 +196,6 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
   }
 }
 
-function hasFailed(state: RunState): boolean {
-  return state === 'failed' || state === 'lost' || state === 'timed_out'
-}
-
 const rootFrame: JsonObject = { parent_step_uid: '', parent_step_name: '', loop_index: -1 }
 const nothingTaken = { traversed_paths: [], potential_next_paths: [], next_steps: [], failed_step: null, errors: [], waiting_for: [] }
 
@@ -262,6 +258,11 @@ function loopIndexOf({ key }: StepRow): number {
   return rounds.length > 1 ? Number(rounds.at(-2)) - 1 : -1
 }
 
+function attemptsIn(output: JsonObject): number | null {
+  const attempts = memberOf(output, 'attempts')
+  return typeof attempts === 'number' ? attempts : null
+}
+
 const textOrNull = (shown: Shown, text: string | null) => (text === null ? null : shown.text(text))
 
 /** An execution of a step as callers see it. */
@@ -275,7 +276,8 @@ function jobStep(ctx: Ctx, { step, row, entry }: StepExecution, shown: Shown): S
     key: row.key,
     name: step.name,
     type: step.type,
-    status: row.state === 'skipped' ? 'skipped' : state === 'queued' ? 'running' : state,
+    // What is disabled was passed over: nothing was carried out.
+    status: step.is_disabled && row.state === 'succeeded' ? 'skipped' : state === 'queued' ? 'running' : state,
     started_at: timestamp(row.started_at ?? row.created_at),
     ended_at: timestamp(row.finished_at),
     time_spent: Math.max(end - (row.started_at ?? row.created_at), 0) / 1000,
@@ -286,7 +288,7 @@ function jobStep(ctx: Ctx, { step, row, entry }: StepExecution, shown: Shown): S
     exception: shown.json(memberOf(output, 'exception') ?? null),
     loop_index: loopIndexOf(row),
     parent_step: step.parent,
-    attempt: row.attempt,
+    attempt: attemptsIn(output) ?? row.attempt,
   }
 }
 

@@ -1,3 +1,4 @@
+import { triggerLevel } from '../../access/find.ts'
 import { isSignedIn, viewerOf } from '../../identity/principal.ts'
 import { fault } from '../../kernel/fault.ts'
 import { isUuid } from '../../kernel/id.ts'
@@ -6,7 +7,7 @@ import { Closed, Type } from '../../kernel/schema.ts'
 import { defineOperation } from '../../operation/operation.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
 import { startStep } from '../document/shape.ts'
-import { declaredVariables } from '../start.ts'
+import { declaredVariables, sharedTrigger } from '../start.ts'
 import { workflowSpecOf } from '../spec.ts'
 import { triggerOf } from './model.ts'
 import { activeOf, causeOfCall, queueEvent, queueFor } from './queue.ts'
@@ -52,7 +53,7 @@ const send = defineOperation({
     const ids = workflows.map(({ id }) => id)
     const held = open ? new Set(ids) : await heldAmong(ctx.db, { kind: 'workflow', ids, need: 'execute' }, viewerOf(ctx.principal))
     const chosen = workflows.filter(({ id }) => held.has(id))
-    if (chosen.length === 0) throw unknown(input.trigger, workflows.length > 0)
+    if (chosen.length === 0) throw await refusal(ctx, input.trigger, workflows.length > 0)
     const event = { id: `api.${ctx.ids.record()}`, at: ctx.clock.now(), message, cause: causeOfCall(ctx.origin) }
     for (const workflow of chosen) await checkVariables(ctx, workflow, message)
     const counts = await queueFor(ctx.db, trigger, chosen, event)
@@ -172,10 +173,16 @@ async function boundTo(ctx: WriteCtx, id: string): Promise<Bound> {
   return { trigger: shared, workflows: await activeOf(ctx.db, shared.id), open: !shared.require_auth }
 }
 
-/** Refuses a variable of another type than a workflow declares, by name. */
+/** Who knows the trigger is told that nothing active is bound to it; to others there is none. */
+async function refusal(ctx: WriteCtx, id: string, hidden: boolean) {
+  const trigger = hidden ? null : await ctx.db.workflowTriggers.byId(id)
+  return trigger && (await triggerLevel(ctx, trigger)) !== 'none' ? inactive(trigger) : unknown(id, hidden)
+}
+
+/** Refuses a variable of another type than a workflow, or the trigger that it is bound to, declares, by name. */
 async function checkVariables(ctx: WriteCtx, workflow: ResourceRow, message: JsonObject): Promise<void> {
   const document = await ctx.services.workflows.ofVersion(workflowSpecOf(workflow).published ?? '')
-  if (document) declaredVariables(document, message)
+  if (document) declaredVariables(document, message, await sharedTrigger(ctx.db, document))
 }
 
 function secretOf(ctx: WriteCtx, row: WorkflowTriggerRow): string | null {

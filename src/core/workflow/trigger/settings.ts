@@ -1,6 +1,7 @@
 import { fault, problemsFault } from '../../kernel/fault.ts'
 import { OneOf, Type } from '../../kernel/schema.ts'
 import { marker } from '../../webhook/runs.ts'
+import { isJsonObject, memberOf, textMember } from '../document/members.ts'
 import { parseCron } from '../../run/cron.ts'
 import { triggerOf, triggerTypes } from './model.ts'
 import { timetableOf, TimesRefused } from './timetable.ts'
@@ -70,8 +71,15 @@ function settingsFor(operation: string, type: (typeof triggerTypes)[number], inp
 /** Refuses a trigger that could never fire, with why. */
 function checkTrigger(operation: string, row: Pick<WorkflowTriggerRow, 'type' | 'spec'>, now: number): void {
   const trigger = triggerOf(row)
-  const problem = problemOf(trigger, now)
+  const problem = variablesProblem(row.spec) ?? problemOf(trigger, now)
   if (problem) throw problemsFault('invalid_input', operation, [{ code: 'value', ...problem }])
+}
+
+/** Variables are a list of objects with a name: what is otherwise would silently allow everything. */
+function variablesProblem(spec: JsonObject): { path: string; message: string } | null {
+  const variables = memberOf(spec, 'api_variables') ?? []
+  const right = Array.isArray(variables) && variables.every((variable) => isJsonObject(variable) && textMember(variable, 'name') !== '')
+  return right ? null : { path: '/api_variables', message: 'must be a list of objects with a name' }
 }
 
 function problemOf(trigger: Trigger, now: number): { path: string; message: string } | null {

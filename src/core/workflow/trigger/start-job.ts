@@ -3,7 +3,7 @@ import { fault, isFault } from '../../kernel/fault.ts'
 import { Closed, Type } from '../../kernel/schema.ts'
 import { auditLineOf, invoke } from '../../operation/invoke.ts'
 import { defineOperation } from '../../operation/operation.ts'
-import { declaredVariables, jobDraft } from '../start.ts'
+import { declaredVariables, jobDraft, sharedTrigger } from '../start.ts'
 import { workflowSpecOf } from '../spec.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { Services } from '../../operation/services.ts'
@@ -41,7 +41,7 @@ async function start(ctx: Ctx, event: TriggerEventRow): Promise<{ job: string; w
   const document = version ? await ctx.services.workflows.ofVersion(version) : null
   if (!workflow || !version || !document) throw fault('not_found', { kind: 'workflow', reference: event.workflow_id })
   const owner = workflow.owner_id === system.id ? system : await ownerOf(ctx, workflow.owner_id ?? '')
-  const outputs = declaredVariables(document, event.message)
+  const outputs = declaredVariables(document, event.message, await sharedTrigger(ctx.db, document))
   const id = ctx.ids.opaque()
   const made = jobDraft(id, workflow, { id: version, document }, { message: event.message, type: 'active', triggerId: event.trigger_id, outputs })
   const draft = { ...made, spec: { ...made.spec, event_id: event.id, event_depth: event.depth } }

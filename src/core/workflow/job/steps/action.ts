@@ -10,6 +10,8 @@ import type { Performed } from '../../../run/source.ts'
 import type { Act } from '../perform.ts'
 import type { ActionResult } from '../action.ts'
 
+type Called = ActionResult & { readonly attempts: number }
+
 const usualTimeoutMs = 300_000
 const tooLarge = `The outputs of this step for all elements would be larger than ${contextLimit / 1024 / 1024} MiB`
 const inputLimit = 256 * 1024
@@ -21,7 +23,7 @@ async function performAction(act: Act): Promise<Performed> {
   if (repeat === '') return shown([await callWithRetries(act, new Map(), '')], (outputs) => outputs[0] ?? {})
   const list = fillTemplates(repeat, await scopeOf(act, templateRoots(repeat)))
   if (!Array.isArray(list)) return { output: null, failed: { reason: 'bad_loop', message: 'The variable to repeat is not an array' } }
-  const results: ActionResult[] = []
+  const results: Called[] = []
   let size = 0
   for (const [index, item] of list.entries()) {
     const result = await callWithRetries(act, new Map([['$item', item]]), `#${index}`)
@@ -34,14 +36,14 @@ async function performAction(act: Act): Promise<Performed> {
 }
 
 /** Retries are an extension: `parameters.retry` `{ count, delay, backoff }`, delays in seconds. */
-async function callWithRetries(act: Act, extra: ReadonlyMap<string, Json>, element: string): Promise<ActionResult> {
+async function callWithRetries(act: Act, extra: ReadonlyMap<string, Json>, element: string): Promise<Called> {
   const retry = objectMember(act.step.parameters, 'retry')
   const count = bounded(memberOf(retry, 'count'), 0, 100)
   let pause = bounded(memberOf(retry, 'delay'), 0, 3_600) * 1000
   const factor = Math.max(bounded(memberOf(retry, 'backoff'), 0, 10), 1)
   for (let attempt = 0; ; attempt++) {
     const result = await call(act, extra, `${act.run.id}/${act.row.key}${element}@${attempt}`)
-    if (result.status === 'ok' || attempt >= count) return result
+    if (result.status === 'ok' || attempt >= count) return { ...result, attempts: attempt + 1 }
     await sleep(act.services.clock, pause, act.signal)
     pause = Math.min(pause * factor, 3_600_000)
   }
@@ -68,7 +70,7 @@ async function call(act: Act, extra: ReadonlyMap<string, Json>, key: string): Pr
   })
 }
 
-function shown(results: readonly ActionResult[], entry: (outputs: JsonObject[]) => JsonObject): Performed {
+function shown(results: readonly Called[], entry: (outputs: JsonObject[]) => JsonObject): Performed {
   const last = results.at(-1)
   const inputs = results.map(({ input }) => input)
   const input = inputs.length === 1 ? (inputs[0] ?? {}) : { $inputs: inputs }
@@ -79,6 +81,7 @@ function shown(results: readonly ActionResult[], entry: (outputs: JsonObject[]) 
       .join('')
       .slice(-logLimit),
     exception: last?.exception ?? null,
+    ...(last && last.attempts > 1 ? { attempts: last.attempts } : {}),
   }
   if (last?.status === 'error') return { output: { ...common, entry: {} }, failed: { reason: last.reason, message: last.message } }
   return { output: { ...common, entry: entry(results.flatMap((result) => (result.status === 'ok' ? [result.output] : []))) } }

@@ -1,7 +1,7 @@
 import { timestamp } from '../../../kernel/clock.ts'
 import { invoke } from '../../../operation/invoke.ts'
 import { starterOf } from '../../../run/starter.ts'
-import { memberOf, objectMember, textMember } from '../../document/members.ts'
+import { isJsonObject, memberOf, objectMember, textMember } from '../../document/members.ts'
 import { matchPattern, parsePatternMatch } from '../../language/pattern-match.ts'
 import { fillTemplates, renderTemplate, templateRoots } from '../../language/template.ts'
 import { textOf } from '../../language/path.ts'
@@ -39,7 +39,7 @@ async function performPattern(act: Act): Promise<Performed> {
 /** Appends to a list that workflows share, or looks rows of it up. */
 async function performHelper(act: Act): Promise<Performed> {
   const { parameters } = act.step
-  const artifact = textOf(memberOf(parameters, 'globalArtifact'))
+  const artifact = listNamed(memberOf(parameters, 'globalArtifact'))
   if (textMember(parameters, 'helperIdentifier') === 'append_global_artifacts') {
     const template = memberOf(objectMember(parameters, 'input'), 'value') ?? {}
     const value = fillTemplates(template, await scopeOf(act, templateRoots(template))) ?? null
@@ -55,6 +55,11 @@ async function performHelper(act: Act): Promise<Performed> {
     values: Object.fromEntries([...roots].map((name) => [name, scope.root(name) ?? null])),
   })
   return { output: { entry: found as JsonObject } } // shape: the operation's output, an object
+}
+
+/** A shared list as a step names it: by id or name, or by an object that has one of them. */
+function listNamed(value: Json | undefined): string {
+  return isJsonObject(value) ? textMember(value, 'id') || textMember(value, 'name') : textOf(value)
 }
 
 /** The input of a sub-workflow. */
