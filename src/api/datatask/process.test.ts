@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDeployLab } from './deploy-lab.suite.ts'
 import type { DeployLab, Person } from './deploy-lab.suite.ts'
 
@@ -94,10 +94,59 @@ test('an attempt that failed is repeated after a while, and says so while it wai
   expect((await lab.get(ann, '/v1/delete/job/sample/again')).status).toBe(200)
 })
 
-test('a deleted program is stopped with everything it started, and the next deploy of the name waits for its end', async () => {
+test('a deleted program is stopped with everything it started, and the next job of the name starts after its end', async () => {
   const { json } = await deploy(manifest('long', 'sleep 300 & sleep 300', { 'termination-grace-seconds': 1 }))
   await lab.until(`/v1/task/state/${json.id}`, ['running'])
   await lab.get(ann, '/v1/delete/job/sample/long')
-  expect((await deploy(manifest('long', 'true'))).status).toBe(200)
+  const next = await deploy(manifest('long', 'true'))
+  await lab.until(`/v1/task/state/${next.json.id}`, ['succeeded'])
   expect((await lab.services.store.reader.runs.byId(String(json.id)))?.active).toBe(false)
+})
+
+describe('the name of a job that was deleted and still ends', () => {
+  const stubborn = JSON.stringify({
+    type: 'job',
+    name: 'w',
+    cmd: ['sh', '-c', 'trap "" TERM; while :; do sleep 1; done'],
+    'termination-grace-seconds': 2,
+  })
+  const quick = JSON.stringify({ type: 'job', name: 'w', cmd: ['true'] })
+  const ended = async (id: unknown) => {
+    const { state, started_at, finished_at } = await lab.system<Record<string, string | null>>('run.get', { run: id })
+    return { state, started_at, finished_at }
+  }
+  const begin = async () => {
+    const { json } = await deploy(stubborn)
+    await lab.until(`/v1/task/state/${json.id}`, ['running'])
+    expect((await lab.get(ann, '/v1/delete/job/sample/w')).status).toBe(200)
+    return json.id
+  }
+
+  test('is free at once; the new job says that it waits, and starts when the old one is gone', async () => {
+    const old = await begin()
+    const { status, json } = await deploy(quick)
+    expect([status, json.replaced]).toEqual([200, false])
+    expect((await ended(old)).finished_at).toBeNull()
+    await lab.when(`/v1/task/state/${json.id}`, ({ reason }) => reason === 'still_running', 'the wait')
+    expect(await lab.until(`/v1/task/state/${json.id}`, ['succeeded', 'failed'])).toMatchObject({ state: 'succeeded', reason: null, message: null })
+    const { finished_at: gone } = await ended(old)
+    const { finished_at: done } = await ended(json.id)
+    expect(gone).not.toBeNull()
+    expect(String(done) >= String(gone)).toBe(true)
+    await lab.get(ann, '/v1/delete/job/sample/w')
+  })
+
+  test('is free again when the job that waits is deleted as well, which then never runs', async () => {
+    await begin()
+    const { json: second } = await deploy(quick)
+    await lab.when(`/v1/task/state/${second.id}`, ({ reason }) => reason === 'still_running', 'the wait')
+    expect((await lab.get(ann, '/v1/delete/job/sample/w')).status).toBe(200)
+    const { json: third } = await deploy(quick)
+    await lab.until(`/v1/task/state/${third.id}`, ['succeeded'])
+    expect((await lab.system<{ steps: { started_at: unknown; exit_code: unknown }[] }>('run.get', { run: second.id })).steps).toMatchObject([
+      { exit_code: null },
+    ])
+    expect(await ended(second.id)).toMatchObject({ state: 'cancelled' })
+    await lab.get(ann, '/v1/delete/job/sample/w')
+  })
 })

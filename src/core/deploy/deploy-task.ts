@@ -6,7 +6,6 @@ import { answerOf, idempotencyOf, replayOf } from './idempotency.ts'
 import { deployWorkload } from './deploy-workload.ts'
 import { readManifest } from './manifest.ts'
 import { checkedName, givenName } from './names.ts'
-import { awaitDeleted } from './old-run.ts'
 import { acceptInto, openPlace } from './place.ts'
 import { publishedProblems } from './published.ts'
 import { codeOf, readDocument, resolveSource, withinGitBudget } from './source.ts'
@@ -79,10 +78,12 @@ async function deployTask(ctx: Ctx, input: DeployInput, operation: string) {
     return acceptInto(ctx, place, (resourceId) => deployCronJob(ctx, { ...where, resourceId }, idempotency))
   }
 
-  await awaitDeleted(ctx, place.namespace, name)
   const id = ctx.ids.opaque()
+  // The one before may be deleted and not have ended: its name is free, but two of one name never run at once (Deploy API §12.4).
+  const before = await ctx.db.runs.activeNamed('task', place.namespace, name)
+  const planned = before ? { ...plan, spec: { ...plan.spec, after: before.id } } : plan
   const accepted = await acceptInto(ctx, place, async (resourceId) => {
-    const draft = taskDraft(plan, { id, name, namespace: place.namespace, resourceId }, null)
+    const draft = taskDraft(planned, { id, name, namespace: place.namespace, resourceId }, null)
     const audit = [auditLineOf(ctx, { id, name, namespace: place.namespace, ...plan.spec })]
     return ctx.services.engine.accept(ctx, draft, { audit, idempotency, queueLimit: ctx.services.settings.maxQueuedPerNamespace })
   })

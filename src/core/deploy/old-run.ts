@@ -1,63 +1,45 @@
 import { sleep } from '../kernel/clock.ts'
-import type { Ctx } from '../operation/context.ts'
-import type { RunRow } from '../../ports/store/rows.ts'
+import { StartError } from '../../ports/runtime.ts'
+import type { Services } from '../operation/services.ts'
 
-/** How long a new deploy waits for the end of a deleted one, and how often it looks by itself, because another server may be the one that ends it. */
-const longestWaitMs = 20_000
+/** How often to look by itself whether a run has ended, because another server may be the one that ends it. */
 const lookAgainMs = 1000
 
 /**
- * Waits until a deleted task of this name that still ends is gone: its name is free as soon as the delete has answered, but two of one name never run
- * at once (Deploy API §12.4).
+ * Resolves once the run `before` has ended; a start waits for it. Throws `StartError` when the run that waits was cancelled meanwhile. When the server stops
+ * it never settles: the wait is no failure, and whoever recovers the run waits again.
  */
-async function awaitDeleted(ctx: Ctx, namespace: string, name: string): Promise<void> {
-  if (!(await stillEnding(ctx, namespace, name))) return
-  const until = ctx.clock.now() + longestWaitMs
-  while (ctx.clock.now() < until) {
-    const change = nextChange(ctx)
+async function awaitEnd(services: Services, before: string, waiting: string): Promise<void> {
+  const { reader } = services.store
+  for (;;) {
+    const change = nextChange(services, before)
     try {
-      const old = await stillEnding(ctx, namespace, name)
-      if (!old) return
-      await change.of(old.id)
+      const old = await reader.runs.byId(before)
+      if (!old?.active) break
+      await change.heard
     } finally {
       change.close()
     }
   }
-}
-
-async function stillEnding(ctx: Ctx, namespace: string, name: string): Promise<RunRow | null> {
-  const old = await ctx.db.runs.activeNamed('task', namespace, name)
-  return old && old.deleted_at !== null ? old : null
+  const now = await reader.runs.byId(waiting)
+  if (now?.cancel) throw new StartError('It was ordered to end before the task of its name that it waited for had ended', { retry: false })
 }
 
 // Listens before the look at the store, so that no end falls between the two.
-function nextChange(ctx: Ctx) {
+function nextChange({ events, clock, stopping }: Services, id: string) {
   const done = new AbortController()
-  const seen = new Set<string>()
-  let wanted: string | null = null
-  let wake = () => {}
-  const unsubscribe = ctx.services.events.subscribe((event) => {
-    if (event.kind !== 'run') return
-    seen.add(event.id)
-    if (event.id === wanted) wake()
+  const unsubscribe: (() => void)[] = []
+  const event = new Promise<void>((resolve) => {
+    unsubscribe.push(events.subscribe((it) => it.kind === 'run' && it.id === id && resolve()))
   })
+  const timer = sleep(clock, lookAgainMs, AbortSignal.any([done.signal, stopping])).catch(() => new Promise<void>(() => {}))
   return {
-    of(id: string): Promise<void> {
-      wanted = id
-      if (seen.has(id)) return Promise.resolve()
-      const heard = new Promise<void>((resolve) => {
-        wake = resolve
-      })
-      const timer = sleep(ctx.clock, lookAgainMs, AbortSignal.any([ctx.signal, done.signal])).catch((error: unknown) => {
-        if (ctx.signal.aborted) throw error
-      })
-      return Promise.race([heard, timer])
-    },
+    heard: Promise.race([event, timer]),
     close() {
-      unsubscribe()
+      for (const one of unsubscribe) one()
       done.abort()
     },
   }
 }
 
-export { awaitDeleted }
+export { awaitEnd }

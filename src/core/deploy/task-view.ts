@@ -95,9 +95,13 @@ const Pod = Closed({
 })
 type PodView = Static<typeof Pod>
 
+const waitsForName = { reason: 'still_running', message: 'It starts when the deleted task of its name has ended' } as const
+
 /** A task as callers see it, from its run and the run's one step (none while nothing was made of it yet). */
 function taskView(run: RunSummary, step: StepSummary | null): TaskView {
-  const { state, reason, message } = currentState(run, step)
+  const spec = run.spec as unknown as TaskSpec // written by `taskDraft` only
+  const now = currentState(run, step)
+  const { state, reason, message } = now.state === 'starting' && spec.after !== undefined ? { ...now, ...waitsForName } : now
   return {
     ...aboutTask(run),
     state,

@@ -26,6 +26,8 @@ type TaskSpec = {
   readonly pipeline_id: string | null
   readonly pipeline_name: string | null
   readonly cronjob: string | null
+  /** The task of its name that was still there when it was accepted, and must have ended before it starts. */
+  readonly after?: string
 }
 
 /** What a runtime is given, kept in the graph of the run. Secrets are references here and are opened right before each start. */

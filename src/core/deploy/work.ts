@@ -4,6 +4,7 @@ import { kindOf } from '../resource/kind.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { requestedPlaces } from './capacity.ts'
 import { objectLabels } from './labels.ts'
+import { awaitEnd } from './old-run.ts'
 import { secretsFor } from '../secret/open.ts'
 import { starterOf } from '../run/starter.ts'
 import { GitContentRefused, GitUnavailable } from '../../ports/git.ts'
@@ -33,9 +34,10 @@ function placeTask(services: Services, run: RunRow, node: FlowNode): StepPlaceme
   return { runtime: defaultRuntime, places }
 }
 
-function prepareTask(services: Services, run: RunRow, step: StepRow, node: { readonly work: Json }): Promise<PreparedWork> {
+async function prepareTask(services: Services, run: RunRow, step: StepRow, node: { readonly work: Json }): Promise<PreparedWork> {
   // Written by `taskDraft`, which is the only maker of runs of this kind.
   const spec = run.spec as unknown as TaskSpec
+  if (spec.after !== undefined) await awaitEnd(services, spec.after, run.id)
   return prepareWork(services, run, node, { spec, about: { id: run.id, name: run.name, attempt: step.attempt }, more: {} })
 }
 

@@ -148,6 +148,7 @@ type RunTable = {
   /** All active runs of a server, for recovery. */
   activeOf(owner: string): Promise<RunRow[]>
   counts(): Promise<{ kind: string; state: RunState; count: number }[]>
+  /** A run that is marked as deleted gives its name up at once, though it may go on for a while. */
   patch(id: string, patch: Partial<Pick<RunRow, 'listed' | 'cancel' | 'deleted_at' | 'message' | 'reason' | 'spec'>>): Promise<void>
   /** Deletes ended runs (with their steps) of a kind that ended before `before`, or are beyond the newest `keep`; at most `limit` at a time. Gives their ids. */
   prune(kind: string, options: PruneOptions): Promise<string[]>

@@ -97,7 +97,7 @@ async function loadNames(sql: Sql, world: World, accepts: readonly AcceptAct[]):
   for (const name of wanted.keys()) world.names.set(name, { active: [], ended: [] })
   const text = `select r.id, r.kind, r.namespace, r.name, r.active, r.created_at
     from ${sql.dialect.records({ kind: 'text', namespace: 'text', name: 'text' })}
-    join run r on r.kind = k.kind and r.namespace = k.namespace and r.name = k.name where r.active = 1 or r.listed = 1`
+    join run r on r.kind = k.kind and r.namespace = k.namespace and r.name = k.name where (r.active = 1 or r.listed = 1) and r.deleted_at is null`
   for (const raw of await sql.all(text, [recordList([...wanted.values()])])) {
     const names = world.names.get(joined(String(raw.kind), String(raw.namespace), String(raw.name)))
     const list = raw.active === 1 ? names?.active : names?.ended

@@ -132,7 +132,8 @@ export function runTable(sql: Sql): RunTable {
     },
     async patch(id, patch) {
       const { text, values } = runs.assign(patch)
-      if (text !== '') await sql.run(`update run set ${text}, version = version + 1 where id = ?`, [...values, id])
+      const freed = patch.deleted_at == null ? '' : ', exclusive = 0'
+      if (text !== '') await sql.run(`update run set ${text}${freed}, version = version + 1 where id = ?`, [...values, id])
     },
     prunable: (kind, options) => prunable(sql, kind, options),
     async prune(kind, options) {

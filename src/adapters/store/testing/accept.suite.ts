@@ -62,6 +62,17 @@ export function acceptSuite(use: UseStore): void {
     expect((await store.reader.runs.listedNamed('task', 'weather', 'n'))?.id).toBe(next.run.id)
   })
 
+  test('a run that is marked as deleted gives its name up, though it is still active', async () => {
+    const { store } = use()
+    const old = runRow({ name: 'going' })
+    await store.engine.accept(acceptAct({ run: old }))
+    await store.write(({ runs }) => runs.patch(old.id, { listed: false, deleted_at: 7 }))
+    const next = acceptAct({ run: runRow({ name: 'going' }) })
+    expect(await store.engine.accept(next)).toMatchObject({ outcome: 'accepted', replaced: null })
+    expect(await store.engine.accept(acceptAct({ run: runRow({ name: 'going' }) }))).toEqual({ outcome: 'name_taken', id: next.run.id })
+    expect((await store.reader.runs.byId(old.id))?.active).toBe(true)
+  })
+
   test('one idempotency key accepts one run, whoever asks at the same time, and keeps what the first answer was', async () => {
     const { store } = use()
     const old = runRow({ name: 'x', active: false, state: 'succeeded' })
