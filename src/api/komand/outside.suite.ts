@@ -188,7 +188,7 @@ function outsideSuite(labs: Labs): void {
       const { id } = await lab.ok('POST', '/v2/artifacts', { name })
       for (const data of [null, 'x', 5, [1], { value: 'v' }])
         expect((await lab.ok('POST', `/v2/artifacts/${id}/entities`, { data })).data).toEqual(data)
-      const look = (globalArtifact: object) => ({
+      const look = (globalArtifact: Readonly<Record<string, string>>) => ({
         helperIdentifier: 'lookup_global_artifacts',
         globalArtifact,
         expressionText: "'value' = {{[start].[v]}}",
