@@ -1,5 +1,6 @@
 import { isFault } from '../core/kernel/fault.ts'
 import { anonymous } from '../core/identity/principal.ts'
+import { bearerToken } from '../api/bearer.ts'
 import { readCookie } from '../api/cookie.ts'
 import { ownCookies } from './headers.ts'
 import type { IncomingMessage } from 'node:http'
@@ -34,7 +35,7 @@ class Visitors {
   /** The visitor as the service of the route shall know it, or why it may not come in. */
   async admit(request: IncomingMessage, route: Route, peer: string): Promise<Visitor | Refusal> {
     const { authorization, cookie } = request.headers
-    const bearer = /^bearer +([^\s]+) *$/i.exec(authorization ?? '')?.[1]
+    const bearer = bearerToken(authorization)
     const own = readCookie(cookie, ownCookies.session)
     const platform = readCookie(cookie, 'capstan_session') ?? readCookie(cookie, 'authtoken')
     const credentials: Token[] = []

@@ -1,4 +1,5 @@
 import { isFault } from '../../core/kernel/fault.ts'
+import { bearerToken } from '../bearer.ts'
 import { readCookie } from '../cookie.ts'
 import { isCrossSite } from '../cross-site.ts'
 import type { FastifyRequest } from 'fastify'
@@ -15,7 +16,7 @@ const via = 'code-views'
  */
 async function callerOf(request: FastifyRequest, host: ApiHost): Promise<Call | null> {
   const origin = host.originOf(request, via)
-  const bearer = /^bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+  const bearer = bearerToken(request.headers.authorization)
   const keys = new URL(request.raw.url ?? '', 'http://server').searchParams.getAll('api_key')
   let principal: Principal | null = null
   for (const credential of [

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { fault } from '../../core/kernel/fault.ts'
 import { isSignedIn } from '../../core/identity/principal.ts'
 import { plainAddress } from '../client-address.ts'
+import { bearerCredential } from '../bearer.ts'
 import { readCookie } from '../cookie.ts'
 import { isCrossSite } from '../cross-site.ts'
 import { badParameter } from './decode.ts'
@@ -45,11 +46,8 @@ async function identifyOpen(request: FastifyRequest, reading: Reading): Promise<
 
 async function credentialOf(request: FastifyRequest, reading: Reading): Promise<Credential> {
   const { authorization, cookie, identity } = request.headers
-  if (authorization !== undefined) {
-    const token = /^bearer +([^\s]+) *$/i.exec(authorization)?.[1]
-    if (token === undefined) throw fault('invalid_credential', {}, { private: { note: 'the Authorization header holds no bearer token' } })
-    return { form: 'bearer', token }
-  }
+  const bearer = bearerCredential(authorization)
+  if (bearer) return bearer
   const token = readCookie(cookie, 'authtoken')
   if (token !== undefined) return { form: 'cookie', token }
   if (identity === undefined) return { form: 'none' }

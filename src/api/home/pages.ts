@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { escaped } from '../html.ts'
 import { version } from '../../core/kernel/version.ts'
 
 const style = `
@@ -107,10 +108,6 @@ ${hidden.join('\n')}
 </form>
 </main>`,
   )
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`)
 }
 
 /** The pages as they are sent; nothing in them comes from a request. */

@@ -1,5 +1,6 @@
 import { fault } from '../../core/kernel/fault.ts'
 import { isSignedIn } from '../../core/identity/principal.ts'
+import { bearerCredential } from '../bearer.ts'
 import { readCookie } from '../cookie.ts'
 import { isCrossSite } from '../cross-site.ts'
 import type { FastifyRequest } from 'fastify'
@@ -28,12 +29,8 @@ async function identifyOpen(request: FastifyRequest, host: ApiHost, origin: Orig
 }
 
 function credentialOf({ headers }: FastifyRequest): Credential {
-  const { authorization } = headers
-  if (authorization !== undefined) {
-    const token = /^bearer +([^\s]+) *$/i.exec(authorization)?.[1]
-    if (token === undefined) throw fault('invalid_credential', {}, { private: { note: 'the Authorization header holds no bearer token' } })
-    return { form: 'bearer', token }
-  }
+  const bearer = bearerCredential(headers.authorization)
+  if (bearer) return bearer
   const token = readCookie(headers.cookie, 'jwt')
   return token === undefined ? { form: 'none' } : { form: 'cookie', token }
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { fault, isFault } from '../../core/kernel/fault.ts'
+import { bearerToken } from '../bearer.ts'
 import { readCookie } from '../cookie.ts'
+import { escaped } from '../html.ts'
 import { toFault } from '../to-fault.ts'
 import { uuid } from './decode.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -43,7 +45,7 @@ function addJobPage(http: FastifyInstance, host: ApiHost): void {
 
 async function visitor(request: FastifyRequest, host: ApiHost): Promise<Principal> {
   const origin = host.originOf(request, via)
-  const bearer = /^bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+  const bearer = bearerToken(request.headers.authorization)
   if (bearer !== undefined) return host.identify({ form: 'bearer', token: bearer }, origin)
   for (const name of cookies) {
     const token = readCookie(request.headers.cookie, name)
@@ -105,10 +107,6 @@ ${body}
 </body>
 </html>
 `)
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`)
 }
 
 export { addJobPage }

@@ -1,4 +1,5 @@
 import { fault } from '../../core/kernel/fault.ts'
+import { bearerCredential } from '../bearer.ts'
 import { readCookie, sessionCookie } from '../cookie.ts'
 import { isCrossSite } from '../cross-site.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -18,11 +19,8 @@ const cookieNames = ['capstan_session', 'authtoken'] as const
  */
 function credentialOf(request: FastifyRequest, settings: Settings): Credential {
   const { authorization, cookie } = request.headers
-  if (authorization !== undefined) {
-    const token = /^bearer +([^\s]+) *$/i.exec(authorization)?.[1]
-    if (token === undefined) throw fault('invalid_credential', {}, { private: { note: 'the Authorization header holds no bearer token' } })
-    return { form: 'bearer', token }
-  }
+  const bearer = bearerCredential(authorization)
+  if (bearer) return bearer
   const token = readCookie(cookie, cookieNames[0])
   if (token === undefined) return { form: 'none' }
   if (isCrossSite(request.headers, settings)) throw fault('cross_site')
