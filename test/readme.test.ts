@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { apis } from '../src/api/index.ts'
 
@@ -68,4 +68,22 @@ test('every published API that is built has a README beside it, which names its 
 test('every file that the README leads to is there', () => {
   const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path = '']) => path)
   expect(links.filter((path) => !existsSync(join(root, path)))).toEqual([])
+})
+
+test('every file that a page of docs, or a README beside the code, names is there', () => {
+  const files = ['src', 'docs', 'test', 'bench', 'examples'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  )
+  // The checklists name files that somebody is going to write.
+  const pages = files.filter((name) => name.endsWith('.md') && !/^docs\/(add-an?-|decisions\/)|^examples\//.test(name))
+  expect(pages.length).toBeGreaterThan(10)
+  const missing = pages.flatMap((page) => {
+    const folder = dirname(page)
+    const near = page.startsWith('docs/') ? files : files.filter((name) => name.startsWith(`${folder}/`))
+    const named = [...readFileSync(join(root, page), 'utf8').matchAll(/[`[ ]((?:[\w.-]+\/)*[\w.-]+\.ts)(?=[`\],: ])/g)].map(([, name = '']) => name)
+    const there = (name: string) =>
+      [join(folder, name), name, join('src', name)].some((path) => existsSync(join(root, path))) || near.some((path) => path.endsWith(`/${name}`))
+    return named.filter((name) => !there(name)).map((name) => `${page}: ${name}`)
+  })
+  expect(missing).toEqual([])
 })
