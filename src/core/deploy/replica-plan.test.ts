@@ -40,9 +40,9 @@ const plan = (of: WorkloadSpec, lives: Life[], options = { blocked: false }) => 
 const ids = (runs: readonly RunRow[]) => runs.map((run) => run.id)
 
 describe('starting', () => {
-  test('what was never started is started at once, unless a deleted one of the name still ends', () => {
-    expect(plan(spec(), []).first).toEqual([0, 1])
-    expect(plan(spec(), [], { blocked: true }).first).toEqual([])
+  test('what was never started is started at once, unless a deleted one of the name still ends: then it says that it waits', () => {
+    expect(plan(spec(), [])).toMatchObject({ first: [0, 1], status: { state: 'queued', reason: null } })
+    expect(plan(spec(), [], { blocked: true })).toMatchObject({ first: [], status: { state: 'queued', reason: 'still_running' } })
     expect(plan(spec({ replicas: 0 }), []).status).toMatchObject({ state: 'running', ready: [] })
   })
 

@@ -58,8 +58,12 @@ function planReplicas(spec: WorkloadSpec, lives: readonly Life[], now: number, o
   const whole = slots.filter((life) => life && serves(life)).length
   const before = planOlder(older, { room: spec.replicas - whole, stable: spec.status.stable, now, wake })
   const stop = [...surplus, ...before.stop].filter((life) => !life.leaving).map(({ run }) => run)
-  return { first, again: [...again, ...before.again], stop, overdue, wakeAt: wake.value, status: statusOf(spec, slots, lives, stop, now) }
+  const status = statusOf(spec, slots, lives, stop, now)
+  const held = options.blocked && status.state === 'queued' ? { ...status, ...waitsForName } : status
+  return { first, again: [...again, ...before.again], stop, overdue, wakeAt: wake.value, status: held }
 }
+
+const waitsForName = { reason: 'still_running', message: 'It starts when the deleted one of its name has ended' } as const
 
 type Older = { readonly room: number; readonly stable: number | null; readonly now: number; readonly wake: Earliest }
 
