@@ -122,6 +122,7 @@ export async function openRepositoryLab(further: readonly AnyOperation[] = []) {
       email: null,
       first_name: '',
       last_name: '',
+      company_title: '',
       kind: 'user',
       administrator: false,
       active: true,

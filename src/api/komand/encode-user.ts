@@ -8,6 +8,7 @@ type UserView = {
   readonly email: string | null
   readonly first_name: string
   readonly last_name: string
+  readonly company_title: string
   readonly administrator: boolean
   readonly active: boolean
   readonly role: 'administrator' | 'analyst' | null
@@ -25,7 +26,7 @@ function encodeUser(user: UserView) {
     inactive: !user.active,
     first_name: user.first_name,
     last_name: user.last_name,
-    company_title: '',
+    company_title: user.company_title,
     avatar_url: `https://www.gravatar.com/avatar/${createHash('md5')
       .update((user.email ?? '').toLowerCase())
       .digest('hex')}?d=mm`,

@@ -178,6 +178,16 @@ function outsideSuite(labs: Labs): void {
       })
     })
 
+    test('a user keeps the title in the company, and tokens carry it', async () => {
+      const name = lab.newName()
+      const made = await lab.ok('POST', '/v2/users', { user_name: name, user_secret: 'a long enough secret', company_title: 'Analyst II' })
+      expect(made.company_title).toBe('Analyst II')
+      const changed = await lab.ok('PUT', `/v2/users/${made.user_id}`, { company_title: 'Lead' })
+      expect([changed.company_title, (await lab.ok('GET', `/v2/users/${made.user_id}`)).company_title]).toEqual(['Lead', 'Lead'])
+      const claims = JSON.parse(Buffer.from((await lab.logIn(name, 'a long enough secret')).split('.')[1] ?? '', 'base64url').toString())
+      expect(claims.user.company_title).toBe('Lead')
+    })
+
     test('a connection of a plugin that is not there is not found', async () => {
       const body = { name: lab.newName(), plugin_vendor: 'lab', plugin_name: 'gone', plugin_version: '1.0.0', parameters: {} }
       expect(await status('POST', '/v2/connections', body)).toBe(404)

@@ -100,10 +100,11 @@ async function update(doing: Doing): Promise<unknown> {
 
 function namesIn(body: JsonObject) {
   const [first, last, email] = [optionalText(body, 'first_name'), optionalText(body, 'last_name'), optionalText(body, 'email')]
-  optionalText(body, 'company_title')
+  const title = optionalText(body, 'company_title')
   return {
     ...(first !== undefined && { first_name: first }),
     ...(last !== undefined && { last_name: last }),
+    ...(title !== undefined && { company_title: title }),
     ...(email !== undefined && { email: email === '' ? null : email }),
   }
 }

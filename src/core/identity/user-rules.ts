@@ -71,6 +71,7 @@ function newUser(ctx: Pick<Ctx, 'ids' | 'clock'>, given: Pick<UserRow, 'name'> &
     email: null,
     first_name: '',
     last_name: '',
+    company_title: '',
     kind: 'user',
     administrator: false,
     active: true,

@@ -28,6 +28,7 @@ export const update = defineOperation({
     password: Type.Optional(Password),
     first_name: Type.Optional(PersonName),
     last_name: Type.Optional(PersonName),
+    company_title: Type.Optional(PersonName),
     ...administrativeMembers,
     active: Type.Optional(Type.Boolean({ description: 'As user.enable and user.disable do it. Not for oneself.' })),
     networks: Type.Optional(
@@ -62,6 +63,7 @@ export const update = defineOperation({
         ...(input.password === undefined ? {} : { password_hash }),
         first_name: input.first_name ?? current.first_name,
         last_name: input.last_name ?? current.last_name,
+        company_title: input.company_title ?? current.company_title,
         administrator: input.administrator ?? current.administrator,
         organisation: input.organisation ?? current.organisation,
         kind,

@@ -10,6 +10,7 @@ const summaryMembers = {
   email: Nullable(Type.String()),
   first_name: Type.String(),
   last_name: Type.String(),
+  company_title: Type.String({ description: 'What the user is in the company; empty when it was not said.' }),
   kind: OneOf(['user', 'service', 'builtin']),
   administrator: Type.Boolean(),
   active: Type.Boolean(),
@@ -30,8 +31,8 @@ const User = Closed({
 })
 
 function userSummary(row: UserRow): Static<typeof UserSummary> {
-  const { id, serial, name, email, first_name, last_name, kind, administrator, active } = row
-  return { id, serial, name, email, first_name, last_name, kind, administrator, active }
+  const { id, serial, name, email, first_name, last_name, company_title, kind, administrator, active } = row
+  return { id, serial, name, email, first_name, last_name, company_title, kind, administrator, active }
 }
 
 function userView(row: UserRow): Static<typeof User> {

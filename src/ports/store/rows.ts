@@ -14,6 +14,8 @@ export type UserRow = {
   email: string | null
   first_name: string
   last_name: string
+  /** What the user is in the company, as the user or a manager of users says it. */
+  company_title: string
   kind: 'user' | 'service' | 'builtin'
   administrator: boolean
   active: boolean

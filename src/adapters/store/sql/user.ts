@@ -15,6 +15,7 @@ export const users = codec<UserRow>('user_account', {
   email: 'text',
   first_name: 'text',
   last_name: 'text',
+  company_title: 'text',
   kind: 'text',
   administrator: 'bool',
   active: 'bool',

@@ -10,6 +10,7 @@ export function userRow(name: string, patch: Partial<UserRow> = {}): Omit<UserRo
     email: null,
     first_name: 'Änne',
     last_name: '李',
+    company_title: 'Köchin',
     kind: 'user',
     administrator: false,
     active: true,
