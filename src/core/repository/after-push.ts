@@ -1,6 +1,5 @@
 import { branchName } from './branch-name.ts'
 import { storageOf } from './code.ts'
-import { specOf } from './spec.ts'
 import type { Services } from '../operation/services.ts'
 import type { CodeStorage, RefUpdate } from '../../ports/code-storage.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
@@ -9,7 +8,6 @@ import type { LastCommit, RepositorySpec } from './spec.ts'
 /** A repository as far as it is needed here: one that is being made has no row yet. */
 type Stored = Pick<ResourceRow, 'id' | 'spec'>
 
-const mostTips = 200
 const longestMessage = 4000
 
 /**
@@ -20,7 +18,7 @@ async function specAfter(services: Services, row: Stored, changes: readonly RefU
   const storage = storageOf(services, row)
   try {
     const head = await followFirstBranch(storage, row.id, changes)
-    const [last_commit, size] = await Promise.all([newestCommit(storage, row, changes), storage.size(row.id)])
+    const [last_commit, size] = await Promise.all([newestCommit(storage, row.id), storage.size(row.id)])
     return { default_branch: branchName(head), last_commit, size }
   } catch (error) {
     services.log.warn('push.not_refreshed', { repository: row.id, error })
@@ -31,12 +29,7 @@ async function specAfter(services: Services, row: Stored, changes: readonly RefU
 /** The same, read anew and without a push: what cannot be read throws. */
 async function factsOf(services: Services, row: ResourceRow): Promise<{ head: string; last_commit: LastCommit | null; size: number }> {
   const storage = storageOf(services, row)
-  const tips = [...(await storage.refs(row.id)).values()]
-  const [head, last_commit, size] = await Promise.all([
-    storage.head(row.id),
-    newestOf(storage, row.id, tips).then((newest) => withNumber(storage, row.id, newest)),
-    storage.size(row.id),
-  ])
+  const [head, last_commit, size] = await Promise.all([storage.head(row.id), newestCommit(storage, row.id), storage.size(row.id)])
   return { head, last_commit, size }
 }
 
@@ -52,47 +45,24 @@ async function followFirstBranch(storage: CodeStorage, id: string, changes: read
   return first
 }
 
-// The newest was a tip, so it stays the newest unless what was pushed is newer, or its own ref has moved on.
-async function newestCommit(storage: CodeStorage, row: Stored, changes: readonly RefUpdate[]): Promise<LastCommit | null> {
-  return withNumber(storage, row.id, await newestAfter(storage, row, changes))
-}
-
-// What is pushed may come before it in the order, so its number is read anew each time.
-async function withNumber(storage: CodeStorage, id: string, commit: LastCommit | null): Promise<LastCommit | null> {
-  const revision = commit && (await storage.numberOf(id, commit.id))
-  return commit && { ...commit, ...(revision === null ? {} : { revision }) }
-}
-
-async function newestAfter(storage: CodeStorage, row: Stored, changes: readonly RefUpdate[]): Promise<LastCommit | null> {
-  const { last_commit } = specOf(row)
-  const moved = last_commit !== null && changes.some(({ from }) => from === last_commit.id)
-  const known = moved ? null : last_commit
-  const pushed = await newestOf(
-    storage,
-    row.id,
-    changes.flatMap(({ to }) => to ?? []),
-  )
-  if (pushed && (!known || pushed.at >= known.at)) return pushed
-  if (known) return known
-  return newestOf(storage, row.id, [...(await storage.refs(row.id)).values()])
-}
-
-async function newestOf(storage: CodeStorage, id: string, objects: readonly string[]): Promise<LastCommit | null> {
-  let newest: LastCommit | null = null
-  for (const object of [...new Set(objects)].slice(0, mostTips)) {
-    const [commit] = await storage.log(id, object, { limit: 1, skip: 0 })
-    if (!commit || (newest && commit.committer.at <= newest.at)) continue
-    const { author, message } = commit
-    newest = {
-      id: commit.id,
-      message: message.slice(0, longestMessage),
-      author_name: author.name,
-      author_email: author.email,
-      at: safeTime(commit.committer.at),
-      ...(commit.number === undefined ? {} : { revision: commit.number }),
-    }
+/**
+ * The newest commit: the last one in the order that gives commits their numbers. Dates alone would not do: many commits are of one second, and in Mercurial the
+ * newest is what came last, whatever its date says.
+ */
+async function newestCommit(storage: CodeStorage, id: string): Promise<LastCommit | null> {
+  const revision = (await storage.count(id)) - 1
+  const newest = revision < 0 ? null : await storage.commitAt(id, revision)
+  const [commit] = newest === null ? [] : await storage.log(id, newest, { limit: 1, skip: 0 })
+  if (!commit) return null
+  const { author, message } = commit
+  return {
+    id: commit.id,
+    message: message.slice(0, longestMessage),
+    author_name: author.name,
+    author_email: author.email,
+    at: safeTime(commit.committer.at),
+    revision,
   }
-  return newest
 }
 
 // Dates come from clients; one that is no moment would make every list fail.

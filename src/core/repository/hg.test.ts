@@ -58,6 +58,18 @@ describe.skipIf(!hasHg())('Mercurial repositories', () => {
     expect(await onDisk(fork.id, 'verify', '-q')).toBe('')
   })
 
+  test('the newest is what came last, whatever its date says', async () => {
+    const { id } = await lab.make('dated', { kind: 'hg' })
+    await commit('dated', { a: '1' })
+    const copy = `${lab.folder}/dated`
+    await hgOut(lab.folder, ['clone', '-q', `${lab.folder}/repositories/${id}.hg`, copy])
+    await hgOut(copy, ['branch', '-q', 'old'])
+    await hgOut(copy, ['commit', '-q', '-d', '2001-01-01 00:00 +0000', '-m', 'of long ago'])
+    await hgOut(copy, ['push', '-q', '--new-branch'])
+    const tip = await hgOut(copy, ['log', '-r', 'tip', '-T', '{node}'])
+    expect(await lab.as('repository.refresh', { repository: 'dated' })).toMatchObject({ last_commit: { id: tip, revision: 1 } })
+  })
+
   test('storage that no row stands for is removed at start, of git and of Mercurial', async () => {
     const kept = await lab.make('kept', { kind: 'hg' })
     await lab.hg.create('0')

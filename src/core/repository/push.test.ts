@@ -132,6 +132,24 @@ test('the newest commit follows deleted and rewritten branches', async () => {
   expect(await newest()).toBe(tip)
 })
 
+test('of commits of one second the newest is the one that comes last in their order, whatever its branch is called', async () => {
+  const { copy } = await working('second')
+  const env = { GIT_COMMITTER_DATE: '2026-01-01T10:00:00Z' }
+  let last = ''
+  await gitOut(copy, ['commit', '-q', '--amend', '-m', 'first of all'], { env })
+  for (const branch of ['m', 'z', 'a']) {
+    await gitOut(copy, ['checkout', '-q', '-b', branch])
+    await gitOut(copy, ['commit', '-q', '--allow-empty', '-m', branch], { env })
+    last = await gitOut(copy, ['rev-parse', 'HEAD'])
+  }
+  await gitOut(copy, ['push', '-q', 'origin', 'm', 'z', 'a'])
+  const numbered = {
+    last_commit: { id: last, revision: (await lab.as<{ count: number }>('repository.list-history', { repository: 'second' })).count - 1 },
+  }
+  expect(await lab.as('repository.get', { repository: 'second' })).toMatchObject(numbered)
+  expect(await lab.as('repository.refresh', { repository: 'second' })).toMatchObject(numbered)
+})
+
 test('without the two ends of a git request the operations of the protocol cannot be used', async () => {
   await lab.make('plain')
   for (const operation of ['repository.push', 'repository.upload-pack'])
