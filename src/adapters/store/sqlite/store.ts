@@ -4,7 +4,6 @@ import type { Clock } from '../../../core/kernel/clock.ts'
 import type { Log } from '../../../core/kernel/log.ts'
 import { StoreRefused, StoreUnavailable } from '../../../ports/store/store.ts'
 import type { Store } from '../../../ports/store/store.ts'
-import type { Tables } from '../../../ports/store/tables.ts'
 import { migrations } from '../migrations/all.ts'
 import { migrate } from '../migrations/migrate.ts'
 import { ActBatches } from '../sql/acts.ts'
@@ -16,6 +15,7 @@ import { lockFolder } from './lock.ts'
 import type { FolderLock } from './lock.ts'
 import { Maintenance } from './maintenance.ts'
 import { ReadCache } from './read-cache.ts'
+import { snapshotReads } from './snapshot-reads.ts'
 
 type SqliteOptions = {
   /** The data folder; made when it is not there. */
@@ -124,24 +124,6 @@ function assemble({ writer, reader, snapshots, file, lock, log }: Parts): Store 
     await maintenance.close()
     for (const connection of [snapshots, reader, writer]) connection.close()
     lock.release()
-  }
-}
-
-/** Runs reads of one snapshot one after another: each needs the connection for itself. */
-function snapshotReads(connection: Connection): <T>(work: (tables: Tables) => Promise<T>) => Promise<T> {
-  const tables = tablesOver(sqlOver(connection))
-  let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
-    const mine = last.then(async () => {
-      connection.run('begin')
-      try {
-        return await work(tables)
-      } finally {
-        if (connection.db.isTransaction) connection.run('rollback')
-      }
-    })
-    last = mine.catch(() => {})
-    return mine
   }
 }
 
