@@ -1,9 +1,12 @@
 import { isFault } from '../kernel/fault.ts'
 import { createFlow } from '../flow/flow.ts'
 import { timeoutAnswer } from '../flow/graph.ts'
+import { ContextBudget } from './context-budget.ts'
 import { callOperation, childDraft } from './launch.ts'
 import { LiveSteps } from './live-steps.ts'
-import { cancelReason, contextLimit, endOfRun, sizeOf } from './outcome.ts'
+import { nodeOf } from './node.ts'
+import { cancelReason, endOfRun, sizeOf } from './outcome.ts'
+import { onlyWaits, progressOf } from './progress.ts'
 import { isEnd } from '../kernel/run-state.ts'
 import { StepWorker } from './step-worker.ts'
 import { translate } from './translate.ts'
@@ -26,8 +29,6 @@ const interrupted =
 
 /** Writes that a run may have under way before it waits for one of them. */
 const unsavedWrites = 100
-/** Inputs of steps that one run may keep: each step inside of a loop has the element of its round in its own. */
-const inputLimit = 256 * 1024 * 1024
 
 /**
  * A run that this server carries out. Everything that happens to it is handled one after the other, in its mailbox: a piece of news is given to the flow,
@@ -46,8 +47,7 @@ export class ActiveRun {
   /** Effects of `begin` that can be recorded only after the run is stored. */
   #pending: Effect[] = []
   #position = 0
-  #outputSize = 0
-  #inputSize = 0
+  readonly #budget = new ContextBudget()
   /** The step that decides how the run ends. */
   #last: StepResult | null = null
   #dropped = false
@@ -85,7 +85,7 @@ export class ActiveRun {
     this.#position = earlier.length
     this.#pending = effects.filter((effect) => effect.do === 'finish' || effect.do === 'more')
     const { create, starts } = this.#translate(effects)
-    if (this.#onlyWaits()) Object.assign(this.row, { state: 'waiting', started_at: this.row.created_at })
+    if (onlyWaits(this.#live.all())) Object.assign(this.row, { state: 'waiting', started_at: this.row.created_at })
     return { steps: [...earlier, ...create], starts }
   }
 
@@ -170,9 +170,8 @@ export class ActiveRun {
 
   #restore(steps: readonly StepRow[]): Promise<Effect[]> {
     for (const step of steps) {
-      this.#outputSize += sizeOf(step.output)
-      this.#inputSize += sizeOf(step.input)
-      const node = isEnd(step.state) ? null : this.#host.nodeOf(this.row, step.key)
+      this.#budget.keep([step], sizeOf(step.output))
+      const node = isEnd(step.state) ? null : nodeOf(this.row, step.key)
       const live = node && this.#live.add(step, node, this.#host.services.runtimes.get(step.runtime) ?? null)
       // Until it is looked at (`watchChild`), so that a restart does not tell everybody that the run goes on and waits again.
       if (live && step.child_id !== null) live.childWaits = this.row.state === 'waiting'
@@ -192,8 +191,7 @@ export class ActiveRun {
 
   #translate(effects: readonly Effect[]) {
     const next = translate(this.#host, this.row, this.#live, effects, () => this.#position++)
-    this.#outputSize += next.size
-    for (const { input } of next.create) this.#inputSize += sizeOf(input)
+    this.#budget.keep(next.create, next.size)
     this.#last = next.last ?? this.#last
     return next
   }
@@ -370,7 +368,7 @@ export class ActiveRun {
 
   /** A step has ended for good: recorded together with what the flow makes of it. */
   async #end(live: LiveStep, given: StepResult): Promise<void> {
-    const result = this.#withinContext(live, given)
+    const result = this.#budget.admit(live.row.key, given)
     const { row } = live
     const { state, reason, message = null, output = null, exitCode = null } = result
     const { attempts, started_at } = row
@@ -391,17 +389,6 @@ export class ActiveRun {
     const effects = await this.#flow.ended(row.key, { state: state === 'skipped' ? 'cancelled' : state, output })
     const instant = live.node.kind === 'call' && live.node.instant === true
     await this.#record([{ key: row.key, attempt: row.attempt, patch }], effects, instant ? { ended: { ...row, ...patch } } : {})
-  }
-
-  #withinContext(live: LiveStep, result: StepResult): StepResult {
-    const size = sizeOf(result.output ?? null)
-    if (this.#outputSize + size <= contextLimit && this.#inputSize <= inputLimit) {
-      this.#outputSize += size
-      return result
-    }
-    const [what, limit] = this.#inputSize > inputLimit ? ['inputs of the steps', inputLimit] : ['outputs', contextLimit]
-    const message = `The step "${live.row.key}" would make the ${what} of this run larger than ${limit / 1024 / 1024} MiB`
-    return { ...result, state: 'failed', reason: 'context_too_large', message, output: null }
   }
 
   async #stop(key: string): Promise<void> {
@@ -444,22 +431,7 @@ export class ActiveRun {
   #runPatch(finish: Finish | null, changes: readonly StepChange[]): AdvanceAct['run'] {
     const now = this.#host.services.clock.now()
     if (finish) return endOfRun(this.row, finish, this.#last, { lone: this.#lone, now })
-    const waits = this.#onlyWaits()
-    if (this.row.state === 'running' || this.row.state === 'waiting') {
-      return waits === (this.row.state === 'waiting') ? null : { state: waits ? 'waiting' : 'running' }
-    }
-    if (this.row.state !== 'queued') return null
-    const begun = [...changes.map(({ patch }) => patch), ...this.#live.all().map(({ row }) => row)].some(
-      ({ state }) => state === 'starting' || state === 'running' || state === 'succeeded',
-    )
-    if (waits) return { state: 'waiting', started_at: now }
-    return begun ? { state: 'running', started_at: now } : null
-  }
-
-  /** Nothing is done until somebody answers or a time comes, here and in the runs that are waited for. */
-  #onlyWaits(): boolean {
-    const leaves = this.#live.all().filter(({ node }) => node.kind !== 'loop' && node.kind !== 'scope')
-    return leaves.length > 0 && leaves.every((live) => (live.node.kind === 'run' ? live.childWaits : isWaiting(live)))
+    return progressOf(this.row, { live: this.#live.all(), changes, now })
   }
 
   #finished(): void {
@@ -493,7 +465,6 @@ export class ActiveRun {
 
 type Born = { readonly run: ActiveRun; readonly act: AcceptAct; readonly live: LiveStep }
 
-const isWaiting = ({ node, row }: LiveStep) => (node.kind === 'question' || node.kind === 'timer') && row.state === 'waiting'
 const lateMessage = (node: QuestionNode) => (node.on_timeout === 'fail' ? 'Nobody decided in time' : null)
 const cancelled = new Error('The run was ended')
 const nothing: AdvanceResult = { fenced: false, started: [], refused: [], children: [] }

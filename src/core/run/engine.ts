@@ -1,22 +1,24 @@
 import { fault, problemsFault } from '../kernel/fault.ts'
 import { sleep } from '../kernel/clock.ts'
 import { graphProblems } from '../flow/check.ts'
-import { keptRows } from '../flow/kept.ts'
 import { auditLineOf } from '../operation/invoke.ts'
 import { StoreUnavailable } from '../../ports/store/store.ts'
 import { ActiveRun } from './active-run.ts'
 import { Lease } from './lease.ts'
+import { removeLeftovers } from './leftovers.ts'
+import { notAccepted } from './not-accepted.ts'
+import { rowsToKeep } from './repetition.ts'
 import { workName } from './attempt.ts'
 import { newRun } from './rows.ts'
 import { isEnd } from '../kernel/run-state.ts'
 import { WaitingRoom } from './waiting.ts'
 import type { Ctx } from '../operation/context.ts'
-import type { FlowGraph, FlowNode } from '../flow/graph.ts'
+import type { FlowGraph } from '../flow/graph.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Services } from '../operation/services.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
-import type { AcceptAct, AcceptResult, AdvanceAct, AdvanceResult } from '../../ports/store/runs.ts'
+import type { AcceptAct, AdvanceAct, AdvanceResult } from '../../ports/store/runs.ts'
 import type { Accepted, AcceptOptions, RunDraft } from './draft.ts'
 import type { RunHost } from './host.ts'
 import type { ServerIdentity } from './lease.ts'
@@ -99,7 +101,7 @@ class RunEngine implements Engine, RunHost {
     const { bus } = this.services.store
     this.#unsubscribe = [bus.subscribe('run.order', (id) => void this.#order(id)), bus.subscribe('run.capacity', () => this.waiting.freed())]
     await this.#lease.start()
-    await this.#removeLeftovers()
+    await removeLeftovers(this.services)
     if (this.#server.shared) this.#lookForPlaces()
   }
 
@@ -141,9 +143,6 @@ class RunEngine implements Engine, RunHost {
     const graph = other ?? (old.graph as unknown as FlowGraph) // written by us from a checked graph
     const id = ctx.ids.opaque()
     const steps = from === undefined ? [] : await ctx.db.steps.ofRun(runId)
-    if (from !== undefined && !steps.some((step) => step.key === from)) {
-      throw fault('not_found', { kind: 'step', reference: from }, { private: { kind: 'step', absence: 'missing' } })
-    }
     const earlier = from === undefined ? [] : rowsToKeep(graph, steps, from, id)
     const { kind, name, namespace, resource_id: resourceId, input } = old
     const spec = changed ?? old.spec
@@ -170,17 +169,6 @@ class RunEngine implements Engine, RunHost {
     const source = this.#sources.get(kind)
     if (!source) throw fault('unsupported', { what: `A run of kind ${kind}`, why: 'this server knows no such kind' })
     return source
-  }
-
-  nodeOf(run: RunRow, key: string): FlowNode | null {
-    let graph = run.graph as unknown as FlowGraph // written by us from a checked graph
-    const parts = key.split('/')
-    for (let part = 0; ; part += 2) {
-      const node = graph.nodes.find((candidate) => candidate.id === parts[part])
-      if (!node || part === parts.length - 1) return node ?? null
-      if (node.kind !== 'loop' && node.kind !== 'scope') return null
-      graph = node.body
-    }
   }
 
   async prepare(
@@ -304,30 +292,10 @@ class RunEngine implements Engine, RunHost {
       audit: options.audit ?? [],
     }
     const result = await this.services.store.engine.accept(act)
-    if (result.outcome !== 'accepted') return this.#notAccepted(ctx, draft, options, result)
+    if (result.outcome !== 'accepted') return notAccepted(ctx, draft, options, result)
     run.opened(result.started)
     this.adopt(run)
     return { run: { ...run.row }, replaced: result.replaced !== null, replayed: false }
-  }
-
-  async #notAccepted(ctx: Ctx, draft: RunDraft, options: AcceptOptions, result: Exclude<AcceptResult, { outcome: 'accepted' }>): Promise<Accepted> {
-    const taken = (id: string) => fault('name_taken', { kind: draft.kind, name: draft.name }, { details: { existing_id: id } })
-    switch (result.outcome) {
-      case 'name_taken':
-        throw taken(result.id)
-      case 'slot_taken':
-        throw fault('state_conflict', { what: 'This occurrence', state: 'started already', next: 'Nothing is left to do.' })
-      case 'queue_full':
-        throw fault('quota_exceeded', { scope: `The namespace "${draft.namespace}"`, limit: options.queueLimit }, { retryAfterMs: 10_000 })
-      case 'replayed': {
-        const { record } = result
-        if (record.fingerprint !== options.idempotency?.fingerprint) throw fault('idempotency_key_reuse')
-        if (typeof record.outcome.conflict === 'string') throw taken(record.outcome.conflict)
-        const row = await ctx.db.runs.byId(String(record.outcome.run))
-        if (!row) throw fault('not_found', { kind: 'run', reference: String(record.outcome.run) }, { private: { kind: 'run', absence: 'missing' } })
-        return { run: row, replaced: Boolean(record.outcome.replaced), replayed: true }
-      }
-    }
   }
 
   // What has happened, and orders that were accepted, wait until the store can take them.
@@ -374,49 +342,12 @@ class RunEngine implements Engine, RunHost {
     for (const [run, rowsOfRun] of taken) run.recover(rowsOfRun)
   }
 
-  // What runs or lies about without a run that owns it: its end was recorded, and the server was killed before it was removed.
-  async #removeLeftovers(): Promise<void> {
-    for (const runtime of this.services.runtimes.values()) {
-      const names = await runtime.list().catch(() => [])
-      const ids = [...new Set(names.map((name) => name.slice(0, 36)))]
-      const active = new Set<string>()
-      for (let at = 0; at < ids.length; at += 500) {
-        for (const row of await this.services.store.reader.runs.byIds(ids.slice(at, at + 500))) if (row.active) active.add(row.id)
-      }
-      for (const name of names) if (!active.has(name.slice(0, 36))) await this.#removeLeftover(runtime.name, name)
-    }
-  }
-
-  async #removeLeftover(runtimeName: string, name: string): Promise<void> {
-    const runtime = this.services.runtimes.get(runtimeName)
-    try {
-      const recovered = await runtime?.recover(name)
-      if (recovered?.found === 'running') await runtime?.stop(recovered.handle, { graceMs: 0 })
-      await runtime?.remove(name)
-    } catch (error) {
-      this.services.log.warn('run.leftover_not_removed', { name, error })
-    }
-  }
-
   #lookForPlaces(): void {
     this.#lookAgain = this.services.clock.after(lookAgainMs, () => {
       this.waiting.freed()
       this.#lookForPlaces()
     })
   }
-}
-
-// The rows of an ended run that count as done when it begins again at `from`, as rows of the new run.
-function rowsToKeep(graph: FlowGraph, steps: readonly StepRow[], from: string, id: string): StepRow[] {
-  const old = new Map(steps.map((step) => [step.key, step]))
-  const kept = keptRows(graph, steps, from)
-  if (!kept) throw fault('not_found', { kind: 'step', reference: from }, { private: { kind: 'step', absence: 'missing' } })
-  return kept.flatMap((row, position) => {
-    const step = old.get(row.key)
-    if (!step) return []
-    const finished = isEnd(row.state) ? step.finished_at : null
-    return [{ ...step, run_id: id, state: row.state, output: row.output ?? null, finished_at: finished, position, held: [], handle: null }]
-  })
 }
 
 export type { Engine, CancelOrder }

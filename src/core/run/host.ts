@@ -1,4 +1,3 @@
-import type { FlowNode } from '../flow/graph.ts'
 import type { Services } from '../operation/services.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
 import type { AcceptAct, AdvanceAct, AdvanceResult } from '../../ports/store/runs.ts'
@@ -14,8 +13,6 @@ export type RunHost = {
   readonly services: Services
   readonly waiting: WaitingRoom
   source(kind: string): RunSource
-  /** The node that a step's key names, in the run's graph or in the body of a loop or scope. */
-  nodeOf(run: RunRow, key: string): FlowNode | null
   /** Records an act; tries again for as long as the store cannot be written. */
   persist(act: AdvanceAct): Promise<AdvanceResult>
   /** A run made from a draft, and the act that stores it. */
