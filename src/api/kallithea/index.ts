@@ -26,8 +26,10 @@ const kallithea: Api = {
       const { code } = toFault(error, request, host.log)
       return code === 'unsupported_media_type' ? answer(request, reply) : sendFailure(request, reply, host, error)
     })
+    // A whole gist comes in one body, and escaped.
+    const bodyLimit = 5 * (http.initialConfig.bodyLimit ?? 1024 * 1024)
     for (const url of addresses) {
-      http.route({ method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: answer })
+      http.route({ bodyLimit, method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url, handler: answer })
     }
   },
   refuseUnmatched: (_request, reply) => void sendText(reply, 405, 'Method not allowed'),

@@ -127,3 +127,10 @@ test('the remote of a repository is null until there was one, and empty once it 
   expect((await ask('get_repo', { repoid: name })).clone_uri).toBe('')
   expect(await error('pull', { repoid: name })).toBe(`Unable to pull changes from \`${name}\``)
 })
+
+test('a gist may be as large as gists may be here, whatever its text looks like in the body', async () => {
+  const files = { plain: { content: 'x'.repeat(1_000_000) }, lines: { content: '\n'.repeat(1_000_000) } }
+  const { gist } = await ask('create_gist', { files })
+  const { text } = await lab.raw({ method: 'GET', path: `/_admin/gists/${gist.access_id}/tip/raw/lines` })
+  expect(text.length).toBe(1_000_000)
+})
