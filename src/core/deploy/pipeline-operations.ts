@@ -12,7 +12,8 @@ import { runPipeline } from './run-pipeline.ts'
 import { openRun } from './task-operations.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
-import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+import type { RunRow } from '../../ports/store/rows.ts'
+import type { StepSummary } from '../../ports/store/runs.ts'
 import type { Tables } from '../../ports/store/tables.ts'
 import type { PipelineRows } from './pipeline-view.ts'
 
@@ -140,8 +141,8 @@ async function rowsOf(tables: Tables, row: RunRow): Promise<PipelineRows> {
 async function rowsOfAll(tables: Tables, list: readonly RunRow[]): Promise<PipelineRows[]> {
   const steps = Map.groupBy(await tables.steps.ofRuns(list.map(({ id }) => id)), (step) => step.run_id)
   const ids = [...steps.values()].flat().flatMap((step) => step.child_id ?? [])
-  const runs = await tables.runs.byIds(ids)
-  const childSteps = new Map<string, StepRow>((await tables.steps.ofRuns(ids)).map((step) => [step.run_id, step]))
+  const runs = await tables.runs.summaries(ids)
+  const childSteps = new Map<string, StepSummary>((await tables.steps.summaries(ids)).map((step) => [step.run_id, step]))
   const children = new Map(runs.map((child) => [child.id, { run: child, step: childSteps.get(child.id) ?? null }]))
   return list.map((row) => ({ run: row, steps: steps.get(row.id) ?? [], children }))
 }

@@ -5,6 +5,7 @@ import { currentState, taskView } from './task-view.ts'
 import type { Static } from '../kernel/schema.ts'
 import type { RunState } from '../kernel/run-state.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
+import type { RunSummary, StepSummary } from '../../ports/store/runs.ts'
 import type { PipelineSpec, PipelineTaskSpec } from './pipeline-run.ts'
 
 const PipelineTask = Closed({
@@ -49,11 +50,13 @@ const StartedPipeline = Closed({
   replayed: Type.Boolean({ description: 'The answer to an earlier call with the same idempotency key.' }),
 })
 
+type Child = { readonly run: RunSummary; readonly step: StepSummary | null }
+
 /** The rows that a pipeline is shown from: its steps, and the runs and steps of its tasks. */
 type PipelineRows = {
   readonly run: RunRow
   readonly steps: readonly StepRow[]
-  readonly children: ReadonlyMap<string, { readonly run: RunRow; readonly step: StepRow | null }>
+  readonly children: ReadonlyMap<string, Child>
 }
 
 /** A pipeline as callers see it. */
@@ -99,7 +102,7 @@ function aboutPipeline(run: RunRow) {
   }
 }
 
-function taskOf(task: PipelineTaskSpec, run: RunRow, step: StepRow | null, child: { run: RunRow; step: StepRow | null } | null): PipelineTaskView {
+function taskOf(task: PipelineTaskSpec, run: RunRow, step: StepRow | null, child: Child | null): PipelineTaskView {
   if (child) {
     const view = taskView(child.run, child.step)
     const { state, reason } = currentState(child.run, child.step)
