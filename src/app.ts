@@ -17,6 +17,7 @@ import { createPasswordHasher } from './adapters/password/password.ts'
 import { WorkerPatterns } from './adapters/patterns/patterns.ts'
 import { createIncoming } from './adapters/incoming/incoming.ts'
 import { createPluginHost } from './adapters/plugin-host/host.ts'
+import { certificatesIn } from './adapters/docker/certificates.ts'
 import { addressOf } from './adapters/docker/engine.ts'
 import { createPrograms } from './adapters/programs/programs.ts'
 import { createProcessRuntime } from './adapters/runtime/process/runtime.ts'
@@ -63,6 +64,7 @@ import { Scheduler, pruneSchedules } from './core/run/schedule.ts'
 import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
 import { dropOldConnections } from './core/workflow/plugin/drop-connections.ts'
+import { registryLogin } from './core/workflow/plugin/registry.ts'
 import { WorkflowDocuments } from './core/workflow/documents.ts'
 import { pruneDrafts } from './core/workflow/retention.ts'
 import { pruneEvents } from './core/workflow/trigger/dispatch.ts'
@@ -71,6 +73,7 @@ import { Reminders } from './core/workflow/job/reminders.ts'
 import { Triggers } from './core/workflow/trigger/triggers.ts'
 import { pruneDeliveries, WebhookDispatch } from './core/webhook/dispatch.ts'
 import type { KallitheaImport } from './cli/seams.ts'
+import { isLoopbackHost } from './config/load.ts'
 import type { Config } from './config/load.ts'
 import type { ImportReport } from './core/import/report.ts'
 import type { Gateway } from './gateway/gateway.ts'
@@ -84,7 +87,7 @@ import type { Services } from './core/operation/services.ts'
 import type { Runtime } from './ports/runtime.ts'
 import type { Egress, EgressProxy } from './ports/egress.ts'
 import type { Hg } from './ports/hg.ts'
-import type { PluginHost } from './ports/plugin-host.ts'
+import type { PluginHost, RegistryLogin } from './ports/plugin-host.ts'
 import type { Store } from './ports/store/store.ts'
 
 /** The whole server, built and not yet listening. */
@@ -141,7 +144,10 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
 
     const egress = createEgress({ allow: config.egressAllow })
     const egressProxy = own(createEgressProxy({ egress, log }), (it) => it.close())
-    const plugins = own(await openPlugins(config, { work: folder.pluginWork, egress, egressProxy, clock, log }), (it) => it.close())
+    const plugins = own(
+      await openPlugins(config, { work: folder.pluginWork, egress, egressProxy, clock, log, login: (registry) => registryLogin(services, registry) }),
+      (it) => it.close(),
+    )
     const services: Services = {
       settings: settingsOf(config, new Set(apis.flatMap((api) => api.segments))),
       registry: createRegistry([...operations, ...(options.operations ?? [])]),
@@ -359,17 +365,28 @@ async function openStore(config: Config, log: Log): Promise<Store> {
   return openPostgresStore({ url: config.databaseUrl, log, clock: systemClock })
 }
 
-type PluginParts = { work: string; egress: Egress; egressProxy: EgressProxy; clock: Clock; log: Log }
+type PluginParts = {
+  work: string
+  egress: Egress
+  egressProxy: EgressProxy
+  clock: Clock
+  log: Log
+  login?: (registry: string) => Promise<RegistryLogin | null>
+}
 
-async function openPlugins(config: Config, { egress, ...given }: PluginParts): Promise<PluginHost> {
-  const address = config.dockerHost === null ? null : addressOf(config.dockerHost)
+async function openPlugins(config: Config, { egress, login, ...given }: PluginParts): Promise<PluginHost> {
+  const address = config.dockerHost === null ? null : addressOf(config.dockerHost, certificatesIn(config.dockerCertificates))
   const { pluginRoot: root, pluginPython: python, pluginProcesses: processes, pluginIdleSeconds, pluginMemoryMb } = config
   const host = await createPluginHost({
     ...{ ...given, root, python, unsandboxed: config.unsandboxed === 'allow', hide: [config.data, root], shared: config.databaseUrl !== null },
     limits: { memoryBytes: pluginMemoryMb * 1024 ** 2 },
     pool: { processes, idleMs: pluginIdleSeconds * 1000 },
-    ...(address ? { engine: { address, egress } } : {}),
+    ...(address ? { engine: { address, egress, ...(login ? { login } : {}) } } : {}),
   })
+  if (address && 'host' in address && address.tls === null && !isLoopbackHost(address.host))
+    given.log.warn('plugin.engine', {
+      why: 'the Docker engine is spoken to without encryption, secrets of connections among it. Set docker.certificates.',
+    })
   if (host.weakness !== null) given.log.warn('plugin.isolation', { why: host.weakness })
   if (host.closed !== null) given.log.warn('plugin.network', { why: `images of plugins reach nothing: ${host.closed}` })
   return host

@@ -186,7 +186,12 @@ const keys = {
   dockerHost: unset(dockerHost, {
     path: 'docker.host',
     description:
-      'The Docker engine that images of workflow plugins run on: the path of its socket, or "tcp://host:port", which is not encrypted. Who may use an engine rules its machine.',
+      'The Docker engine that images of workflow plugins run on: the path of its socket, or "tcp://host:port", which is encrypted only with `docker.certificates`. Who may use an engine rules its machine.',
+  }),
+  dockerCertificates: unset(text('a folder'), {
+    path: 'docker.certificates',
+    description:
+      'For a Docker engine at "tcp://host:port" that speaks TLS: the folder with "ca.pem" (who signed its certificate), "cert.pem" and "key.pem" (what this server shows it).',
   }),
   maxParallelTasksPerPipeline: set(whole(1, 1000), 32, {
     path: 'deploy_api.max_parallel_tasks_per_pipeline',

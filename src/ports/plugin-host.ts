@@ -78,6 +78,15 @@ type PluginSaid = {
 
 type PluginEvent = { readonly output: JsonObject; readonly log: string }
 
+/** Whom a registry of images knows us as. */
+type RegistryLogin = { readonly user: string; readonly password: string }
+
+/** The registry that the name of an image begins with, told from the first part of a path as engines tell it; null: the engine's usual one is meant. */
+function registryOf(image: string): string | null {
+  const [first = '', ...more] = image.split('/')
+  return more.length > 0 && (/[.:A-Z]/.test(first) || first === 'localhost') ? first : null
+}
+
 /** The package or image cannot be used; the message says what to do. */
 class PluginRefused extends Error {
   override readonly name = 'PluginRefused'
@@ -87,5 +96,5 @@ class PluginInterrupted extends Error {
   override readonly name = 'PluginInterrupted'
 }
 
-export type { PluginHost, PluginPackage, InstalledPlugin, PluginCall, PluginTriggerStart, PluginAnswer, PluginSaid, PluginEvent }
-export { PluginRefused, PluginInterrupted }
+export type { RegistryLogin, PluginHost, PluginPackage, InstalledPlugin, PluginCall, PluginTriggerStart, PluginAnswer, PluginSaid, PluginEvent }
+export { PluginRefused, PluginInterrupted, registryOf }

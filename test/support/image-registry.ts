@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib'
 /** A registry of images on loopback that has one image under every name. */
 export type ImageRegistry = { readonly host: string /** How often a description of an image was asked for. */; asked(): number; close(): void }
 
-export async function startImageRegistry(tar: Buffer): Promise<ImageRegistry> {
+/** `login`: it answers nobody else. */
+export async function startImageRegistry(tar: Buffer, login?: { user: string; password: string }): Promise<ImageRegistry> {
   const layer = blob(gzipSync(tar))
   const config = blob(
     Buffer.from(
@@ -26,7 +27,12 @@ export async function startImageRegistry(tar: Buffer): Promise<ImageRegistry> {
     ),
   )
   let asked = 0
+  const wanted = login && `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`
   const server = createServer((request, response) => {
+    if (wanted && request.headers.authorization !== wanted)
+      return void response
+        .writeHead(401, { 'www-authenticate': 'Basic realm="images"' })
+        .end('{"errors":[{"code":"UNAUTHORIZED","message":"who are you"}]}')
     const [, what, reference = ''] = /^\/v2\/.+\/(manifests|blobs)\/([^/]+)$/.exec(request.url ?? '') ?? []
     const found = what === 'manifests' ? manifest : [layer, config].find(({ digest }) => digest === reference)
     if (what === 'manifests') asked += 1

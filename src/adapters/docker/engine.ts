@@ -1,11 +1,16 @@
 import { request } from 'node:http'
+import { request as requestOverTls } from 'node:https'
+import { isIP } from 'node:net'
 import { PassThrough } from 'node:stream'
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 
-/** Where an engine listens: a socket of this machine, or an address that is spoken to without encryption. */
-type EngineAddress = { readonly socketPath: string } | { readonly host: string; readonly port: number }
+/** What an engine is spoken to with over TLS, as PEM: who signed its certificate, and what shows it who we are. */
+type EngineCertificates = { readonly ca: string; readonly cert: string; readonly key: string }
+
+/** Where an engine listens: a socket of this machine, or an address; `tls` null: it is spoken to without encryption. */
+type EngineAddress = { readonly socketPath: string } | { readonly host: string; readonly port: number; readonly tls: EngineCertificates | null }
 
 /** The standard streams of a container, for as long as it runs. */
 type Attached = {
@@ -18,7 +23,12 @@ type Attached = {
   destroy(): void
 }
 
-type Ask = { readonly body?: unknown; readonly signal?: AbortSignal /** How long the engine may be silent; 0: for ever. */; readonly idleMs?: number }
+type Ask = {
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal /** How long the engine may be silent; 0: for ever. */
+  readonly idleMs?: number
+}
 
 /** An engine, spoken to through its HTTP API. What it refuses is an `EngineRefused`, what keeps it from answering an `EngineGone`. */
 type Engine = {
@@ -49,26 +59,29 @@ class EngineGone extends Error {
 const answerBytes = 8 * 1024 * 1024
 const idle = 60_000
 
-/** Reads `unix:///path`, `/path` or `tcp://host:port`; null when it is none of them. */
-function addressOf(text: string): EngineAddress | null {
+/** Reads `unix:///path`, `/path` or `tcp://host:port`; null when it is none of them. A socket of this machine needs no certificates. */
+function addressOf(text: string, tls: EngineCertificates | null): EngineAddress | null {
   const path = /^(?:unix:\/\/)?(\/.+)$/.exec(text)?.[1]
   if (path) return { socketPath: path }
   const [, host, port] = /^tcp:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/.exec(text) ?? []
-  return host && port ? { host: host.replace(/^\[|\]$/g, ''), port: Number(port) } : null
+  return host && port ? { host: host.replace(/^\[|\]$/g, ''), port: Number(port), tls } : null
 }
 
 /** A client of one engine. It keeps no connection and no state. */
 function engineAt(address: EngineAddress): Engine {
+  const [place, requestOf] = wayTo(address)
+
   const options = (method: string, path: string, headers: Record<string, string>): RequestOptions => ({
-    ...address,
+    ...place,
     ...{ method, path, headers: { host: 'docker', ...headers }, agent: false },
   })
 
-  function ask(method: string, path: string, { body, signal, idleMs = idle }: Ask): Promise<IncomingMessage> {
+  function ask(method: string, path: string, { body, headers: more = {}, signal, idleMs = idle }: Ask): Promise<IncomingMessage> {
     const text = body === undefined ? null : JSON.stringify(body)
-    const headers = text === null ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }
+    const length = text === null ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }
+    const headers = { ...length, ...more }
     return new Promise((resolve, reject) => {
-      const asked = request({ ...options(method, path, headers), ...(signal ? { signal } : {}) }, resolve)
+      const asked = requestOf({ ...options(method, path, headers), ...(signal ? { signal } : {}) }, resolve)
       asked.setTimeout(idleMs, () => asked.destroy(new Error('it does not answer')))
       asked.on('error', (error) => reject(signal?.aborted ? signal.reason : gone(error)))
       asked.end(text ?? undefined)
@@ -102,7 +115,7 @@ function engineAt(address: EngineAddress): Engine {
     attach(id) {
       const path = `/containers/${id}/attach?stream=1&stdin=1&stdout=1&stderr=1`
       return new Promise((resolve, reject) => {
-        const asked = request(options('POST', path, { connection: 'Upgrade', upgrade: 'tcp' }))
+        const asked = requestOf(options('POST', path, { connection: 'Upgrade', upgrade: 'tcp' }))
         asked.setTimeout(idle, () => asked.destroy(new Error('it does not answer')))
         asked.on('error', (error) => reject(gone(error)))
         asked.on('response', (response) => {
@@ -117,6 +130,14 @@ function engineAt(address: EngineAddress): Engine {
       })
     },
   }
+}
+
+function wayTo(address: EngineAddress): readonly [RequestOptions, typeof request] {
+  if ('socketPath' in address) return [address, request]
+  const { host, port, tls } = address
+  if (tls === null) return [{ host, port }, request]
+  // The certificate is for the host that was configured; an address has no name to ask for.
+  return [{ host, port, ...tls, servername: isIP(host) ? '' : host, minVersion: 'TLSv1.2' } as RequestOptions, requestOverTls] // options of TLS among them
 }
 
 // Each piece of output comes with eight bytes ahead of it: which stream, and how long.
@@ -195,5 +216,5 @@ function gone(error: unknown): EngineGone {
   return new EngineGone(`The Docker engine cannot be reached: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
 }
 
-export type { Attached, Engine, EngineAddress }
+export type { Attached, Engine, EngineAddress, EngineCertificates }
 export { EngineGone, EngineRefused, addressOf, engineAt, member }

@@ -1,17 +1,21 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startDocker } from '../../../test/support/docker.ts'
 import { startImageRegistry } from '../../../test/support/image-registry.ts'
+import { startTlsEngine } from '../../../test/support/tls-engine.ts'
 import { processesWith } from '../../../test/support/processes.ts'
 import { until } from '../../../test/support/until.ts'
+import { certificatesIn } from '../docker/certificates.ts'
+import { addressOf } from '../docker/engine.ts'
 import { createEgress } from '../egress/egress.ts'
 import { closedBecause } from './enter.ts'
 import { document, openLab, shell } from './plugin-lab.suite.ts'
 import type { TestDocker } from '../../../test/support/docker.ts'
 import type { ImageRegistry } from '../../../test/support/image-registry.ts'
-import type { InstalledPlugin } from '../../ports/plugin-host.ts'
+import type { InstalledPlugin, RegistryLogin } from '../../ports/plugin-host.ts'
+import type { EngineAddress, EngineCertificates } from '../docker/engine.ts'
 import type { PluginLab } from './plugin-lab.suite.ts'
 
 const started = await startDocker()
@@ -19,9 +23,11 @@ const missing = 'missing' in started ? started.missing : null
 const docker = started as TestDocker // used only where it is one
 const done = `printf '%s' ${document({ status: 'ok', output: { said: 'yes' } })}`
 
-function openEngineLab(change: { allow?: readonly string[]; home?: string; socketPath?: string } = {}): Promise<PluginLab> {
-  const { socketPath = docker.socket, allow = [], ...more } = change
-  return openLab({ ...more, allow, engine: { address: { socketPath }, egress: createEgress({ allow }) } })
+type Change = { allow?: readonly string[]; home?: string; address?: EngineAddress; login?: (registry: string) => Promise<RegistryLogin | null> }
+
+function openEngineLab(change: Change = {}): Promise<PluginLab> {
+  const { address = { socketPath: docker.socket }, allow = [], login, ...more } = change
+  return openLab({ ...more, allow, engine: { address, egress: createEgress({ allow }), ...(login && { login }) } })
 }
 
 function plugin(image: string): InstalledPlugin {
@@ -77,6 +83,70 @@ describe.skipIf(missing !== null)(`an engine and the images of plugins${missing 
     })
   })
 
+  test('a registry that wants a login is given the one that is kept for it, and nobody else is', async () => {
+    const login = { user: 'ann', password: 'pull-canary-4711' }
+    const image = await docker.layer(shell(done))
+    const [closed, open] = [await startImageRegistry(image, login), await startImageRegistry(image)]
+    let kept: RegistryLogin | null = null
+    const asked: string[] = []
+    const lab = await openEngineLab({
+      allow: ['127.0.0.0/8'],
+      login: (registry) => {
+        asked.push(registry)
+        return Promise.resolve(registry === closed.host ? kept : null)
+      },
+    })
+    try {
+      const one = plugin(`${closed.host}/vendor/closed:1.0.0`)
+      await expect(lab.host.prepare(one, { signal })).rejects.toThrow('cannot be pulled')
+      kept = { ...login, password: 'not-the-password' }
+      const wrong = await lab.host.prepare(one, { signal }).catch((error: Error) => error.message)
+      expect(wrong).toContain('cannot be pulled')
+      expect(wrong).not.toContain('not-the-password')
+      kept = login
+      await lab.host.prepare(one, { signal })
+      expect(await lab.act(one)).toMatchObject({ status: 'ok', output: { said: 'yes' } })
+      // It is asked for again when the image has gone.
+      await docker.call('DELETE', `/images/${one.image}`)
+      expect(await lab.act(one)).toMatchObject({ status: 'ok' })
+      await lab.host.prepare(plugin(`${open.host}/vendor/open:1.0.0`), { signal })
+      expect(new Set(asked)).toEqual(new Set([closed.host, open.host]))
+    } finally {
+      for (const registry of [closed, open]) registry.close()
+      await lab.close()
+    }
+  }, 60_000)
+
+  test('an engine elsewhere is spoken to over TLS: each side knows the other by its certificate', async () => {
+    const far = await startTlsEngine(docker.socket)
+    const at = (host: string, tls: EngineCertificates | null): EngineAddress => ({ host, port: far.port, tls })
+    const folder = mkdtempSync('/var/tmp/capstan-certificates-')
+    for (const [name, text] of Object.entries(far.certificates)) writeFileSync(join(folder, `${name}.pem`), text)
+    const configured = addressOf(`tcp://127.0.0.1:${far.port}`, certificatesIn(folder)) as EngineAddress
+    rmSync(folder, { recursive: true })
+    const image = await docker.image('far', shell(done))
+    const said = async (address: EngineAddress) => {
+      const lab = await openEngineLab({ address })
+      try {
+        return await lab.act(plugin(image))
+      } finally {
+        await lab.close()
+      }
+    }
+    try {
+      expect(await said(configured)).toMatchObject({ status: 'ok', output: { said: 'yes' } })
+      expect(await said(at('localhost', far.certificates))).toMatchObject({ status: 'ok' })
+      const refused = { status: 'error', error: expect.stringContaining('does not answer') }
+      // No encryption, a certificate of nobody we trust, one that shows somebody else, and a name that is not the engine's.
+      expect(await said(at('127.0.0.1', null))).toMatchObject(refused)
+      expect(await said(at('127.0.0.1', { ...far.certificates, ca: far.others.ca }))).toMatchObject(refused)
+      expect(await said(at('127.0.0.1', { ...far.others, ca: far.certificates.ca }))).toMatchObject(refused)
+      expect(await said(at('127.0.0.2', far.certificates))).toMatchObject(refused)
+    } finally {
+      far.close()
+    }
+  }, 60_000)
+
   test('a server killed in the middle of a call leaves nothing that its successor does not remove, and of others it touches nothing', async () => {
     const home = mkdtempSync('/var/tmp/capstan-plugins-')
     const image = await docker.image('held', shell('HOLDS=yes sleep 600'))
@@ -127,7 +197,7 @@ describe.skipIf(missing !== null)(`an engine and the images of plugins${missing 
   test('an engine that stops in the middle of a call ends the call', async () => {
     const second = await startDocker()
     if ('missing' in second) throw new Error(second.missing)
-    const lab = await openEngineLab({ socketPath: second.socket })
+    const lab = await openEngineLab({ address: { socketPath: second.socket } })
     try {
       const call = lab.act(plugin(await second.image('sleeps', shell('sleep 600'))))
       await until('it runs', async () => (await second.containers()).length > 0)
@@ -141,7 +211,7 @@ describe.skipIf(missing !== null)(`an engine and the images of plugins${missing 
 })
 
 test('an engine that is not there keeps nobody from starting, and calls say so', async () => {
-  const lab = await openEngineLab({ socketPath: '/nonexistent/docker.sock' })
+  const lab = await openEngineLab({ address: { socketPath: '/nonexistent/docker.sock' } })
   try {
     expect((await lab.act(plugin('vendor/name:1.0.0'))).error).toContain('The Docker engine does not answer')
     await expect(lab.host.prepare(plugin('vendor/name:1.0.0'), { signal })).rejects.toThrow('does not answer')

@@ -14,13 +14,18 @@ import { pullImage, readReference } from './image.ts'
 import { folderOfPlugin, keyOf } from './plugin-folder.ts'
 import { openWayOut } from './way-out.ts'
 import type { Egress } from '../../ports/egress.ts'
-import type { InstalledPlugin } from '../../ports/plugin-host.ts'
+import type { InstalledPlugin, RegistryLogin } from '../../ports/plugin-host.ts'
 import type { Attached, Engine, EngineAddress } from '../docker/engine.ts'
 import type { Ground } from './ground.ts'
 import type { Callable, Started, Starting } from './started.ts'
 import type { Door } from './way-out.ts'
 
-type Options = { readonly address: EngineAddress; readonly egress: Pick<Egress, 'resolve'>; readonly shared: boolean }
+type Options = {
+  readonly address: EngineAddress
+  readonly egress: Pick<Egress, 'resolve'>
+  readonly login: (registry: string) => Promise<RegistryLogin | null>
+  readonly shared: boolean
+}
 
 const labels = { host: 'capstan.plugin-host', server: 'capstan.server', plugin: 'capstan.plugin' } as const
 // For an engine that should answer at once.
@@ -68,7 +73,7 @@ class Containers {
   }
 
   async prepare(plugin: InstalledPlugin, signal: AbortSignal): Promise<void> {
-    await this.#saying(() => pullImage(this.#engine, plugin.image ?? '', { egress: this.#options.egress, signal }))
+    await this.#saying(() => pullImage(this.#engine, plugin.image ?? '', { ...this.#options, signal }))
   }
 
   /** Its cache goes; its image stays, which others may use. */

@@ -24,6 +24,7 @@ import type {
   PluginPackage,
   PluginSaid,
   PluginTriggerStart,
+  RegistryLogin,
 } from '../../ports/plugin-host.ts'
 import type { Egress } from '../../ports/egress.ts'
 import type { EngineAddress } from '../docker/engine.ts'
@@ -37,7 +38,12 @@ type HostOptions = GroundOptions &
   Setting & {
     readonly pool?: Partial<PoolLimits>
     /** Where images of plugins are run, and what judges the registries that they are pulled from; absent: nowhere. */
-    readonly engine?: { readonly address: EngineAddress; readonly egress: Pick<Egress, 'resolve'> }
+    readonly engine?: {
+      readonly address: EngineAddress
+      readonly egress: Pick<Egress, 'resolve'>
+      /** Whom a registry knows us as; absent: nobody. */
+      readonly login?: (registry: string) => Promise<RegistryLogin | null>
+    }
   }
 
 /** A host of plugins, and how well it keeps them apart. */
@@ -55,7 +61,9 @@ const coldAtOnce = 8
 async function createPluginHost(options: HostOptions): Promise<ProcessPluginHost> {
   mkdirSync(options.root, { recursive: true, mode: 0o755 })
   const ground = await prepareGround(options)
-  const containers = options.engine ? await openContainers(ground, { ...options.engine, shared: options.shared ?? false }) : null
+  const containers = options.engine
+    ? await openContainers(ground, { login: () => Promise.resolve(null), ...options.engine, shared: options.shared ?? false })
+    : null
   return new Plugins(ground, options, containers)
 }
 

@@ -1,6 +1,7 @@
-import { PluginRefused } from '../../ports/plugin-host.ts'
+import { PluginRefused, registryOf } from '../../ports/plugin-host.ts'
 import { EngineRefused } from '../docker/engine.ts'
 import type { Egress } from '../../ports/egress.ts'
+import type { RegistryLogin } from '../../ports/plugin-host.ts'
 import type { Engine } from '../docker/engine.ts'
 
 const pullMs = 15 * 60 * 1000
@@ -21,17 +22,24 @@ function readReference(text: string): Reference {
   const { name, tag, digest } = (text.length <= 500 ? pattern.exec(text)?.groups : null) ?? {}
   if (name === undefined) throw new PluginRefused(`"${text.slice(0, 100)}" is not the name of an image. Wanted is one like "vendor/name:1.0.0".`)
   const version = digest ?? tag ?? 'latest'
-  const [first = '', ...more] = name.split('/')
-  // As engines tell a host from the first part of a path.
-  const registry = more.length > 0 && (/[.:A-Z]/.test(first) || first === 'localhost') ? first : null
-  return { name, tag: version, whole: digest ? `${name}@${digest}` : `${name}:${version}`, registry }
+  return { name, tag: version, whole: digest ? `${name}@${digest}` : `${name}:${version}`, registry: registryOf(name) }
 }
+
+type Pull = {
+  readonly egress: Pick<Egress, 'resolve'>
+  /** Whom the registry of that host knows us as; null: it is asked as nobody. */
+  readonly login: (registry: string) => Promise<RegistryLogin | null>
+  readonly signal: AbortSignal
+}
+
+// Where engines look for an image whose name begins with no registry.
+const usual = { registry: 'docker.io', address: 'https://index.docker.io/v1/' } as const
 
 /**
  * Pulls an image unless the engine has it. A registry that the reference names is asked for only where plugins may call it; the engine reaches out by itself
  * then. Throws `PluginRefused`.
  */
-async function pullImage(engine: Engine, text: string, { egress, signal }: { egress: Pick<Egress, 'resolve'>; signal: AbortSignal }): Promise<void> {
+async function pullImage(engine: Engine, text: string, { egress, login, signal }: Pull): Promise<void> {
   const { name, tag, whole, registry } = readReference(text)
   if (await isThere(engine, whole)) return
   if (registry !== null)
@@ -39,16 +47,25 @@ async function pullImage(engine: Engine, text: string, { egress, signal }: { egr
       throw new PluginRefused(`The registry ${registry} may not be called from here. An operator allows it with "egress.allow", or pulls the image.`)
     })
   const query = new URLSearchParams({ fromImage: name, tag })
+  const known = await login(registry ?? usual.registry)
   try {
     await engine.follow('POST', `/images/create?${query.toString()}`, {
+      headers: known ? { 'x-registry-auth': asHeader(known, registry ?? usual.address) } : {},
       signal: AbortSignal.any([signal, AbortSignal.timeout(pullMs)]),
       idleMs: pullMs,
     })
   } catch (error) {
     signal.throwIfAborted()
-    const why = error instanceof EngineRefused ? error.message.slice(0, 300) : 'the Docker engine did not bring it to an end'
+    const said = error instanceof EngineRefused ? error.message.slice(0, 300) : 'the Docker engine did not bring it to an end'
+    const why = known ? said.replaceAll(known.password, '********') : said
     throw new PluginRefused(`The image ${whole} cannot be pulled: ${why}. Check its name, or bring it to the Docker engine yourself ("docker load").`)
   }
+}
+
+function asHeader({ user, password }: RegistryLogin, address: string): string {
+  // Engines read the alphabet for addresses, and take nothing that is not filled up with "=".
+  const text = Buffer.from(JSON.stringify({ username: user, password, serveraddress: address })).toString('base64')
+  return text.replaceAll('+', '-').replaceAll('/', '_')
 }
 
 async function isThere(engine: Engine, reference: string): Promise<boolean> {

@@ -2,6 +2,7 @@ import { fault } from '../../kernel/fault.ts'
 import { everyoneId } from '../../kernel/builtin.ts'
 import { grant } from '../../repository/grants.ts'
 import { builtinPlugins } from '../builtin/all.ts'
+import { mayPull } from './registry.ts'
 import { pluginName, storedRecord } from './record.ts'
 import { SpecRefused, readSpec } from './spec.ts'
 import { PluginRefused } from '../../../ports/plugin-host.ts'
@@ -47,6 +48,7 @@ async function installPlugin(ctx: Ctx, origin: Origin, options: { mode: PluginRe
       mode: options.mode,
       text: found.spec,
     }
+    if (image !== null) await mayPull(ctx, image)
     made = record
     await readable(() => plugins.prepare(record, { signal: ctx.signal }))
     return await keepRecord(ctx, record)
