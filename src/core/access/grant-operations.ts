@@ -184,7 +184,7 @@ function emitGrant(ctx: Ctx, object: GrantObject): void {
 
 function view(row: GrantRow, to: string, on: string) {
   const { level, extras } = row
-  return { to, to_id: row.subject_id, on, on_id: row.resource_id, level, extras, created_at: timestamp(row.created_at) ?? '' }
+  return { to, to_id: row.subject_id, on, on_id: row.resource_id, level, extras, created_at: timestamp(row.created_at) }
 }
 
 export { grantOperations }

@@ -30,4 +30,11 @@ function readablePage(
   return ctx.db.resources.page(filter, viewerOf(ctx.principal), { need: 'read', ownerIsAdmin }, pageRequest(asked))
 }
 
-export { heldOn, heldAmong, readablePage }
+/** The resource of a kind and number, if the caller may read it; else null. */
+async function readableBySerial(ctx: Ctx, kind: KindName, serial: number): Promise<ResourceRow | null> {
+  const row = await ctx.db.resources.bySerial(kind, serial)
+  if (!row || row.deleted_at !== null) return null
+  return (await heldAmong(ctx.db, { kind, ids: [row.id] }, viewerOf(ctx.principal))).has(row.id) ? row : null
+}
+
+export { heldOn, heldAmong, readablePage, readableBySerial }

@@ -72,7 +72,7 @@ function subjectFilter(subject: string | undefined): AuditFilter {
 }
 
 function view(row: AuditRow) {
-  return { ...row, at: timestamp(row.at) ?? '' }
+  return { ...row, at: timestamp(row.at) }
 }
 
 export { auditOperations }

@@ -63,8 +63,8 @@ function view(ctx: Ctx, row: ResourceRow, gist: GistRow, owner: string | null): 
     url: `${ctx.services.settings.publicUrl}/_admin/gists/${row.name}`,
     owner,
     revision: gist.revision,
-    created_at: timestamp(row.created_at) ?? '',
-    updated_at: timestamp(row.updated_at) ?? '',
+    created_at: timestamp(row.created_at),
+    updated_at: timestamp(row.updated_at),
     expires_at: timestamp(gist.expires_at),
   }
 }

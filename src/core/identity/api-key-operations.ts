@@ -130,7 +130,7 @@ function view(row: ApiKeyRow, user: UserRow) {
     label: row.label,
     scopes: row.scopes,
     user: user.name,
-    created_at: timestamp(row.created_at) ?? '',
+    created_at: timestamp(row.created_at),
     expires_at: timestamp(row.expires_at),
     last_used_at: timestamp(row.last_used_at),
   }

@@ -63,8 +63,8 @@ function viewOf(row: ResourceRow, owner: string | null): GroupView {
     built_in: row.state === builtinGroupState,
     owner,
     owner_id: row.owner_id,
-    created_at: timestamp(row.created_at) ?? '',
-    updated_at: timestamp(row.updated_at) ?? '',
+    created_at: timestamp(row.created_at),
+    updated_at: timestamp(row.updated_at),
   }
 }
 

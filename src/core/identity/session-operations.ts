@@ -17,7 +17,7 @@ const SignedIn = Closed({ token: Type.String(), expires_at: Time, user: User })
 
 /** The answer of a sign-in. */
 function signedIn(session: { token: string; row: SessionRow }, user: UserRow) {
-  return { token: session.token, expires_at: timestamp(session.row.expires_at) ?? '', user: userView(user) }
+  return { token: session.token, expires_at: timestamp(session.row.expires_at), user: userView(user) }
 }
 
 const create = defineOperation({
@@ -124,7 +124,7 @@ const describe = defineOperation({
     const user = session && isOpen(session, ctx.clock.now()) ? await ctx.db.users.byId(session.user_id) : null
     if (!session || !user) throw fault('invalid_credential', {}, { private: { note: 'invalid_token' } })
     await checkNetworks(ctx.services, user, ctx.origin)
-    return { user: userView(user), expires_at: timestamp(session.expires_at) ?? '' }
+    return { user: userView(user), expires_at: timestamp(session.expires_at) }
   },
 })
 

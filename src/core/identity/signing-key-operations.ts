@@ -82,7 +82,7 @@ const remove = defineOperation({
 const signingKeyOperations: AnyOperation[] = [create, list, remove]
 
 function view(row: SigningKeyRow, user: UserRow) {
-  return { id: row.id, user: user.name, created_at: timestamp(row.created_at) ?? '' }
+  return { id: row.id, user: user.name, created_at: timestamp(row.created_at) }
 }
 
 export { signingKeyOperations }

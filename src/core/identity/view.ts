@@ -41,8 +41,8 @@ function userView(row: UserRow): Static<typeof User> {
     pending: row.pending,
     organisation: row.organisation,
     networks: row.networks,
-    created_at: timestamp(row.created_at) ?? '',
-    updated_at: timestamp(row.updated_at) ?? '',
+    created_at: timestamp(row.created_at),
+    updated_at: timestamp(row.updated_at),
     last_sign_in_at: timestamp(row.last_sign_in_at),
   }
 }

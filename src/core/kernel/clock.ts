@@ -25,7 +25,9 @@ export const systemClock: Clock = {
   },
 }
 
-/** RFC 3339 in UTC with milliseconds, or null. */
+/** RFC 3339 in UTC with milliseconds; null for no moment. */
+export function timestamp(ms: number): string
+export function timestamp(ms: number | null | undefined): string | null
 export function timestamp(ms: number | null | undefined): string | null {
   return ms === null || ms === undefined ? null : new Date(ms).toISOString()
 }

@@ -163,7 +163,7 @@ function viewReview(vote: CommentRow, names: ReadonlyMap<string, string>) {
 }
 
 function time(ms: number): string {
-  return timestamp(ms) ?? ''
+  return timestamp(ms)
 }
 
 // The path of a repository that the caller may not read would tell of it.

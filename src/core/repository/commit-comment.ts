@@ -111,7 +111,7 @@ const listCommitComments = defineOperation({
     return {
       items: page.items.map((comment) => viewComment(comment, row.id, commit, by(comment))),
       next: page.next,
-      vote: last && status ? { by: by(last), by_id: last.author_id, at: timestamp(last.at) ?? '', status } : null,
+      vote: last && status ? { by: by(last), by_id: last.author_id, at: timestamp(last.at), status } : null,
     }
   },
 })
@@ -125,7 +125,7 @@ async function authorNames(ctx: Ctx, comments: readonly CommentRow[]): Promise<R
 function viewComment(comment: CommentRow, repositoryId: string, commit: string, by: string): CommitCommentView {
   const { id, serial, author_id, at, text, file, line, side } = comment
   const place = { file, line, side: side === 'old' ? ('old' as const) : line === null ? null : ('new' as const) }
-  return { id, serial, repository_id: repositoryId, commit, by, by_id: author_id, at: timestamp(at) ?? '', text, status: statusOf(comment), ...place }
+  return { id, serial, repository_id: repositoryId, commit, by, by_id: author_id, at: timestamp(at), text, status: statusOf(comment), ...place }
 }
 
 function wrong(path: string, message: string) {

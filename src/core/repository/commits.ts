@@ -56,7 +56,7 @@ function viewCommit({ id, parents, author, committer, message }: CodeCommit) {
 
 function viewSignature({ name, email, at }: CodeSignature) {
   // A date outside of what a moment can be would make the whole list fail.
-  return { name, email, at: timestamp(Math.abs(at) <= 8.64e15 ? at : 0) ?? '' }
+  return { name, email, at: timestamp(Math.abs(at) <= 8.64e15 ? at : 0) }
 }
 
 export { Commit, viewCommit, listCommits }

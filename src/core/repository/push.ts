@@ -82,7 +82,7 @@ const listPushes = defineOperation({
   async run(ctx, input, { repository }) {
     const page = await ctx.db.pushes.page(repository.row.id, pageRequest(input))
     return {
-      items: page.items.map(({ id, user, at, state, changes }) => ({ id, by: user, at: timestamp(at) ?? '', state, changes })),
+      items: page.items.map(({ id, user, at, state, changes }) => ({ id, by: user, at: timestamp(at), state, changes })),
       next: page.next,
     }
   },

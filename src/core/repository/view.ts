@@ -135,7 +135,7 @@ function common(row: ResourceRow, owners: ReadonlyMap<string, string>) {
 }
 
 function time(ms: number): string {
-  return timestamp(ms) ?? ''
+  return timestamp(ms)
 }
 
 async function ownerNames(ctx: Ctx, rows: readonly ResourceRow[]): Promise<ReadonlyMap<string, string>> {

@@ -51,7 +51,7 @@ function runSummary(row: RunRow): Static<typeof RunSummary> {
     started_by: row.started_by_name,
     parent: row.parent_id,
     retry_of: row.retry_of,
-    created_at: timestamp(row.created_at) as string,
+    created_at: timestamp(row.created_at),
     started_at: timestamp(row.started_at),
     finished_at: timestamp(row.finished_at),
   }

@@ -120,7 +120,7 @@ const secretOperations: AnyOperation[] = [set, list, remove]
 
 function view(row: Omit<SecretRow, 'sealed'>, scope: string) {
   const { id, name, key, updated_by } = row
-  return { id, name, key, scope, created_at: timestamp(row.created_at) ?? '', updated_at: timestamp(row.updated_at) ?? '', updated_by }
+  return { id, name, key, scope, created_at: timestamp(row.created_at), updated_at: timestamp(row.updated_at), updated_by }
 }
 
 export { secretOperations }

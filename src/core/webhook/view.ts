@@ -60,8 +60,8 @@ async function viewWebhooks(ctx: Ctx, rows: readonly WebhookRow[]): Promise<Webh
     active: row.active,
     created_by: row.created_by_name,
     dropped: row.dropped,
-    created_at: timestamp(row.created_at) ?? '',
-    updated_at: timestamp(row.updated_at) ?? '',
+    created_at: timestamp(row.created_at),
+    updated_at: timestamp(row.updated_at),
   }))
 }
 
@@ -84,7 +84,7 @@ function viewDelivery(row: DeliveryRow): DeliveryView {
     error: row.error,
     duration_ms: row.duration_ms,
     redelivery_of: row.redelivery_of,
-    created_at: timestamp(row.created_at) ?? '',
+    created_at: timestamp(row.created_at),
     finished_at: timestamp(row.finished_at),
   }
 }

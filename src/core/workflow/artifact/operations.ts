@@ -243,13 +243,13 @@ async function view(ctx: Ctx, row: ResourceRow): Promise<Static<typeof Artifact>
     schema: objectMember(row.spec, 'schema'),
     tags: textsMember(row.spec, 'tags'),
     rows: await ctx.db.artifactEntities.count(row.id),
-    created_at: timestamp(row.created_at) ?? '',
-    updated_at: timestamp(row.updated_at) ?? '',
+    created_at: timestamp(row.created_at),
+    updated_at: timestamp(row.updated_at),
   }
 }
 
 function viewEntity({ id, value, created_at }: ArtifactEntityRow): Static<typeof Entity> {
-  return { id, value, created_at: timestamp(created_at) ?? '' }
+  return { id, value, created_at: timestamp(created_at) }
 }
 
 const artifactOperations: readonly AnyOperation[] = [create, list, get, update, remove, listEntities, append, removeEntity, lookUpRows]

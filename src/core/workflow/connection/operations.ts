@@ -1,5 +1,4 @@
-import { heldAmong, readablePage } from '../../access/held.ts'
-import { viewerOf } from '../../identity/principal.ts'
+import { readableBySerial, readablePage } from '../../access/held.ts'
 import { fault } from '../../kernel/fault.ts'
 import { viewPage } from '../../kernel/page.ts'
 import { Closed, listMembers, PageOf, Type } from '../../kernel/schema.ts'
@@ -78,10 +77,8 @@ const list = defineOperation({
   example: { limit: 20 },
   async run(ctx, input) {
     if (input.serial !== undefined) {
-      const row = await ctx.db.resources.bySerial('connection', input.serial)
-      const seen =
-        row && row.deleted_at === null ? await heldAmong(ctx.db, { kind: 'connection', ids: [row.id] }, viewerOf(ctx.principal)) : new Set()
-      return { items: row && seen.has(row.id) ? [viewConnection(row)] : [], next: null }
+      const row = await readableBySerial(ctx, 'connection', input.serial)
+      return { items: row ? [viewConnection(row)] : [], next: null }
     }
     const filter = { kind: 'connection', ...(input.search ? { search: input.search } : {}) } as const
     return viewPage(readablePage(ctx, filter, input), (rows) => rows.map(viewConnection))

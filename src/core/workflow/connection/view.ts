@@ -29,8 +29,8 @@ function viewConnection(row: ResourceRow): Static<typeof Connection> {
     plugin_version,
     connection_version,
     parameters: shown,
-    created_at: timestamp(row.created_at) ?? '',
-    updated_at: timestamp(row.updated_at) ?? '',
+    created_at: timestamp(row.created_at),
+    updated_at: timestamp(row.updated_at),
   }
 }
 

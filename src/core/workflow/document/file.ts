@@ -110,7 +110,7 @@ function personOf({ user_name, first_name, last_name, email }: Person): JsonObje
 
 /** A time as records of this format have it: whole seconds. */
 function secondOf(at: number): string {
-  return (timestamp(at) ?? '').replace(/\.\d+Z$/, 'Z')
+  return timestamp(at).replace(/\.\d+Z$/, 'Z')
 }
 
 /** The steps and paths of a version in the members of §9.1, whichever format it came in: what the API shows as `version`. */

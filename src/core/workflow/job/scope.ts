@@ -48,7 +48,7 @@ function jobRoot({ services, run }: Standing): JsonObject {
     id: run.id,
     name: run.name,
     URL: jobUrl(services, run.id),
-    created_at: timestamp(run.created_at) ?? '',
+    created_at: timestamp(run.created_at),
     start_message: startMessage(run),
   }
   return Object.fromEntries(Object.entries(members).flatMap(([name, value]) => [[name, value] as const, [`$${name}`, value] as const]))

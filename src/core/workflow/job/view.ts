@@ -129,8 +129,8 @@ function jobSummary(ctx: Ctx, run: RunRow, shown: Shown): Static<typeof JobSumma
     group: spec.group_id || run.id,
     name: run.name,
     status: jobStatus(run),
-    created_at: timestamp(run.created_at) as string,
-    updated_at: timestamp(run.finished_at ?? run.started_at ?? run.created_at) as string,
+    created_at: timestamp(run.created_at),
+    updated_at: timestamp(run.finished_at ?? run.started_at ?? run.created_at),
     started_at: timestamp(run.started_at),
     ended_at: timestamp(run.finished_at),
     time_spent: run.started_at === null ? 0 : Math.max(end - run.started_at, 0) / 1000,
@@ -202,7 +202,7 @@ const nothingTaken = { traversed_paths: [], potential_next_paths: [], next_steps
 function baseData(ctx: Ctx, run: RunRow): JsonObject {
   return {
     $URL: jobUrl(ctx.services, run.id),
-    $created_at: timestamp(run.created_at) ?? '',
+    $created_at: timestamp(run.created_at),
     $id: run.id,
     $name: run.name,
     $start_message: startMessage(run),

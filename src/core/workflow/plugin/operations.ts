@@ -1,5 +1,4 @@
-import { heldAmong, readablePage } from '../../access/held.ts'
-import { viewerOf } from '../../identity/principal.ts'
+import { readableBySerial, readablePage } from '../../access/held.ts'
 import { fault } from '../../kernel/fault.ts'
 import { viewPage } from '../../kernel/page.ts'
 import { Closed, OneOf, PageOf, Type, listMembers } from '../../kernel/schema.ts'
@@ -61,9 +60,8 @@ const list = defineOperation({
   example: { limit: 20 },
   async run(ctx, input) {
     if (input.serial !== undefined) {
-      const row = await ctx.db.resources.bySerial('plugin', input.serial)
-      const seen = row && row.deleted_at === null ? await heldAmong(ctx.db, { kind: 'plugin', ids: [row.id] }, viewerOf(ctx.principal)) : new Set()
-      return { items: row && seen.has(row.id) ? [await viewPlugin(row)] : [], next: null }
+      const row = await readableBySerial(ctx, 'plugin', input.serial)
+      return { items: row ? [await viewPlugin(row)] : [], next: null }
     }
     const filter = { kind: 'plugin', ...(input.search ? { search: input.search } : {}) } as const
     const search = (input.search ?? '').toLowerCase()

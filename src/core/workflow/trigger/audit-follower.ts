@@ -111,7 +111,7 @@ class AuditFollower {
 
 function messageOf(line: AuditRow): JsonObject {
   const { operation, actor, subject, outcome, via, detail } = line
-  return { operation, actor, subject, outcome, via, detail, at: timestamp(line.at) ?? '' }
+  return { operation, actor, subject, outcome, via, detail, at: timestamp(line.at) }
 }
 
 export { AuditFollower }

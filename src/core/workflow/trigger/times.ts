@@ -104,7 +104,7 @@ function triggerSource(services: () => Services): ScheduleSource {
       if (!row) return rest(services(), schedule)
       const trigger = triggerOf(row)
       const message = trigger.type === 'cron' ? trigger.message : trigger.type === 'timer' ? textMember(trigger.input, 'message') : ''
-      const told = { message, time: timestamp(slot) ?? '' }
+      const told = { message, time: timestamp(slot) }
       await store.write((db) => queueEvent(db, row, { id: `time.${schedule.id}.${slot}`, at: clock.now(), message: told, cause: null }))
       events.publish({ kind: 'trigger', id: row.id, name: row.name, state: 'fired', resource_id: null })
     },

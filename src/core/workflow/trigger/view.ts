@@ -49,8 +49,8 @@ async function viewTrigger(ctx: Ctx, row: WorkflowTriggerRow): Promise<Static<ty
     status: workflows.length > 0 ? 'active' : 'inactive',
     workflows,
     last_error: row.last_error,
-    created_at: timestamp(row.created_at) ?? '',
-    updated_at: timestamp(row.updated_at) ?? '',
+    created_at: timestamp(row.created_at),
+    updated_at: timestamp(row.updated_at),
   }
 }
 
@@ -62,7 +62,7 @@ function viewEvent(row: TriggerEventRow): Static<typeof TriggerEventView> {
     attempts: row.attempt,
     job: row.job_id,
     error: row.error,
-    created_at: timestamp(row.created_at) ?? '',
+    created_at: timestamp(row.created_at),
     finished_at: timestamp(row.finished_at),
   }
 }

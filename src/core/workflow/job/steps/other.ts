@@ -21,7 +21,7 @@ async function performArtifact(act: Act): Promise<Performed> {
     name: step.name,
     type: textMember(step.parameters, 'type') || 'markdown',
     content,
-    created_at: timestamp(services.clock.now()) ?? '',
+    created_at: timestamp(services.clock.now()),
   }
   return { output: { entry: {}, artifact } }
 }
