@@ -52,6 +52,15 @@ test.skipIf(hg === undefined)('a repository of hg is taken in as well, and its c
   expect(readdirSync(lab.app.folder)).not.toContain('touched')
 })
 
+test('what is taken in belongs to the first administrator, whoever asks', async () => {
+  const later = await lab.member('later', { administrator: true })
+  execFileSync('git', ['init', '-q', '--bare', join(incoming, 'theirs/app')])
+  expect(await lab.result(later, 'rescan_repos')).toEqual({ added: ['theirs/app'], removed: [] })
+  const { owner, followers } = await lab.result(later, 'get_repo', { repoid: 'theirs/app' })
+  expect([owner, followers.map(({ username }: { username: string }) => username)]).toEqual(['root', ['root']])
+  expect((await lab.result(later, 'get_repo_group', { repogroupid: 'theirs' })).owner).toBe('root')
+})
+
 test('what cannot be taken in stays, and does not keep the others from it', async () => {
   for (const path of ['bad name', 'old', 'broken']) {
     for (const part of ['objects', 'refs']) mkdirSync(join(incoming, path, part), { recursive: true })

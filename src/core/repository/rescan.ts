@@ -1,3 +1,4 @@
+import { firstAdministrator } from '../identity/first-administrator.ts'
 import { isFault } from '../kernel/fault.ts'
 import { Closed, Type } from '../kernel/schema.ts'
 import { defineOperation } from '../operation/operation.ts'
@@ -21,7 +22,7 @@ const rescanRepositories = defineOperation({
   name: 'repository.rescan',
   summary: 'Takes in repositories that were put below the folder `incoming`, and says which of ours have lost their storage.',
   description:
-    'What lies at `<data>/incoming/<path>` becomes the repository `<path>` of the caller, with groups as they are missing; its hooks and configuration stay behind. With `remove_missing` repositories without storage are deleted.',
+    'What lies at `<data>/incoming/<path>` becomes the repository `<path>` of the first administrator, with groups as they are missing; its hooks and configuration stay behind. With `remove_missing` repositories without storage are deleted.',
   input: Closed({ remove_missing: Type.Optional(Type.Boolean()) }),
   output: Closed({ added: Type.Array(Type.String()), removed: Type.Array(Type.String()) }),
   access: 'administrator',
@@ -39,7 +40,9 @@ const rescanRepositories = defineOperation({
   example: {},
   async run(ctx, input) {
     const added: string[] = []
-    for (const found of await ctx.services.incoming.list()) if (await takeIn(ctx, found)) added.push(found.path)
+    const list = await ctx.services.incoming.list()
+    const owner = list.length > 0 ? await firstAdministrator(ctx.db) : null
+    for (const found of list) if (await takeIn(ctx, found, owner?.id ?? null)) added.push(found.path)
     const lost: ResourceRow[] = []
     for await (const row of everyRow(ctx.db, { kind: 'repository' })) if (!(await storageOf(ctx.services, row).exists(row.id))) lost.push(row)
     const output = { added, removed: lost.map(({ name }) => name) }
@@ -56,13 +59,13 @@ const rescanRepositories = defineOperation({
 })
 
 // One that cannot be taken in stays where it is, and does not keep the others from it.
-async function takeIn(ctx: Ctx, found: Found): Promise<boolean> {
+async function takeIn(ctx: Ctx, found: Found, ownerId: string | null): Promise<boolean> {
   const id = ctx.ids.record()
   try {
     checkPath(found.path, 'repository', ctx.services.settings)
     await refuseTaken(ctx.db, found.path)
     const storage = storageOfKind(ctx.services, found.kind)
-    const row = rowOf(ctx, id, found)
+    const row = rowOf(ctx, id, { ...found, ownerId })
     const { head, ...facts } = await onStorage(ctx, row, async () => {
       await storage.adopt(id, found.folder)
       return factsOf(ctx.services, row)
@@ -71,7 +74,7 @@ async function takeIn(ctx: Ctx, found: Found): Promise<boolean> {
     await ctx.services.store.write(async (tables) => {
       const inside = { ...ctx, db: tables, writing: true } as WriteCtx
       await refuseTaken(tables, found.path)
-      const parent = await groupsFor(inside, parentPath(found.path))
+      const parent = await groupsFor(inside, parentPath(found.path), ownerId)
       // The next number of its kind, not the one that stands for none in a row that is not stored yet.
       const { serial: _, ...unstored } = row
       const made = await tables.resources.insert({
@@ -80,7 +83,7 @@ async function takeIn(ctx: Ctx, found: Found): Promise<boolean> {
         spec: { ...row.spec, ...facts, default_branch: branchName(head) },
       })
       await grantAtCreation(inside, made, parent, { copy: true })
-      await tables.followers.add(id, ctx.principal.id, ctx.clock.now())
+      if (ownerId !== null) await tables.followers.add(id, ownerId, ctx.clock.now())
     })
     ctx.emit({ kind: 'repository', id, name: found.path, state: 'created', resource_id: id })
     await ctx.services.incoming.taken(found, id)
@@ -96,14 +99,14 @@ async function discardUnlessKept(ctx: Ctx, id: string): Promise<void> {
   if ((await ctx.db.resources.byId(id)) === null) await discardStorage(ctx, id)
 }
 
-function rowOf(ctx: Ctx, id: string, { path, kind }: Found): ResourceRow {
+function rowOf(ctx: Ctx, id: string, { path, kind, ownerId }: Found & { readonly ownerId: string | null }): ResourceRow {
   const now = ctx.clock.now()
   return {
     id,
     kind: 'repository',
     serial: 0,
     name: path,
-    owner_id: ctx.principal.kind === 'system' ? null : ctx.principal.id,
+    owner_id: ownerId,
     parent_id: null,
     private: false,
     active: true,
@@ -117,18 +120,18 @@ function rowOf(ctx: Ctx, id: string, { path, kind }: Found): ResourceRow {
 }
 
 /** The group of a path, made with all above it where they are missing. */
-async function groupsFor(ctx: WriteCtx, path: string | undefined): Promise<ResourceRow | null> {
+async function groupsFor(ctx: WriteCtx, path: string | undefined, ownerId: string | null): Promise<ResourceRow | null> {
   if (path === undefined) return null
   const known = await ctx.db.resources.byName('repository-group', path)
   if (known) return known
   await refuseTaken(ctx.db, path)
-  const parent = await groupsFor(ctx, parentPath(path))
+  const parent = await groupsFor(ctx, parentPath(path), ownerId)
   const now = ctx.clock.now()
   const made = await ctx.db.resources.insert({
     id: ctx.ids.record(),
     kind: 'repository-group',
     name: path,
-    owner_id: ctx.principal.kind === 'system' ? null : ctx.principal.id,
+    owner_id: ownerId,
     parent_id: parent?.id ?? null,
     private: false,
     active: true,
