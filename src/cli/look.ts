@@ -9,6 +9,8 @@ type LookOptions<T> = {
   readonly signal: AbortSignal
   /** Reads how things stand; null: not yet. */
   readonly look: () => Promise<T | null>
+  /** Whether what was seen goes over into something else without a word, as a start does: then it is looked at again soon. */
+  readonly passing?: () => boolean
 }
 
 const kinds: ReadonlySet<string> = new Set(['run', 'workload', 'reset'])
@@ -21,7 +23,7 @@ const deafMs = 500
 const patience = 30
 
 /** What `look` gives, as soon as it gives something: it is asked at once and after every change. A server that is away for some seconds is waited for. */
-async function lookUntil<T>({ server, signal, look }: LookOptions<T>): Promise<T> {
+async function lookUntil<T>({ server, signal, look, passing = () => false }: LookOptions<T>): Promise<T> {
   const stop = new AbortController()
   const both = AbortSignal.any([signal, stop.signal])
   const bell = new Bell()
@@ -38,11 +40,11 @@ async function lookUntil<T>({ server, signal, look }: LookOptions<T>): Promise<T
         away = 0
       } catch (error) {
         signal.throwIfAborted()
-        const passing = error instanceof ServerUnreachable || (error instanceof CommandFailure && error.exit === 'tryLater')
-        if (!answered || !passing || ++away > patience) throw error
+        const mayReturn = error instanceof ServerUnreachable || (error instanceof CommandFailure && error.exit === 'tryLater')
+        if (!answered || !mayReturn || ++away > patience) throw error
       }
       await pause(restMs, both)
-      await bell.rung(away > 0 || !bell.hears ? deafMs : quietMs, both)
+      await bell.rung(away > 0 || !bell.hears || passing() ? deafMs : quietMs, both)
     }
   } finally {
     stop.abort()

@@ -13,16 +13,19 @@ import type { Terminal } from './terminal.ts'
  * change, or with `json` the whole pipeline for each change.
  */
 async function watchPipeline(terminal: Terminal, server: Server, pipeline: string, { json }: { json: boolean }): Promise<void> {
+  let starting = false
   const view = json ? jsonView(terminal) : terminal.screen ? treeView(terminal) : lineView(terminal)
   try {
     const end = await interruptible(terminal, 'Left; the pipeline goes on. "capstan pipeline kill" ends it.', (signal) =>
       lookUntil({
         server,
         signal,
+        passing: () => starting,
         look: async () => {
           const output = await callOperation(server, 'pipeline.get', { pipeline }, { signal })
           const shown = pipelineOf(output)
           view.show(shown, output)
+          starting = shown.tasks.some(({ state }) => state === 'starting')
           return isEnd(shown.state as RunState) ? output : null // a state that is none would be one of a newer server
         },
       }),

@@ -118,6 +118,9 @@ test('on a screen it is a tree that is drawn again in place, and the whole of it
   const id = await start('long')
   const { said, end } = begin(['pipeline', 'watch', id], { screen: { columns: 60, rows: 10 } })
   await until('the second task is shown to run', () => said.out.includes('● second  running'))
+  const { tasks } = await server.admin.ok('pipeline.get', { pipeline: id })
+  // Not when it is looked at again because nothing was heard for long.
+  expect(Date.now() - Date.parse(tasks[1].started_at)).toBeLessThan(3000)
   const drawn = said.out.length
   // Its seconds go on although nothing changes.
   await until('it is drawn again', () => said.out.length > drawn)
