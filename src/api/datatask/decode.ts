@@ -14,7 +14,7 @@ type Values = {
 
 /** A parameter or field that cannot be what it is: `invalid_parameter` with its name. */
 function badParameter(field: string, why: string): Fault {
-  return fault('invalid_input', { operation: 'The request', count: 1, first: `${field} ${why}` }, { details: { field }, private: { member: field } })
+  return fault('invalid_input', { operation: 'this request', count: 1, first: `${field} ${why}` }, { details: { field }, private: { member: field } })
 }
 
 type FormRule = 'invalid_form' | 'duplicate_field'

@@ -5,7 +5,7 @@ import type { Fault } from '../kernel/fault.ts'
 function parameterFault(member: string, message: string): Fault {
   return fault(
     'invalid_input',
-    { operation: 'This call', count: 1, first: `/${member} ${message}` },
+    { operation: 'this call', count: 1, first: `/${member} ${message}` },
     { details: { problems: [{ path: `/${member}`, code: 'format', message, severity: 'error' }] }, private: { member } },
   )
 }
