@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { until } from '../../../test/support/until.ts'
 import { artifact, documentOf, trigger } from '../../core/workflow/job/workflow.suite.ts'
 import { askingDrawing } from './komand-lab.suite.ts'
+import type { JsonObject } from '../../core/kernel/json.ts'
 import type { KomandLab, Labs } from './komand-lab.suite.ts'
 
 const uuid = (end: number) => `6f1d0c1a-2b7e-4c55-9d10-${String(end).padStart(12, '0')}`
@@ -78,7 +79,27 @@ function outsideSuite(labs: Labs): void {
         }
         const drawing = lab.document(lab.newName(), { steps: [trigger, { id: 'Report', type: 'action', parameters: { ...call, input: {} } }] })
         const { warnings } = await lab.ok('POST', '/v2/workflows/import', { komand_version: '0.4.0', workflows: [drawing] })
-        expect(warnings).toEqual([expect.stringContaining('lab/gone 1.0.0 is not installed'), expect.stringContaining('no connection "990"')])
+        expect(warnings).toEqual([
+          expect.stringContaining('lab/gone 1.0.0 is not installed'),
+          expect.stringContaining('no connection "990"'),
+          expect.stringContaining('the file means "away"'),
+        ])
+      })
+
+      test('that is imported is not silently bound to a connection that only has the number of the one that its file names', async () => {
+        const of = { plugin_vendor: 'capstan', plugin_name: 'mail', plugin_version: '1.0.0' }
+        const { connection_id, name } = await lab.ok('POST', '/v2/connections', {
+          name: lab.newName(),
+          ...of,
+          parameters: { host: 'mail.lab.test', from: 'a@lab.test' },
+        })
+        const warned = async (connection: object) => {
+          const call = { ...of, step_id: 'send', connection, input: { to: ['a@b.test'], subject: 's', text: 't' } }
+          const drawing = lab.document(lab.newName(), { steps: [trigger, { id: 'Report', type: 'action', parameters: call as JsonObject }] })
+          return (await lab.ok('POST', '/v2/workflows/import', { komand_version: '0.4.0', workflows: [drawing] })).warnings.join()
+        }
+        expect(await warned({ name: 'theirs', connection_id })).toContain(`the file means "theirs", and number ${connection_id} is "${name}" here`)
+        expect(await warned({ name, connection_id })).not.toContain('the file means')
       })
     })
 
@@ -112,8 +133,7 @@ function outsideSuite(labs: Labs): void {
       test('that is cancelled while it asks somebody shows only the steps that had begun', async () => {
         const workflow = await draw(askingDrawing)
         const id = await lab.job(workflow, 'waiting')
-        await lab.ok('POST', `/v2/jobs/${id}/cancel`)
-        await until('it is cancelled', async () => (await lab.jobOf(id)).status === 'cancelled')
+        expect(await lab.ok('POST', `/v2/jobs/${id}/cancel`)).toMatchObject({ status: 'cancelled', ended_at: expect.any(String) })
         expect(await stepsOf(id)).toEqual([
           ['start', 'succeeded'],
           ['ask', 'cancelled'],

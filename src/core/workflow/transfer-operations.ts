@@ -2,7 +2,9 @@ import { fault } from '../kernel/fault.ts'
 import { Closed, OneOf, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { catalogOf } from './catalog.ts'
+import { usableConnection } from './connection/open.ts'
 import { readWorkflowFile, writeWorkflowFile } from './document/file.ts'
+import { objectMember, textMember } from './document/members.ts'
 import { validateDocument } from './document/validate.ts'
 import { shownOf } from './job/shown.ts'
 import { freeName, insertWorkflow } from './store-version.ts'
@@ -12,6 +14,7 @@ import { Workflow, viewWorkflows } from './view.ts'
 import type { Json } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
+import type { WorkflowDocument } from './document/model.ts'
 
 const importFile = defineOperation({
   name: 'workflow.import',
@@ -34,6 +37,7 @@ const importFile = defineOperation({
       for (const { step, input: where, message } of findings) {
         warnings.push(`${document.name}${step === '' ? '' : `, step "${step}"`}${where === '' ? '' : `, ${where}`}: ${message}`)
       }
+      warnings.push(...(await otherConnections(ctx, document)))
       for (const step of document.steps) {
         if (step.type.endsWith('_chatops'))
           warnings.push(`${document.name}, step "${step.name}": needs a chat adapter, which is not built; it fails when it runs`)
@@ -76,6 +80,20 @@ const exportFile = defineOperation({
     return { file: (await shownOf(ctx)).json(written.file), warnings: written.warnings }
   },
 })
+
+/** Connections that a file of another server names by a number which is one of another name here, or none: what is meant is known by its name. */
+async function otherConnections(ctx: Ctx, document: WorkflowDocument): Promise<string[]> {
+  const told: string[] = []
+  for (const { name, connection, kept } of document.steps) {
+    const meant = textMember(objectMember(objectMember(kept, 'parameters'), 'connection'), 'name')
+    if (typeof connection !== 'number' || meant === '') continue
+    const row = await usableConnection(ctx.db, ctx.principal, connection)
+    if (row?.name === meant) continue
+    const here = row ? `number ${connection} is "${row.name}" here` : `there is no number ${connection} here that you may use`
+    told.push(`${document.name}, step "${name}", connection: the file means "${meant}", and ${here}; choose the right one`)
+  }
+  return told
+}
 
 async function personOf(ctx: Ctx, id: string) {
   const user = id === '' ? null : await ctx.db.users.byId(id)

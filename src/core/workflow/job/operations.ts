@@ -1,6 +1,6 @@
 import { fault } from '../../kernel/fault.ts'
 import { isUuid } from '../../kernel/id.ts'
-import { isEnd } from '../../kernel/run-state.ts'
+import { isEnd, runStates } from '../../kernel/run-state.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
 import { isJsonObject, memberOf, textMember } from '../document/members.ts'
@@ -114,7 +114,13 @@ const cancel = defineOperation({
     const { row } = job
     if (isEnd(row.state))
       throw fault('state_conflict', { what: `The job ${row.id}`, state: jobStatus(row), next: 'It has ended; there is nothing to cancel.' })
-    await ctx.services.engine.cancel(ctx, row.id, { cleanup: false, reason: 'cancelled' })
+    const end = endOf(ctx, row.id)
+    try {
+      await ctx.services.engine.cancel(ctx, row.id, { cleanup: false, reason: 'cancelled' })
+      await end.heard
+    } finally {
+      end.stop()
+    }
     return jobView(ctx, (await ctx.db.runs.byId(row.id)) ?? row)
   },
 })
@@ -199,6 +205,26 @@ const update = defineOperation({
     return jobView(ctx, await mark(ctx, job.row.id, marks))
   },
 })
+
+/** What only waits is gone within moments: so long an answer is held back that can tell the end. */
+const tellableMs = 500
+
+function endOf({ services, clock }: Ctx, id: string): { readonly heard: Promise<void>; stop(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const unsubscribe = services.events.subscribe((event) => {
+    if (event.kind === 'run' && event.id === id && endStates.has(event.state)) resolve()
+  })
+  const timer = clock.after(tellableMs, resolve)
+  return {
+    heard: promise,
+    stop() {
+      unsubscribe()
+      timer.cancel()
+    },
+  }
+}
+
+const endStates: ReadonlySet<string> = new Set(runStates.filter(isEnd))
 
 async function activeVersion(ctx: Ctx, run: RunRow): Promise<string> {
   const workflow = run.resource_id ? await ctx.db.resources.byId(run.resource_id) : null
