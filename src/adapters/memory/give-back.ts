@@ -8,7 +8,7 @@ const restingShare = 0.02
 /** So many quiet looks one after the other are a rest. */
 const restingLooks = 2
 /** What must have been allocated since the last time, or it is not worth it. */
-const leastBytes = 8 * 1024 * 1024
+const leastBytes = 16 * 1024 * 1024
 
 /**
  * Gives memory back when the server comes to rest after work: V8 keeps what a burst took for the next one, ten to thirty megabytes. One collection, 50 to 100 ms

@@ -178,7 +178,9 @@ class Spawner {
     }
   }
 
+  /** It begins nothing more. */
   close(): void {
+    this.state = 'ended'
     this.#input.end()
   }
 
