@@ -25,6 +25,9 @@ test('addresses are counted apart; those of one IPv6 network together', () => {
   drained(rate, '2001:db8:1:2::1')
   expect([rate.take('10.0.0.2'), rate.take('2001:db8:1:3::1')]).toEqual([0, 0])
   expect(rate.take('2001:db8:1:2:ffff::9')).toBeGreaterThan(0)
+  // However its zeros are written.
+  drained(rate, '2001:db8::1')
+  expect(rate.take('2001:db8::7:8:9')).toBeGreaterThan(0)
 })
 
 test('a clock that goes back gives nothing and takes nothing', () => {

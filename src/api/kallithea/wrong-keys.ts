@@ -1,5 +1,7 @@
 import { fault } from '../../core/kernel/fault.ts'
+import { BoundedMap } from '../../core/kernel/bounded-map.ts'
 import { sleep } from '../../core/kernel/clock.ts'
+import { holderOf } from '../../core/kernel/network.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
 
 const windowMs = 60_000
@@ -20,7 +22,7 @@ type Counted = { failures: number; last: number; waiting: number }
 class WrongKeys {
   readonly #clock: Clock
   readonly #stopping: AbortSignal
-  readonly #addresses = new Map<string, Counted>()
+  readonly #addresses = new BoundedMap<Counted>(mostAddresses)
 
   constructor(options: { clock: Clock; stopping: AbortSignal }) {
     this.#clock = options.clock
@@ -32,7 +34,7 @@ class WrongKeys {
     const began = this.#clock.now()
     const found = await identify()
     if (found !== null) return found
-    const key = networkOf(peer)
+    const key = holderOf(peer)
     const counted = this.#count(key)
     if (counted.waiting >= mostWaiting) throw fault('rate_limited', { seconds: 2 }, { retryAfterMs: longestMs })
     const extra = Math.min(longestMs, Math.max(0, counted.failures - free) * stepMs)
@@ -52,18 +54,9 @@ class WrongKeys {
     if (now - counted.last > windowMs) counted.failures = 0
     counted.failures++
     counted.last = now
-    // The newest are last, so that the first is the one to forget.
-    this.#addresses.delete(key)
     this.#addresses.set(key, counted)
-    const [oldest] = this.#addresses.keys()
-    if (this.#addresses.size > mostAddresses && oldest !== undefined) this.#addresses.delete(oldest)
     return counted
   }
-}
-
-// Whoever has an IPv6 address has some 2^64 of them.
-function networkOf(address: string): string {
-  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address
 }
 
 export { WrongKeys }

@@ -1,5 +1,3 @@
-import { fault } from '../../core/kernel/fault.ts'
-import { inNetworks, parseAddress, parseNetworks } from '../../core/kernel/network.ts'
 import { bad, optionalFlag, optionalText, requiredText, uuid } from './decode.ts'
 import { allOf } from './pages.ts'
 import type { Json, JsonObject } from '../../core/kernel/json.ts'
@@ -80,7 +78,6 @@ const triggerRoutes: readonly Route[] = [
     body: 'object',
     operations: ['dispatcher.receive'],
     async does(doing) {
-      refuseFromOutside(doing)
       const { trigger_id: trigger, nonce } = doing.parameters
       await doing.invoke('dispatcher.receive', { trigger, nonce, event: doing.body })
       return { message: 'trigger event published to queue' }
@@ -160,15 +157,6 @@ function encodeTrigger(view: TriggerView) {
     last_error: view.last_error ?? '',
     ...Object.fromEntries(ownOnes.flatMap((name) => (name !== 'input' && Object.hasOwn(view.settings, name) ? [[name, view.settings[name]]] : []))),
   }
-}
-
-// Plugins post from this machine or from a network of containers on it.
-const near = parseNetworks(['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'])
-
-function refuseFromOutside({ call, parameters }: Doing): void {
-  const address = parseAddress(call.origin.peer)
-  if (address && inNetworks(address, near)) return
-  throw fault('not_found', { kind: 'trigger', reference: parameters.trigger_id ?? '' }, { private: { absence: 'hidden', kind: 'trigger' } })
 }
 
 export { triggerRoutes }

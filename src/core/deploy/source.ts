@@ -1,6 +1,6 @@
 import { find } from '../access/find.ts'
 import { fault, isFault } from '../kernel/fault.ts'
-import { BoundedMap } from '../identity/bounded-map.ts'
+import { BoundedMap } from '../kernel/bounded-map.ts'
 import { isUuid } from '../kernel/id.ts'
 import { freeze } from '../kernel/json.ts'
 import { GitBusy, GitTimeout, GitUnavailable } from '../../ports/git.ts'

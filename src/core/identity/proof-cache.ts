@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { BoundedMap } from './bounded-map.ts'
+import { BoundedMap } from '../kernel/bounded-map.ts'
 import { longestPassword } from './names.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { PasswordHasher } from '../../ports/password.ts'

@@ -1,6 +1,6 @@
 import { fault } from '../kernel/fault.ts'
-import { parseAddress } from '../kernel/network.ts'
-import { BoundedMap } from './bounded-map.ts'
+import { holderOf } from '../kernel/network.ts'
+import { BoundedMap } from '../kernel/bounded-map.ts'
 import type { Clock } from '../kernel/clock.ts'
 
 /** So many failures within the window are free; each further one doubles the time to wait, up to the longest. */
@@ -58,7 +58,7 @@ export class SignInGuard {
   /** Lets an attempt through, or throws `rate_limited` with the time to wait. */
   admit(attempt: Attempt): Admitted {
     const account = attempt.login.trim().toLowerCase().slice(0, 320)
-    const address = addressOf(attempt.peer)
+    const address = holderOf(attempt.peer)
     const limit = (Object.hasOwn(this.#limits, attempt.via) ? this.#limits[attempt.via] : undefined) ?? pairLimit
     const pairKey = limit === pairLimit ? `${account}\0${address}` : `${account}\0${address}\0${attempt.via}`
     const pair = this.#bucket(this.#pairs, pairKey, limit.windowMs)
@@ -124,11 +124,4 @@ export class SignInGuard {
 
 function refusal(ms: number): Error {
   return fault('rate_limited', { seconds: Math.ceil(ms / 1000) }, { retryAfterMs: ms })
-}
-
-// Whoever has one address of IPv6 has the whole /64.
-function addressOf(peer: string): string {
-  const address = parseAddress(peer)
-  if (!address) return peer
-  return address.bits === 32 ? `4:${address.value}` : `6:${address.value >> 64n}`
 }

@@ -41,6 +41,13 @@ function parseNetworks(texts: readonly string[]): Network[] {
   return texts.map(parseNetwork).filter((network) => network !== null)
 }
 
+/** Whose an address is, for counters: whoever has one address of IPv6 has its whole /64. What is no address stands for itself. */
+function holderOf(address: string): string {
+  const parsed = parseAddress(address)
+  if (!parsed) return address
+  return parsed.bits === 32 ? `4:${parsed.value}` : `6:${parsed.value >> 64n}`
+}
+
 const part4 = /^(0|[1-9]\d{0,2})$/
 
 function parse4(text: string): Address | null {
@@ -77,4 +84,4 @@ function groups(text: string): bigint[] | null {
 }
 
 export type { Address, Network }
-export { parseAddress, parseNetwork, inNetworks, parseNetworks }
+export { parseAddress, parseNetwork, inNetworks, parseNetworks, holderOf }

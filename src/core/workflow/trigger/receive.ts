@@ -3,6 +3,7 @@ import { isSignedIn, viewerOf } from '../../identity/principal.ts'
 import { fault } from '../../kernel/fault.ts'
 import { isUuid } from '../../kernel/id.ts'
 import { deeperThan } from '../../kernel/json.ts'
+import { inNetworks, parseAddress, parseNetworks } from '../../kernel/network.ts'
 import { Closed, Type } from '../../kernel/schema.ts'
 import { defineOperation } from '../../operation/operation.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
@@ -108,7 +109,8 @@ const receiveWebhook = defineOperation({
 const receivePlugin = defineOperation({
   name: 'dispatcher.receive',
   summary: "Takes an event that a plugin's trigger posts; it is durable when this answers.",
-  description: 'Who posts is known by the path alone, which nobody can guess (contract §17). What the event says of itself is not believed.',
+  description:
+    'Who posts is known by the path alone, which nobody can guess, and posts from this machine or a private network (contract §17). What the event says of itself is not believed.',
   input: Closed({
     trigger: Type.String({ maxLength: 300 }),
     nonce: Type.String({ maxLength: 200 }),
@@ -124,6 +126,7 @@ const receivePlugin = defineOperation({
   audit,
   example: { ...example, nonce: 'x'.repeat(40), event: { body: { output: { text: 'hello' } }, type: 'trigger_event', version: 'v1' } },
   async run(ctx, input) {
+    if (!isNearby(ctx.origin.peer)) throw unknown(input.trigger, true)
     const row = isUuid(input.trigger) ? await ctx.db.workflowTriggers.byId(input.trigger) : null
     const secret = row && triggerOf(row).type === 'plugin' ? secretOf(ctx, row) : null
     if (!sameText(secret ?? 'none', input.nonce) || !row || secret === null) throw unknown(input.trigger, false)
@@ -133,6 +136,14 @@ const receivePlugin = defineOperation({
     return accepted(ctx, row, counts)
   },
 })
+
+// Plugins post from this machine or from a network of containers on it.
+const nearby = parseNetworks(['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'])
+
+function isNearby(peer: string): boolean {
+  const address = parseAddress(peer)
+  return address !== null && inNetworks(address, nearby)
+}
 
 type Bound = {
   readonly trigger: WorkflowTriggerRow | { readonly id: string; readonly name: string }

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { movedClock } from '../../../../test/support/clock.ts'
 import { openApp } from '../../../../test/support/app.ts'
 import { until } from '../../../../test/support/until.ts'
+import { anonymous } from '../../identity/principal.ts'
 import { systemClock } from '../../kernel/clock.ts'
+import { invoke } from '../../operation/invoke.ts'
 import { Scheduler } from '../../run/schedule.ts'
 import { artifact, documentOf } from '../job/workflow.suite.ts'
 import { TriggerDispatch } from './dispatch.ts'
@@ -250,7 +252,7 @@ describe('events from outside', () => {
     expect((await ann.ok('trigger.delete', { trigger: made.id })).id).toBe(made.id)
   })
 
-  test('a plugin is known by the path alone', async () => {
+  test('a plugin is known by the path alone, and only from this machine or a private network, through whichever API', async () => {
     const made = await ann.ok('trigger.create', {
       ...{ name: 'plugin', type: 'plugin', plugin_vendor: 'lab', plugin_name: 'watch', plugin_version: '1.0.0', trigger_name: 'poll' },
     })
@@ -259,6 +261,11 @@ describe('events from outside', () => {
     const nonce = app.services.secretBox.open(row?.sealed ?? '', `trigger:${made.id}`).reveal()
     const event = { body: { meta: { trigger: 'another' }, output: { text: 'seen' }, log: '' }, type: 'trigger_event', version: 'v1' }
     expect((await app.nobody.call('dispatcher.receive', { trigger: made.id, nonce: 'none', event })).status).toBe(404)
+    for (const peer of ['203.0.113.9', '2001:db8::1', '']) {
+      const origin = { via: 'native', peer, requestId: 'from outside' }
+      const posted = invoke(app.services, { principal: anonymous, origin }, 'dispatcher.receive', { trigger: made.id, nonce, event })
+      await expect(posted).rejects.toMatchObject({ code: 'not_found' })
+    }
     expect(await app.nobody.ok('dispatcher.receive', { trigger: made.id, nonce, event })).toEqual({ events: 1 })
     await settled(made.id, 1)
     expect((await jobsOf(workflow)).map(messageOf)).toEqual([{ text: 'seen' }])
