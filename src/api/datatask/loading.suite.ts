@@ -79,6 +79,7 @@ export function loadingSuite({ store, open }: Labs): void {
       test('names line and column of a text that is no JSON', async () => {
         const { error } = await load('task', 'weather/broken')
         expect(JSON.stringify(error)).toContain('line 3')
+        expect(error).toMatchObject({ message: expect.stringContaining('manifest.json has 1 problem') })
       })
 
       test('of a branch that was given and is not there fails; an implied one falls back', async () => {

@@ -4,6 +4,7 @@ import { sleep } from '../kernel/clock.ts'
 import { fault, isFault } from '../kernel/fault.ts'
 import { isObject } from '../kernel/json.ts'
 import { readingContext } from '../operation/invoke.ts'
+import { contentFault } from './content-fault.ts'
 import { readManifest } from './manifest.ts'
 import { readPipeline } from './pipeline.ts'
 import { StoreUnavailable } from '../../ports/store/store.ts'
@@ -157,15 +158,10 @@ async function load(services: Services, row: LoadingRow, principal: Principal): 
       await say({ step: 'fetching' })
       const source = await resolveSource(ctx, repository, row.directory, row.branch)
       await say({ step: 'reading', branch: source.branch, commit: source.commit })
-      const { value, problems } = await readDocument(ctx, source, row.kind === 'task' ? 'manifest.json' : 'pipeline.json')
-      if (!isObject(value)) {
-        const said = value === undefined ? problems : [{ path: '', code: 'type', message: 'must be a JSON object', severity: 'error' as const }]
-        throw fault(
-          'content_invalid',
-          { what: `${row.kind} definition`, count: said.length, first: said[0]?.message ?? '' },
-          documentProblems(row, said),
-        )
-      }
+      const name = row.kind === 'task' ? 'manifest.json' : 'pipeline.json'
+      const { value, problems } = await readDocument(ctx, source, name)
+      if (value === undefined) throw contentFault(name, problems)
+      if (!isObject(value)) throw contentFault(name, [{ path: '', code: 'type', message: 'must be a JSON object', severity: 'error' }])
       await say({ step: 'validating' })
       const found = row.kind === 'task' ? await readManifest(value as JsonObject, problems) : await readPipeline(value as JsonObject, problems)
       await end({ state: 'succeeded', configuration: value as JsonObject, problems: found.problems.slice(0, 100) as unknown as Json[] })
@@ -174,10 +170,6 @@ async function load(services: Services, row: LoadingRow, principal: Principal): 
     if (!isFault(error)) throw error
     await end({ state: 'failed', error: errorOf(error) as unknown as JsonObject })
   }
-}
-
-function documentProblems(row: LoadingRow, problems: readonly Problem[]) {
-  return { details: { problems: problems.slice(0, 100) }, private: { kind: row.kind === 'task' ? 'manifest' : 'pipeline' } }
 }
 
 function errorOf({ code, context, message, details }: Fault): LoadingError {
