@@ -32,14 +32,9 @@ function encodeRepositoryGroup(it: RepositoryGroupView, repositories: readonly P
   }
 }
 
-/** The part of a path behind its last slash. */
-function lastSegment(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
-}
-
 /** The part of a path before its last slash; '' at the top level. */
 function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
-export { encodeMembers, encodeRepositoryGroup, lastSegment, parentOf }
+export { encodeMembers, encodeRepositoryGroup, parentOf }

@@ -1,3 +1,4 @@
+import { givenName, isSystemNamespace } from '../deploy/names.ts'
 import { fault } from '../kernel/fault.ts'
 import type { WriteCtx } from '../operation/context.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
@@ -5,20 +6,12 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 /** The state of a namespace that has grants, quotas or secrets but was not deployed into. */
 const reservedState = 'reserved'
 
-const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
-
 /** The name of a namespace as it is compared (Deploy API §4.4, rule N): lower case, `_`, `.` and space as `-`, a DNS label. Else `invalid_name`. */
 function namespaceName(text: string): string {
-  const name = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase()).replace(/[_. ]/g, '-')
-  const why =
-    !label.test(name) || name.length > 63 ? 'it is no DNS label of at most 63 characters' : isForeign(name) ? 'it belongs to the runtime' : null
-  if (why) throw fault('invalid_name', { what: 'namespace', name: text, why })
+  const name = givenName(text, 'namespace')
+  const why = name === null ? 'it is no DNS label of at most 63 characters' : 'it belongs to the runtime'
+  if (name === null || isSystemNamespace(name)) throw fault('invalid_name', { what: 'namespace', name: text, why })
   return name
-}
-
-/** Namespaces that belong to the runtime and not to us (Deploy API §3.7). */
-function isForeign(name: string): boolean {
-  return name === 'default' || name.startsWith('kube-')
 }
 
 /** The namespace of a name, made in the state `reserved` when there is none. */
@@ -42,4 +35,4 @@ async function reserveNamespace(ctx: WriteCtx, text: string): Promise<ResourceRo
   })
 }
 
-export { reservedState, namespaceName, isForeign, reserveNamespace }
+export { reservedState, namespaceName, reserveNamespace }

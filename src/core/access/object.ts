@@ -2,7 +2,8 @@ import { fault } from '../kernel/fault.ts'
 import { isUuid } from '../kernel/id.ts'
 import { isKind, kinds } from '../resource/kind.ts'
 import { find } from './find.ts'
-import { isForeign, namespaceName, reserveNamespace } from './namespace.ts'
+import { isSystemNamespace } from '../deploy/names.ts'
+import { namespaceName, reserveNamespace } from './namespace.ts'
 import { parseReference } from './reference.ts'
 import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { Ctx, WriteCtx } from '../operation/context.ts'
@@ -61,7 +62,7 @@ function ofResource(row: ResourceRow): GrantObject {
 
 // A name that breaks the rule exists nowhere: it is looked up as it is and not found.
 function spell(name: string): string {
-  if (isUuid(name) || isForeign(name)) return name
+  if (isUuid(name) || isSystemNamespace(name)) return name
   try {
     return namespaceName(name)
   } catch {

@@ -54,7 +54,7 @@ function checkedDerivedName(text: string, kind: NameKind, member: string): strin
   )
 }
 
-/** Whether a namespace is one of the platform's own, which nobody deploys into. */
+/** Whether a namespace is one of the platform's own, which nobody deploys into (Deploy API §3.7). */
 function isSystemNamespace(name: string): boolean {
   return name === 'default' || name.startsWith('kube-')
 }

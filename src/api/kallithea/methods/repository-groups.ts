@@ -1,8 +1,10 @@
+import { isFault } from '../../../core/kernel/fault.ts'
 import { asIs, BadArgument, flag, optional, required, text, unchanged } from '../argument.ts'
 import { taken } from '../errors.ts'
 import { found, locateUser, referenceOf } from '../locate.ts'
 import { defineMethod } from '../method.ts'
-import { encodeMembers, encodeRepositoryGroup, lastSegment, parentOf } from '../repository-view.ts'
+import { lastSegment } from '../../../core/repository/names.ts'
+import { encodeMembers, encodeRepositoryGroup, parentOf } from '../repository-view.ts'
 import { groupGrantMethods } from './repository-group-grants.ts'
 import type { Json } from '../../../core/kernel/json.ts'
 import type { Level } from '../../../core/kernel/level.ts'
@@ -66,6 +68,7 @@ const createRepoGroup = defineMethod({
   failed: 'failed to create repo group `{group_name}`',
   async run(call, args) {
     const { group_name: name } = args
+    if (args.parent === null) await refuseTaken(call, name)
     const parent = args.parent === null ? '' : (await groupAt(call, args.parent, 'repository group `{parent}` does not exist')).path
     if (name.includes('/')) throw new BadArgument()
     const owner = args.owner === null ? {} : { owner: (await locateUser(call, args.owner)).id }
@@ -78,6 +81,17 @@ const createRepoGroup = defineMethod({
     return { msg: call.say('created new repo group `{group_name}`'), repo_group: await encoded(call, group) }
   },
 })
+
+// Before everything else that may be wrong (contract §8).
+async function refuseTaken(call: MethodCall, name: string): Promise<void> {
+  try {
+    await call.invoke('repository-group.get', { group: `repository-group:${name}` })
+  } catch (error) {
+    if (isFault(error)) return
+    throw error
+  }
+  call.refuse('repo group `{group_name}` already exist')
+}
 
 function isTopLevelClash({ code, context }: { readonly code: string; readonly context: { kind?: string; path?: string } }): boolean {
   return code === 'name_taken' && context.kind === 'repository-group' && parentOf(context.path ?? '') === ''
@@ -98,8 +112,9 @@ const updateRepoGroup = defineMethod({
   failed: 'failed to update repository group `{repogroupid}`',
   async run(call, args) {
     const group = await groupAt(call, args.repogroupid)
-    const { parent: given, description, owner, group_name: name = lastSegment(group.path) } = args
+    const { parent: given } = args
     const parent = given === undefined ? parentOf(group.path) : (await groupAt(call, given, 'repository group `{parent}` does not exist')).path
+    const { description, owner, group_name: name = lastSegment(group.path) } = args
     if (name.includes('/')) throw new BadArgument()
     const path = parent === '' ? name : `${parent}/${name}`
     const updated = await call.invoke<RepositoryGroupView>('repository-group.update', {

@@ -3,12 +3,15 @@ import { encodeRepository } from '../encode.ts'
 import { absent, denied } from '../errors.ts'
 import { found, referenceOf } from '../locate.ts'
 import { defineMethod } from '../method.ts'
-import { lastSegment, parentOf } from '../repository-view.ts'
+import { lastSegment } from '../../../core/repository/names.ts'
+import { parentOf } from '../repository-view.ts'
 import type { Json } from '../../../core/kernel/json.ts'
 import type { RepositoryGroupView, RepositoryView } from '../../../core/repository/view.ts'
 import type { MethodCall } from '../method.ts'
 
 const absentText = 'repository `{repoid}` does not exist'
+
+const mayNotMove = 'no permission to create (or move) repo in {group_path}'
 
 const updateRepo = defineMethod({
   name: 'update_repo',
@@ -29,7 +32,7 @@ const updateRepo = defineMethod({
   errors: [
     absent('repository', absentText, 'repository'),
     denied('system', 'no permission to create (or move) top level repositories', 'path'),
-    denied('repository-group', 'no permission to create (or move) repo in {group_path}', 'path'),
+    denied('repository-group', mayNotMove, 'path'),
   ],
   failed: 'failed to update repo `{repoid}`',
   async run(call, args) {
@@ -37,7 +40,7 @@ const updateRepo = defineMethod({
     await mayStayAtTop(call, repository.path)
     // An owner is named by administrators only, and that comes before the group.
     if (!call.administrator && isGiven(call, 'owner')) call.refuse('Only Kallithea admin can specify `owner` param')
-    const parent = args.group === undefined ? parentOf(repository.path) : await groupPath(call)
+    const parent = args.group === undefined ? parentOf(repository.path) : await groupPath(call, parentOf(repository.path))
     const { name = lastSegment(repository.path), owner } = args
     if (name.includes('/')) throw new BadArgument()
     const path = parent === '' ? name : `${parent}/${name}`
@@ -76,10 +79,13 @@ async function mayStayAtTop(call: MethodCall, path: string): Promise<void> {
   if (!system_permissions.includes('repository.create')) call.refuse('no permission to create (or move) top level repositories')
 }
 
-async function groupPath(call: MethodCall): Promise<string> {
+async function groupPath(call: MethodCall, now: string): Promise<string> {
   const read = () => call.invoke<RepositoryGroupView>('repository-group.get', { group: referenceOf('repository-group', call.given.group ?? null) })
-  const { path } = await found(call, 'repository group `{group}` does not exist', read)
+  const { id, path } = await found(call, 'repository group `{group}` does not exist', read)
   call.know({ group_path: path })
+  // Core asks the same, and after it has seen the values of all other arguments.
+  const { level } = await call.invoke<{ level: string }>('permission.get', { on: `repository-group:${id}` })
+  if (path !== now && !['write', 'admin'].includes(level)) call.refuse(mayNotMove)
   return path
 }
 
