@@ -116,6 +116,28 @@ function outsideSuite(labs: Labs): void {
         expect((await lab.jobOf(again.job_id)).failed_step_name).toBe('L')
       })
 
+      test('fails at a step that cannot tell its way, also where the step says to go on: there is no way to go on', async () => {
+        const rule = { stepControlParam: { expressionText: '{{[start].[gone]}} > 1', edgeId: 'f>after' } }
+        const filter = { id: 'f', type: 'filter', parameters: rule, continue_on_failure: true }
+        const workflow = await draw({ steps: [trigger, filter, artifact('after', 'x')], paths: ['start>f', 'f>after:On', 'after>'] })
+        const job = await ended(workflow, {}, 'failed')
+        expect(job).toMatchObject({
+          failed_step_name: 'f',
+          errors: [{ step_name: 'f', message: 'Error evaluating rule for path "On": The variable start.gone wasn\'t defined' }],
+        })
+        expect(Object.keys(job.context.data)).not.toContain('after')
+        expect(job.traversed_paths.map(({ path_uid }: { path_uid: string }) => path_uid)).toEqual(['start>f'])
+      })
+
+      test('lists the paths that it took in their order: a loop is left behind its rounds', async () => {
+        const loop = { id: 'L', type: 'loop', parameters: { repeatCount: 2, repeatDelay: 0, innerEdgeId: 'L>in', nextEdgeId: 'L>on' } }
+        const steps = [trigger, loop, { ...artifact('in', 'x'), parent_id: 'L' }, artifact('on', 'x')]
+        const workflow = await draw({ steps, paths: ['start>L', 'L>in', 'L>on', 'in>', 'on>'] })
+        const { traversed_paths } = await ended(workflow, {}, 'succeeded')
+        const taken = ['start>L', 'L>in', 'in>', 'in>', 'L>on', 'on>']
+        expect(traversed_paths.map(({ path_uid }: { path_uid: string }) => path_uid)).toEqual(taken)
+      })
+
       test('passes a disabled step over: it is skipped, and has no entry', async () => {
         const workflow = await draw({
           steps: [trigger, { ...artifact('off', 'x'), is_disabled: true }, artifact('on', 'x')],

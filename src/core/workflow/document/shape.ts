@@ -22,6 +22,16 @@ const knownTypes: ReadonlySet<string> = new Set([
 ])
 const decisionTypes: ReadonlySet<string> = new Set(['automated_decision', 'human_decision', 'decision_chatops'])
 
+const choosingTypes: ReadonlySet<string> = new Set([...decisionTypes, 'filter', 'break'])
+
+/**
+ * Whether the job takes the usual path when this step fails. What chooses the way has none then: a rule that cannot be told fails the job, whatever the step
+ * says (contract §12.2).
+ */
+function goesOnAfterFailure(step: WorkflowStep): boolean {
+  return step.continue_on_failure && !choosingTypes.has(step.type)
+}
+
 /** Steps and paths that name things which are there: where checks and the compiler look them up. */
 type Shape = {
   readonly steps: ReadonlyMap<string, WorkflowStep>
@@ -195,4 +205,4 @@ function ofWorkflow(message: string): Finding {
 }
 
 export type { Shape }
-export { checkShape, shapeOf, startStep, targetOf, isInnerPath, choicesOf }
+export { checkShape, shapeOf, startStep, targetOf, isInnerPath, choicesOf, goesOnAfterFailure }

@@ -1,5 +1,5 @@
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
-import { choicesOf, isInnerPath, shapeOf, targetOf } from '../document/shape.ts'
+import { choicesOf, isInnerPath, shapeOf, targetOf, goesOnAfterFailure } from '../document/shape.ts'
 import { isRepeatable } from './interruption.ts'
 import { nodesOf, partOf } from './nodes.ts'
 import { chunkGraph, parallelOf, repeatsList } from './parallel.ts'
@@ -106,7 +106,7 @@ function nodesOfStep(compiling: Compiling, step: WorkflowStep, depth: number): F
 }
 
 function failing(step: WorkflowStep): { continue_on_failure?: true } {
-  return step.continue_on_failure ? { continue_on_failure: true } : {}
+  return goesOnAfterFailure(step) ? { continue_on_failure: true } : {}
 }
 
 /** A node that `performStep` carries out. Inside of a loop it is told where it stands. */

@@ -53,12 +53,17 @@ function startMessage(run: RunRow): Json {
  */
 function executionsOf(run: RunRow, document: WorkflowDocument, rows: readonly StepRow[]): StepExecution[] {
   const nodes = nodesOf(document)
-  const failedBeside = new Set(rows.filter((row) => failsItsStep(nodes, row)).map(stepKey))
+  const failedBeside = new Map(rows.filter((row) => failsItsStep(nodes, row)).map((row) => [stepKey(row), row]))
+  const shown = (row: StepRow) => row.state !== 'skipped' && !wasNeverReached(row)
+  // What fails behind the step itself, as what a loop gives in the end, stands where the step does.
+  const begun = new Set(rows.filter((row) => failedBeside.has(row.key) && shown(row)).map(({ key }) => key))
   return rows.flatMap((row): StepExecution[] => {
     const found = nodes.stepOf(row.node)
-    if (!found || row.state === 'skipped' || wasNeverReached(row)) return []
-    const stands = found.part === 'main' ? !failedBeside.has(row.key) : failsItsStep(nodes, row)
-    return stands ? [{ step: found.step, row, entry: entryOf(run, found.step, row) }] : []
+    if (!found || !shown(row)) return []
+    const { step, part } = found
+    if (part !== 'main' && (begun.has(stepKey(row)) || !failsItsStep(nodes, row))) return []
+    const standing = failedBeside.get(row.key) ?? row
+    return [{ step, row: standing, entry: entryOf(run, step, standing) }]
   })
 }
 

@@ -2,11 +2,12 @@ import { timestamp } from '../../kernel/clock.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
 import { isEnd } from '../../kernel/run-state.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
-import { isInnerPath, shapeOf } from '../document/shape.ts'
+import { goesOnAfterFailure } from '../document/shape.ts'
 import { jobSpecOf } from '../spec.ts'
 import { entriesOf, executionsOf, hasFailed, startMessage } from './context.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
 import { choicesFor, namesOf } from './compile.ts'
+import { pathsOf } from './paths.ts'
 import { executionNumber } from './execution-number.ts'
 import { withRounds } from './round.ts'
 import { childEntries, jobUrl } from './scope.ts'
@@ -167,7 +168,7 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
   const entries = entriesOf(run, document, rows, await childEntries(ctx.services, rows))
   const paths = pathsOf(document, executions)
   // A decision that nobody made in time is no failure where a path leads on from that.
-  const failed = executions.findLast(({ row, step, entry }) => !step.continue_on_failure && hasFailed(row.state) && entry?.$success === false) ?? null
+  const failed = executions.findLast(({ row, step, entry }) => !goesOnAfterFailure(step) && hasFailed(row.state) && entry?.$success === false) ?? null
   const open = executions.filter(({ row }) => !isEnd(row.state))
   return {
     ...summary,
@@ -219,29 +220,6 @@ function stackOf(document: WorkflowDocument, executions: readonly StepExecution[
     rootFrame,
     ...loops.map((loop, depth) => ({ parent_step_uid: loop.id, parent_step_name: loop.name, loop_index: Number(rounds[depth * 2 + 1] ?? 1) - 1 })),
   ]
-}
-
-/** The paths that were taken, in order, and those that leave the step where the job stands or stopped. */
-function pathsOf(
-  document: WorkflowDocument,
-  executions: readonly StepExecution[],
-): { taken: readonly WorkflowPath[]; next: readonly WorkflowPath[] } {
-  const { out } = shapeOf(document)
-  const taken: WorkflowPath[] = []
-  let next: readonly WorkflowPath[] = []
-  for (const { step, row } of executions) {
-    const paths = out.get(step.id) ?? []
-    const followed = isEnd(row.state) && (row.state === 'succeeded' || row.state === 'timed_out' || step.continue_on_failure)
-    const output = isJsonObject(row.output) ? row.output : {}
-    const edge = textMember(output, 'edge')
-    if (step.type === 'loop' && row.state !== 'queued') taken.push(...paths.filter((path) => isInnerPath(step, path)))
-    const ways = paths.filter((path) => !isInnerPath(step, path) && (edge === '' || path.id === edge))
-    const stopped = memberOf(output, 'passed') === false || memberOf(output, 'break') === true
-    if (followed && !stopped) taken.push(...ways)
-    else next = paths
-  }
-  const known = new Set(taken)
-  return { taken, next: next.filter((path) => !known.has(path)) }
 }
 
 function viewPath({ id, from, to, name, description }: WorkflowPath): Static<typeof Path> {

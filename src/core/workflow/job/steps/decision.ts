@@ -8,6 +8,7 @@ import { nodesOf } from '../nodes.ts'
 import { scopeOf } from '../scope.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 import type { Performed } from '../../../run/source.ts'
+import type { WorkflowDocument } from '../../document/model.ts'
 import type { Act } from '../perform.ts'
 import type { Standing, StepRows } from '../scope.ts'
 
@@ -15,7 +16,7 @@ import type { Standing, StepRows } from '../scope.ts'
 async function performDecision(act: Act): Promise<Performed> {
   const { step, document } = act
   const usual = textMember(step.parameters, 'defaultEdgeId')
-  const nameOf = (edge: string) => document.paths.find(({ id }) => id === edge)?.name ?? ''
+  const nameOf = (edge: string) => pathName(document, edge)
   const taken = (edge: string): Performed => ({ output: { edge, entry: { path: nameOf(edge) } } })
   const rules = memberOf(step.parameters, 'stepControlParams')
   for (const rule of Array.isArray(rules) ? rules.filter(isJsonObject) : []) {
@@ -26,9 +27,7 @@ async function performDecision(act: Act): Promise<Performed> {
     try {
       if (await ruleHolds(act, text)) return taken(edge)
     } catch (error) {
-      if (!(error instanceof LanguageError)) throw error
-      const message = `Error evaluating rule for path "${nameOf(edge)}": ${error.message}`
-      return { output: null, failed: { reason: 'rule_failed', message } }
+      return ruleFailed(error, nameOf(edge))
     }
   }
   return usual === '' ? { output: null, failed: { reason: 'no_path', message: 'No rule holds, and there is no default path' } } : taken(usual)
@@ -36,15 +35,31 @@ async function performDecision(act: Act): Promise<Performed> {
 
 /** Goes on only if its rule holds; with `stopOnMatch` only if it does not. */
 async function performFilter(act: Act): Promise<Performed> {
-  const { parameters } = act.step
-  const holds = await ruleHolds(act, textMember(objectMember(parameters, 'stepControlParam'), 'expressionText'))
-  return { output: { entry: {}, passed: memberOf(parameters, 'stopOnMatch') === true ? !holds : holds } }
+  return onItsRule(act, (holds) => ({ passed: memberOf(act.step.parameters, 'stopOnMatch') === true ? !holds : holds }))
 }
 
 /** Leaves its loop at once if its rule holds. */
 async function performBreak(act: Act): Promise<Performed> {
-  const text = textMember(objectMember(act.step.parameters, 'stepControlParam'), 'expressionText')
-  return { output: { entry: {}, break: await ruleHolds(act, text) } }
+  return onItsRule(act, (holds) => ({ break: holds }))
+}
+
+async function onItsRule(act: Act, then: (holds: boolean) => JsonObject): Promise<Performed> {
+  const rule = objectMember(act.step.parameters, 'stepControlParam')
+  try {
+    return { output: { entry: {}, ...then(await ruleHolds(act, textMember(rule, 'expressionText'))) } }
+  } catch (error) {
+    return ruleFailed(error, pathName(act.document, textMember(rule, 'edgeId')))
+  }
+}
+
+function pathName(document: WorkflowDocument, edge: string): string {
+  return document.paths.find(({ id }) => id === edge)?.name ?? ''
+}
+
+/** The text of the contract (§12.2) for a rule that cannot be told. Throws what is no fault of the rule. */
+function ruleFailed(error: unknown, path: string): Performed {
+  if (!(error instanceof LanguageError)) throw error
+  return { output: null, failed: { reason: 'rule_failed', message: `Error evaluating rule for path "${path}": ${error.message}` } }
 }
 
 /** Gives each of its variables the value for the branch that was taken. */
