@@ -84,6 +84,13 @@ test('what a task is told about itself wins over its own environment', async () 
   expect(await logOf(json.id)).toBe(`sample/self/${json.id}\n`)
 })
 
+test('that its limits are not enforced here is still said when the program has ended', async () => {
+  const { json } = await deploy(manifest('limited', 'true', { 'memory-limit': '64Mi' }))
+  const end = await lab.until(`/v1/task/state/${json.id}`, ['succeeded', 'failed'])
+  const enforced = lab.services.runtimes.get('process')?.capabilities.limits
+  expect(end).toMatchObject({ state: 'succeeded', message: enforced ? null : expect.stringContaining('not enforced') })
+})
+
 test('an attempt that failed is repeated after a while, and says so while it waits', async () => {
   const { json } = await deploy(manifest('again', 'exit 1', { retries: 1 }))
   expect(await lab.when(`/v1/task/state/${json.id}`, ({ reason }) => reason === 'retry_wait', 'the wait')).toMatchObject({

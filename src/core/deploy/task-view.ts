@@ -154,7 +154,8 @@ const unscheduled = { suspended: null, active_jobs: null, next_schedule_time: nu
 
 /** Where a task stands: while its run goes on the step knows better (which attempt, what it waits for); once it has ended the run does. */
 function currentState(run: RunSummary, step: StepSummary | null): { state: RunState; reason: string | null; message: string | null } {
-  if (!step || isEnd(run.state)) return { state: run.state, reason: run.reason, message: run.message }
+  // A run that succeeded has nothing to say, but its step may: what could not be done as asked.
+  if (!step || isEnd(run.state)) return { state: run.state, reason: run.reason, message: run.message ?? step?.message ?? null }
   if (isEnd(step.state)) return { state: 'running', reason: null, message: run.message }
   // Queued without a word: others of its namespace were there first.
   const reason = step.state === 'queued' ? (step.reason ?? 'waiting_for_quota') : step.reason

@@ -44,7 +44,9 @@ async function performAttempt(options: AttemptOptions): Promise<AttemptEnd> {
     const work = { ...prepared.work, name, labels: prepared.labels, outputLimit: services.settings.outputLimitBytes }
     const started = await runtime.start(work)
     if (!started.exit) options.onStarted(started.handle, started.warning)
-    return await follow(options, started.handle, prepared.secrets, started.exit)
+    const end = await follow(options, started.handle, prepared.secrets, started.exit)
+    // What could not be done as asked stays to be seen: short work has ended before anybody looks.
+    return { ...end, message: end.message ?? started.warning }
   } catch (error) {
     if (options.signal.aborted) throw error
     return notStarted(services, error)
