@@ -82,6 +82,53 @@ describe('create_repo', () => {
   })
 })
 
+describe('what is taken, missing or forbidden is said before a value that is no good', () => {
+  test('of users', async () => {
+    const { name } = await world.user()
+    for (const bad of [{ active: 'maybe' }, { password: 'x' }, { firstname: 5 }, { extern_type: 5 }]) {
+      const made = (args: object) => error('create_user', { username: 'new-one', email: 'new@lab.test', ...bad, ...args })
+      expect(await made({ username: name })).toBe(`user \`${name}\` already exist`)
+      expect(await made({ username: name, email: 'no address' })).toBe(`user \`${name}\` already exist`)
+      expect(await made({ email: `${name}@lab.test` })).toBe(`email \`${name}@lab.test\` already exist`)
+      expect(await made({})).toBe('failed to create user `new-one`')
+    }
+    expect((await ask('create_user', { username: world.name('plain'), email: null })).user.email).toBeNull()
+  })
+
+  test('of user groups', async () => {
+    const { name } = await world.userGroup()
+    for (const bad of [{ active: 'maybe' }, { description: 5 }]) {
+      expect(await error('create_user_group', { group_name: name, owner: 'nobody', ...bad })).toBe(`user group \`${name}\` already exist`)
+      expect(await error('create_user_group', { group_name: 'new-one', owner: 'nobody', ...bad })).toBe('user `nobody` does not exist')
+      expect(await error('update_user_group', { usergroupid: 'nothing', ...bad })).toBe('user group `nothing` does not exist')
+      expect(await lab.error(world.ann, 'update_user_group', { usergroupid: name, ...bad })).toBe(`user group \`${name}\` does not exist`)
+    }
+    expect(await lab.error(world.ann, 'update_user_group', { usergroupid: name, owner: 'nobody' })).toBe(`user group \`${name}\` does not exist`)
+    expect(await lab.error(world.ann, 'create_user_group', { group_name: name, owner: 'nobody' })).toBe('Internal server error')
+  })
+
+  test('of groups of repositories', async () => {
+    const { name } = await world.repoGroup()
+    for (const bad of [{ copy_permissions: 'maybe' }, { description: 5 }, { owner: 'nobody' }]) {
+      expect(await error('create_repo_group', { group_name: name, ...bad })).toBe(`repo group \`${name}\` already exist`)
+    }
+    const moved = await error('update_repo_group', { repogroupid: name, parent: 'nowhere', description: 5 })
+    expect(moved).toBe('repository group `nowhere` does not exist')
+  })
+
+  test('of moving a repository, pulling into one and commenting on a pull request', async () => {
+    const [folder, repo_name] = [await world.repoGroup(), world.name('own')]
+    await lab.result(world.ann, 'create_repo', { repo_name, repo_type: 'git' })
+    for (const bad of [{}, { private: 'maybe' }, { landing_rev: 'tip' }, { description: 5 }, { name: 'a/b' }]) {
+      const moved = await lab.error(world.ann, 'update_repo', { repoid: repo_name, group: folder.name, ...bad })
+      expect(moved).toBe(`no permission to create (or move) repo in ${folder.name}`)
+    }
+    expect(await error('pull', { repoid: 'nothing', clone_uri: 5 })).toBe('repository `nothing` does not exist')
+    expect(await error('pull', { repoid: repo_name, clone_uri: 5 })).toBe(`Unable to pull changes from \`${repo_name}\``)
+    expect(await error('comment_pullrequest', { pull_request_id: 99_999, close_pr: 'maybe' })).toBe('pull request `99999` does not exist')
+  })
+})
+
 describe.each(['git', 'hg'] as const)('of a %s repository', (kind) => {
   const branches = { git: ['main', 'side'], hg: ['default', 'side'] } as const
 
@@ -108,7 +155,16 @@ describe.each(['git', 'hg'] as const)('of a %s repository', (kind) => {
     }
     for (const last of ['tip', -1]) expect(await names(last)).toEqual(held[all.at(-1)?.message.trim() ?? ''])
     expect([await names(main), await names(side)]).toEqual([held.two, held.other])
-    expect(await error('get_repo_nodes', { repoid: repo_name, revision: 3, root_path: '/' })).toBe(`failed to get repo: \`${repo_name}\` nodes`)
+    // Digits that an id begins with are no name of it.
+    for (let more = 0; more < 4; more++) {
+      const files = [{ path: `more${more}`, text: 'more' }]
+      await lab.app.system('repository.commit-files', { repository: repo_name, branch: main, message: 'more', files })
+    }
+    const ids = ((await ask('get_changesets', { repoid: repo_name })) as { raw_id: string }[]).map(({ raw_id }) => /^\d*/.exec(raw_id)?.[0] ?? '')
+    for (const revision of [7, ...ids.flatMap((id) => [...id].map((_, at) => Number(id.slice(0, at + 1)))).filter((id) => id > 6 && id < 1e11)]) {
+      expect(await error('get_repo_nodes', { repoid: repo_name, revision, root_path: '/' })).toBe(`failed to get repo: \`${repo_name}\` nodes`)
+      expect(await error('get_changeset', { repoid: repo_name, raw_id: revision })).toBe(`Changeset ${revision} does not exist`)
+    }
   })
 })
 

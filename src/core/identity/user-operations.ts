@@ -44,7 +44,9 @@ const create = defineOperation({
   async run(ctx, input) {
     onlyAdministrators(ctx, 'user.create', givenOf(input, ['administrator', 'organisation']))
     const name = checkName('user name', input.name)
+    await refuseTaken(ctx, { id: '', name })
     const email = emailFor(name, input.email)
+    await refuseTaken(ctx, { id: '', email })
     const password = input.password || null
     if (password !== null && input.service)
       throw fault('invalid_name', { what: 'password', name: '***', why: 'a service user signs in with API keys only' })

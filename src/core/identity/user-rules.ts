@@ -5,8 +5,8 @@ import type { Ctx, WriteCtx } from '../operation/context.ts'
 import type { Json, JsonObject } from '../kernel/json.ts'
 import type { UserRow } from '../../ports/store/rows.ts'
 
-/** Refuses a name or address that another user signs in with. To be called in the transaction that takes it. */
-async function refuseTaken(ctx: WriteCtx, user: { id: string; name?: string | undefined; email?: string | null | undefined }): Promise<void> {
+/** Refuses a name or address that another user signs in with. Counts in the transaction that takes it; before that it only tells early. */
+async function refuseTaken(ctx: Pick<Ctx, 'db'>, user: { id: string; name?: string | undefined; email?: string | null | undefined }): Promise<void> {
   for (const [kind, login] of [
     ['user', user.name],
     ['e-mail address', user.email],

@@ -16,7 +16,9 @@ async function numberedCommit(ctx: Ctx, row: ResourceRow, revision: string, memb
   const number = await numberIn(revision, () => storage.count(row.id))
   const at = number === null ? null : await storage.commitAt(row.id, number)
   if (number !== null && at !== null) return { id: at, number }
-  const id = await named(ctx, row, revision)
+  const meant = await named(ctx, row, revision)
+  // Mercurial reads a number that is too high as the beginning of an id.
+  const id = number !== null && meant?.startsWith(revision) ? null : meant
   const place = id === null ? null : await storage.numberOf(row.id, id)
   if (id !== null && place !== null) return { id, number: place }
   throw fault(

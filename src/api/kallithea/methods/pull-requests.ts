@@ -50,8 +50,9 @@ const commentPullRequest = defineMethod({
   caller: 'anybody',
   operations: ['pull-request.get', 'pull-request.comment'],
   errors: [hidden('pull-request', mayNotComment), missing('pull-request', noPullRequest), coded('state_conflict', 'pull request is already closed')],
-  async run(call, { pull_request_id, comment_msg, status, close_pr }) {
-    const it = await pullRequestAt(call, pull_request_id, noPullRequest)
+  async run(call, args) {
+    const it = await pullRequestAt(call, args.pull_request_id, noPullRequest)
+    const { comment_msg, status, close_pr } = args
     const voting = status !== null && status !== ''
     const { administrator } = call
     // In the contract's order, and narrower than ours: here whoever may write the target is nobody special.

@@ -23,10 +23,10 @@ const pull = defineMethod({
   operations: ['repository.get', 'repository.pull'],
   errors: [absent('repository', 'repository `{repoid}` does not exist')],
   failed: 'Unable to pull changes from `{repo_name}`',
-  async run(call, { repoid, ...rest }) {
-    const { path } = await call.invoke<RepositoryView>('repository.get', { repository: referenceOf('repository', repoid) })
+  async run(call, args) {
+    const { path } = await call.invoke<RepositoryView>('repository.get', { repository: referenceOf('repository', args.repoid) })
     call.know({ repo_name: path })
-    const { clone_uri } = rest
+    const { clone_uri } = args
     await call.invoke('repository.pull', { repository: `repository:${path}`, ...(clone_uri !== null && { clone_uri }) })
     return { msg: call.say('Pulled from `{repo_name}`'), repository: path }
   },

@@ -1,7 +1,7 @@
 import { isFault } from '../../../core/kernel/fault.ts'
 import { asIs, flag, optional, required, text, unchanged } from '../argument.ts'
 import { encodeUser } from '../encode.ts'
-import { absent, missing, taken } from '../errors.ts'
+import { absent, internalError, missing, taken } from '../errors.ts'
 import { locateUser, referenceOf } from '../locate.ts'
 import { defineMethod } from '../method.ts'
 import type { GroupView } from '../../../core/identity/group-view.ts'
@@ -59,18 +59,32 @@ const createUserGroup = defineMethod({
   name: 'create_user_group',
   args: { group_name: required(text), description: optional(text, ''), owner: optional(asIs, null), active: optional(flag, true) },
   caller: 'anybody',
-  operations: ['user.locate', 'group.create', 'group.list-members'],
+  operations: ['session.get', 'group.get', 'user.locate', 'group.create', 'group.list-members'],
   errors: [taken('group', 'user group `{group_name}` already exist'), missing('user', 'user `{owner}` does not exist')],
   failed: 'failed to create group `{group_name}`',
   async run(call, args) {
+    const { system_permissions } = await call.invoke<{ system_permissions: string[] }>('session.get', {})
+    if (!system_permissions.includes('group.create')) call.refuse(internalError)
+    await refuseTaken(call, args.group_name)
+    const named = args.owner === null ? call.caller.principal.id : (await locateUser(call, args.owner)).id
     // A null that is sent is kept, unlike one that is left out (contract §15 D4).
     const description = call.given.description === null ? null : args.description
-    const named = args.owner === null ? call.caller.principal.id : (await locateUser(call, args.owner)).id
     const owner = named === call.caller.principal.id ? {} : { owner: named }
     const group = await call.invoke<GroupView>('group.create', { name: args.group_name, description, active: args.active, ...owner })
     return { msg: call.say('created new user group `{group_name}`'), user_group: await withMembers(call, group) }
   },
 })
+
+// Before everything else that may be wrong (contract §6). One that is hidden from the caller core finds later.
+async function refuseTaken(call: MethodCall, name: string): Promise<void> {
+  try {
+    await call.invoke('group.get', { group: `group:${name}` })
+  } catch (error) {
+    if (isFault(error)) return
+    throw error
+  }
+  call.refuse('user group `{group_name}` already exist')
+}
 
 const updateUserGroup = defineMethod({
   name: 'update_user_group',
@@ -82,13 +96,14 @@ const updateUserGroup = defineMethod({
     active: unchanged(flag),
   },
   caller: 'anybody',
-  operations: ['group.get', 'user.locate', 'group.update', 'group.list-members'],
+  operations: ['permission.get', 'user.locate', 'group.update', 'group.list-members'],
   errors: [absentGroup, missing('user', 'user `{owner}` does not exist')],
   failed: 'failed to update user group `{usergroupid}`',
   async run(call, args) {
     const group = referenceOf('group', args.usergroupid)
+    const { level } = await call.invoke<{ level: string }>('permission.get', { on: group })
+    if (level !== 'admin') call.refuse('user group `{usergroupid}` does not exist')
     const { owner: named } = args
-    if (named !== undefined) await groupAt(call, args.usergroupid)
     const owner = named === undefined ? undefined : (await locateUser(call, named)).id
     const changes = { name: args.group_name, description: args.description, active: args.active, owner }
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
