@@ -52,7 +52,7 @@ export function workflowCrashSuite(
       let count = 0
       let killing = true
       const post = async (of: string, path: string, n: number) => {
-        const reply = await lab.send(path, { n, list: ['x', 'y', 'z'] }).catch(() => null)
+        const reply = await lab.send(path, { n, list: listOf(n) }).catch(() => null)
         if (reply?.status === 200) acknowledged[of]?.push(n)
         else if (reply && reply.status < 500) throw new Error(reply.text)
       }
@@ -92,7 +92,8 @@ export function workflowCrashSuite(
         expect(new Set(jobs.map(({ status }) => status))).toEqual(new Set(['succeeded']))
         const kept = await Promise.all(jobs.map(({ id }) => lab.artifacts(id)))
         const numbers = kept.map(([n]) => Number(n))
-        expect(kept).toEqual(numbers.map((n) => [String(n), 'round 0', 'round 1', 'round 2', 'at once x', 'at once y', 'at once z', 'one of them']))
+        const rounds = ['round 0', 'round 1', 'round 2']
+        expect(kept).toEqual(numbers.map((n) => [String(n), ...rounds, ...listOf(n).map((item) => `at once ${item}`), 'one of them']))
         const missing = acknowledged[of]?.filter((n) => !numbers.includes(n))
         const twice = numbers.filter((n, at) => numbers.indexOf(n) !== at)
         expect({ missing, twice }).toEqual({ missing: [], twice: [] })
@@ -106,6 +107,9 @@ export function workflowCrashSuite(
 }
 
 const calling = ({ name }: WorkflowPoint) => name.startsWith('a plugin is called')
+
+/** Rounds at once cost several times what all other steps of a job do: at fifty a second, one job in five has them. */
+const listOf = (n: number) => (n % 5 === 0 ? ['x', 'y', 'z'] : [])
 
 /** A job that passes through some of everything: a kill may come between any two of its steps. */
 const steps = [
