@@ -83,6 +83,14 @@ describe('create_repo', () => {
 })
 
 describe('what is taken, missing or forbidden is said before a value that is no good', () => {
+  test('and a name that is a number of ours is not taken by the thing of that number', async () => {
+    const [folder, group, repo] = [await world.repoGroup(), await world.userGroup(), await world.repo()]
+    expect(await error('create_repo_group', { group_name: `_${folder.id}` })).toBe(`failed to create repo group \`_${folder.id}\``)
+    expect(await error('create_user_group', { group_name: `_${group.id}`, active: 'maybe' })).toBe(`failed to create group \`_${group.id}\``)
+    const forked = await error('fork_repo', { repoid: repo.id, fork_name: `_${repo.id}` })
+    expect(forked).toBe(`failed to fork repository \`${repo.name}\` as \`_${repo.id}\``)
+  })
+
   test('of users', async () => {
     const { name } = await world.user()
     for (const bad of [{ active: 'maybe' }, { password: 'x' }, { firstname: 5 }, { extern_type: 5 }]) {

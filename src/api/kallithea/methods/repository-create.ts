@@ -96,7 +96,7 @@ const forkRepo = defineMethod({
 async function refuseTaken(call: MethodCall, path: string): Promise<void> {
   try {
     const other = await call.invoke<RepositoryView>('repository.get', { repository: `repository:${path}` })
-    call.refuse(other.fork_of === null ? 'repo `{fork_name}` already exist' : 'fork `{fork_name}` already exist')
+    if (other.path === path) call.refuse(other.fork_of === null ? 'repo `{fork_name}` already exist' : 'fork `{fork_name}` already exist')
   } catch (error) {
     if (!isFault(error)) throw error
   }

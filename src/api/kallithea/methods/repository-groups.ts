@@ -85,12 +85,12 @@ const createRepoGroup = defineMethod({
 // Before everything else that may be wrong (contract §8).
 async function refuseTaken(call: MethodCall, name: string): Promise<void> {
   try {
-    await call.invoke('repository-group.get', { group: `repository-group:${name}` })
+    const { path } = await call.invoke<RepositoryGroupView>('repository-group.get', { group: `repository-group:${name}` })
+    // `_5` names the fifth one to us, whatever that is called.
+    if (path === name) call.refuse('repo group `{group_name}` already exist')
   } catch (error) {
-    if (isFault(error)) return
-    throw error
+    if (!isFault(error)) throw error
   }
-  call.refuse('repo group `{group_name}` already exist')
 }
 
 function isTopLevelClash({ code, context }: { readonly code: string; readonly context: { kind?: string; path?: string } }): boolean {
