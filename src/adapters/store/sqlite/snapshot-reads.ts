@@ -4,8 +4,9 @@ import type { Tables } from '../../../ports/store/tables.ts'
 import type { Raw, Sql } from '../sql/sql.ts'
 import type { Connection } from './connection.ts'
 
-// Short answers are quick to find. The whole of a list of 10,000 is some 3 MiB.
+// Short answers are quick to find, and wide ones are not asked for twice: what stays is which rows there are. That of a list of 10,000 takes 2 MiB.
 const leastRows = 100
+const widestBytes = 256 * 1024
 const mostBytes = 6 * 1024 * 1024
 
 /**
@@ -59,20 +60,20 @@ class LongAnswers {
     if (known) return [...known]
     const found = this.#connection.all(text, values)
     if (found.length < leastRows) return found
-    const bytes = bytesOf(found, mostBytes - this.#bytes)
-    if (this.#bytes + bytes > mostBytes) return found
+    const bytes = bytesOf(found)
+    if (bytes > widestBytes || this.#bytes + bytes > mostBytes) return found
     this.#answers.set(key, found)
     this.#bytes += bytes
     return [...found]
   }
 }
 
-/** About what rows take, or something above `enough` when it is more than that. */
-function bytesOf(rows: readonly Raw[], enough: number): number {
+/** About what rows take, or something above the widest when it is more than that. */
+function bytesOf(rows: readonly Raw[]): number {
   let bytes = 0
   for (const row of rows) {
     for (const value of Object.values(row)) bytes += 50 + (typeof value === 'string' ? value.length : 0)
-    if (bytes > enough) break
+    if (bytes > widestBytes) break
   }
   return bytes
 }
