@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { checkedName, derivedName, givenName, isSystemNamespace, nameLimits } from './names.ts'
+import { checkedName, derivedName, givenName, nameLimits } from './names.ts'
+import { isSystemNamespace } from '../access/namespace.ts'
 import type { NameKind } from './names.ts'
 
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/

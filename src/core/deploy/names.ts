@@ -1,21 +1,16 @@
 import { createHash } from 'node:crypto'
 import { fault } from '../kernel/fault.ts'
+import { labelLetters, labelOf } from '../kernel/label.ts'
 
 /** Kinds of names and how long each may be (Deploy API §4.4). Kubernetes appends 11 characters to the name of a cron job. */
 const nameLimits = { namespace: 63, job: 63, deployment: 63, cronjob: 52, service: 63 } as const
 type NameKind = keyof typeof nameLimits
 
-const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
-
-/**
- * A name that a caller or a manifest gave, by rule N: lower-cased, `_`, `.` and space become `-`; null when that is no DNS label or too long.
- * It is never cut or trimmed: two names that differ must not meet by accident.
- */
+/** A name that a caller or a manifest gave, by rule N (`labelOf`); null when it is none, or too long for its kind. */
 function givenName(text: string, kind: NameKind): string | null {
-  const name = asciiLower(text).replace(/[_. ]/g, '-')
-  if (name.length > nameLimits[kind] || !label.test(name)) return null
+  const name = labelOf(text, nameLimits[kind])
   // DNS-1035: the name of a service is a host name of its own and starts with a letter.
-  return kind === 'service' && !/^[a-z]/.test(name) ? null : name
+  return name !== null && kind === 'service' && !/^[a-z]/.test(name) ? null : name
 }
 
 /** As `givenName`, but a text that is no name throws `invalid_name` for the member it came in. */
@@ -31,8 +26,7 @@ function checkedName(text: string, kind: NameKind, member: string): string {
  * 8 hex digits of the SHA-256 of the whole. Null when nothing is left.
  */
 function derivedName(text: string, kind: NameKind): string | null {
-  const name = asciiLower(text)
-    .replace(/[_. ]/g, '-')
+  const name = labelLetters(text)
     .replace(/[^-a-z0-9]/g, '')
     .replace(/^-+|-+$/g, '')
   if (name === '') return null
@@ -54,11 +48,6 @@ function checkedDerivedName(text: string, kind: NameKind, member: string): strin
   )
 }
 
-/** Whether a namespace is one of the platform's own, which nobody deploys into (Deploy API §3.7). */
-function isSystemNamespace(name: string): boolean {
-  return name === 'default' || name.startsWith('kube-')
-}
-
 /** The names of pipelines and of tasks inside them: kept as given. */
 const pipelineNamePattern = '^[A-Za-z0-9][A-Za-z0-9._ -]*$'
 
@@ -67,10 +56,5 @@ function pipelineKey(name: string): string {
   return derivedName(name, 'job') ?? name
 }
 
-// Only A–Z: other alphabets have letters whose lower case is ASCII (the Kelvin sign), and they must not turn into one.
-function asciiLower(text: string): string {
-  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-}
-
 export type { NameKind }
-export { nameLimits, givenName, checkedName, derivedName, checkedDerivedName, isSystemNamespace, pipelineNamePattern, pipelineKey }
+export { nameLimits, givenName, checkedName, derivedName, checkedDerivedName, pipelineNamePattern, pipelineKey }
