@@ -1,4 +1,5 @@
 import { replicaOf } from './replica.ts'
+import { waitsForName } from './task-view.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
 import type { ReadyReplica, WorkloadSpec, WorkloadStatus } from './workload.ts'
 
@@ -62,8 +63,6 @@ function planReplicas(spec: WorkloadSpec, lives: readonly Life[], now: number, o
   const held = options.blocked && status.state === 'queued' ? { ...status, ...waitsForName } : status
   return { first, again: [...again, ...before.again], stop, overdue, wakeAt: wake.value, status: held }
 }
-
-const waitsForName = { reason: 'still_running', message: 'It starts when the deleted one of its name has ended' } as const
 
 type Older = { readonly room: number; readonly stable: number | null; readonly now: number; readonly wake: Earliest }
 

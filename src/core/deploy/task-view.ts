@@ -95,7 +95,8 @@ const Pod = Closed({
 })
 type PodView = Static<typeof Pod>
 
-const waitsForName = { reason: 'still_running', message: 'It starts when the deleted task of its name has ended' } as const
+/** What is said of a task that waits for the end of the one before it. */
+const waitsForName = { reason: 'still_running', message: 'It starts when the deleted one of its name has ended' } as const
 
 /** A task as callers see it, from its run and the run's one step (none while nothing was made of it yet). */
 function taskView(run: RunSummary, step: StepSummary | null): TaskView {
@@ -138,7 +139,7 @@ function aboutTask(run: RunSummary) {
     pipeline_id: spec.pipeline_id,
     cronjob: spec.cronjob,
     created_by: run.started_by_name,
-    created_at: timestamp(run.created_at) as string,
+    created_at: timestamp(run.created_at),
     started_at: timestamp(run.started_at),
     finished_at: timestamp(run.finished_at),
     ...unscheduled,
@@ -198,7 +199,7 @@ function podsOf(run: RunRow, step: StepRow | null, nameOf: (attempt: number) => 
     state: step.state,
     reason: step.reason,
     exit_code: step.exit_code,
-    created_at: timestamp(step.started_at ?? step.created_at) as string,
+    created_at: timestamp(step.started_at ?? step.created_at),
     started_at: step.state === 'starting' ? null : timestamp(step.started_at),
     finished_at: timestamp(step.finished_at),
   }
@@ -213,11 +214,11 @@ function replicaPod(run: RunRow, step: StepRow | null, about: { task: string; ta
     ...about,
     ...{ owner: 'deployment', name: run.name, namespace: run.namespace, node: step?.runtime ?? '', image: spec.image, state, reason },
     exit_code: step?.exit_code ?? null,
-    created_at: timestamp(run.created_at) as string, // it has a time
+    created_at: timestamp(run.created_at),
     started_at: state === 'starting' ? null : timestamp(step?.started_at),
     finished_at: timestamp(run.finished_at),
   }
 }
 
 export type { TaskView, PodView, WorkloadType }
-export { workloadTypes, unscheduled, unreplicated, Task, DeployedTask, Pod, taskView, acceptedTask, currentState, podsOf, replicaPod }
+export { workloadTypes, unscheduled, unreplicated, Task, DeployedTask, Pod, taskView, acceptedTask, currentState, podsOf, replicaPod, waitsForName }
