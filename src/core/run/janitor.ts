@@ -1,5 +1,6 @@
 import { isFault } from '../kernel/fault.ts'
 import { jobRules } from '../workflow/retention.ts'
+import { roundKind } from './round-kind.ts'
 import type { Timer } from '../kernel/clock.ts'
 import type { Services } from '../operation/services.ts'
 
@@ -23,7 +24,7 @@ async function rulesOf(services: Services): Promise<Rule[]> {
   const others = { kind: 'workflow', days: retention.workflowDays, keep: retention.keep, except: own.map(({ of }) => of) }
   const jobs: Rule[] = [...own.map((rule) => ({ kind: 'workflow', ...rule })), others]
   // Rounds of jobs that are runs of their own are as old as their jobs, and any number of them.
-  const rounds = jobs.map((rule) => ({ ...rule, kind: 'round', keep: 1_000_000_000 }))
+  const rounds = jobs.map((rule) => ({ ...rule, kind: roundKind, keep: 1_000_000_000 }))
   return [...deploy, ...jobs, ...rounds]
 }
 

@@ -1,5 +1,6 @@
 import { Closed, OneOf, PageOf, Type, listMembers } from '../kernel/schema.ts'
 import { fault } from '../kernel/fault.ts'
+import { roundKind } from './round-kind.ts'
 import { pageRequest, viewPage } from '../kernel/page.ts'
 import { viewerOf } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
@@ -45,7 +46,7 @@ const list = defineOperation({
   run(ctx, input) {
     const { kind, namespace, name, state, active } = input
     const filter = {
-      ...(kind === undefined ? { exceptKind: 'round' } : { kinds: [kind] }),
+      ...(kind === undefined ? { exceptKind: roundKind } : { kinds: [kind] }),
       ...(namespace !== undefined && { namespace }),
       ...(name !== undefined && { name }),
       ...(state !== undefined && { states: [state] }),

@@ -4,6 +4,7 @@ import { compileRound } from './compile.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
 import { hasParallel, parallelOf } from './parallel.ts'
 import { jobSpecOf } from '../spec.ts'
+import { roundKind } from '../../run/round-kind.ts'
 import type { FlowGraph } from '../../flow/graph.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Services } from '../../operation/services.ts'
@@ -13,13 +14,6 @@ import type { RunRow, StepRow } from '../../../ports/store/rows.ts'
 import type { StepTable } from '../../../ports/store/runs.ts'
 import type { WorkflowDocument, WorkflowStep } from '../document/model.ts'
 import type { Nodes } from './nodes.ts'
-
-/**
- * A round of a loop with `parallel` is a run of its own, of this kind: its graph is the loop's body. Nobody else sees it as that. The steps of a job are
- * shown, named by templates and run again as if their rounds had been rows of the job itself: a row `x` of the round with index 6 of the loop `L` has the
- * key `L/7/x` there.
- */
-const roundKind = 'round'
 
 /** Rounds of loops inside of loops and sub-workflows that one job may have at once. */
 const mostAtOnce = 1000
@@ -214,4 +208,4 @@ class JobRows implements StepReader {
 }
 
 export type { RoundPlace }
-export { roundKind, roundDraft, graphOfRound, widthOf, within, prefixOf, parallelAround, withRounds, placeOf }
+export { roundDraft, graphOfRound, widthOf, within, prefixOf, parallelAround, withRounds, placeOf }
