@@ -1,7 +1,8 @@
 import { systemActorId } from '../kernel/builtin.ts'
+import { Lookout } from '../kernel/lookout.ts'
 import { parseCron } from './cron.ts'
 import { StoreUnavailable } from '../../ports/store/store.ts'
-import type { Clock, Timer } from '../kernel/clock.ts'
+import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import type { ChangeEvent } from '../operation/context.ts'
 import type { Schedule } from './cron.ts'
@@ -57,17 +58,20 @@ class Scheduler {
   /** The schedules whose occurrence is under way, or that must wait after a failure; the latter are held as well, and leave their place to others. */
   readonly #firing = new Map<string, Promise<void>>()
   readonly #held = new Set<string>()
-  readonly #closing = new AbortController()
+  readonly #lookout: Lookout
   #unsubscribe: () => void = () => {}
-  #timer: Timer | null = null
-  #looking: Promise<void> = Promise.resolve()
-  #wanted = false
 
   constructor(options: { store: Store; clock: Clock; log: Log; sources: readonly ScheduleSource[] }) {
     this.#store = options.store
     this.#clock = options.clock
     this.#log = options.log
     this.#sources = new Map(options.sources.map((source) => [source.kind, source]))
+    this.#lookout = new Lookout({
+      clock: () => options.clock,
+      look: () => this.#look(),
+      failed: (error) => options.log.error('schedule.not_read', { actor: systemActorId, error }),
+      retryMs: storeRetryMs,
+    })
   }
 
   /** Begins: looks for what is due, and from now on whenever a schedule was changed. */
@@ -78,43 +82,23 @@ class Scheduler {
 
   /** Looks for what is due now and plans the next look. */
   look(): Promise<void> {
-    // One look that has not begun yet is as good as many.
-    if (this.#wanted) return this.#looking
-    this.#wanted = true
-    this.#looking = this.#looking.then(() => {
-      this.#wanted = false
-      return this.#look()
-    })
-    return this.#looking
+    return this.#lookout.look()
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new Error('The server stops'))
     this.#unsubscribe()
-    this.#timer?.cancel()
-    await this.#looking
+    await this.#lookout.close()
     await Promise.all(this.#firing.values())
   }
 
-  async #look(): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#timer?.cancel()
-    try {
-      const room = together - (this.#firing.size - this.#held.size)
-      const due = await this.#store.reader.schedules.due(this.#clock.now(), together + this.#firing.size)
-      for (const schedule of due.filter(({ id }) => !this.#firing.has(id)).slice(0, Math.max(room, 0))) this.#begin(schedule)
-      const next = await this.#store.reader.schedules.nextAt()
-      const wait = next === null ? null : next - this.#clock.now()
-      if (wait !== null) this.#lookIn(wait > 0 ? wait : behindMs)
-    } catch (error) {
-      this.#log.error('schedule.not_read', { actor: systemActorId, error })
-      this.#lookIn(storeRetryMs)
-    }
-  }
-
-  #lookIn(ms: number): void {
-    if (this.#closing.signal.aborted) return
-    this.#timer = this.#clock.after(Math.min(ms, longestSleepMs), () => void this.look())
+  async #look(): Promise<number | null> {
+    const room = together - (this.#firing.size - this.#held.size)
+    const due = await this.#store.reader.schedules.due(this.#clock.now(), together + this.#firing.size)
+    for (const schedule of due.filter(({ id }) => !this.#firing.has(id)).slice(0, Math.max(room, 0))) this.#begin(schedule)
+    const next = await this.#store.reader.schedules.nextAt()
+    if (next === null) return null
+    const wait = next - this.#clock.now()
+    return wait > 0 ? Math.min(wait, longestSleepMs) : behindMs
   }
 
   #begin(schedule: ScheduleRow): void {
@@ -131,7 +115,7 @@ class Scheduler {
 
   // One that cannot be fired must neither keep the others from it nor be tried without pause.
   #hold(schedule: ScheduleRow, error: unknown): Promise<void> {
-    const { signal } = this.#closing
+    const { signal } = this.#lookout
     if (signal.aborted) return Promise.resolve()
     const ms = error instanceof StoreUnavailable ? storeRetryMs : brokenRetryMs
     this.#log.error('schedule.not_fired', { schedule: schedule.id, retry_in_ms: ms, error })
