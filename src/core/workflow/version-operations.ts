@@ -10,7 +10,7 @@ import { validateDocument } from './document/validate.ts'
 import { readWorkflow } from './document/file.ts'
 import { storedSpec, workflowSpecOf } from './spec.ts'
 import { objectOf, workflowExample, workflowMember } from './workflow-operations.ts'
-import { Version, Workflow, viewVersion, viewWorkflow } from './view.ts'
+import { Version, Workflow, viewVersions, viewWorkflow } from './view.ts'
 import type { Problem } from '../kernel/fault.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
@@ -137,7 +137,7 @@ const listVersions = defineOperation({
     const { draft } = workflowSpecOf(workflow.row)
     // A draft that another one took the place of is no version of the workflow any more; only the jobs that tried it still name it.
     const listed = versions.filter(({ id, state }) => state === 'published' || id === draft)
-    return { items: await Promise.all(listed.map((version) => viewVersion(ctx, workflow.row, version, versions))) }
+    return { items: await viewVersions(ctx, workflow.row, listed, versions) }
   },
 })
 
@@ -155,8 +155,9 @@ const getVersion = defineOperation({
   example: { ...workflowExample, version: '4f8b1c1e-6f5d-4a43-9a53-0d3f6ef6a001' },
   async run(ctx, input, { workflow }) {
     const row = await ofWorkflow(ctx, workflow.row, input.version)
-    const all = await ctx.db.workflowVersions.ofWorkflow(workflow.row.id)
-    return { ...(await viewVersion(ctx, workflow.row, row, all)), document: versionBody(await documentOf(ctx, row.id)) }
+    const [view] = await viewVersions(ctx, workflow.row, [row], await ctx.db.workflowVersions.ofWorkflow(workflow.row.id))
+    if (!view) throw new Error('One row has one view')
+    return { ...view, document: versionBody(await documentOf(ctx, row.id)) }
   },
 })
 

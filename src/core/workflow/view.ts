@@ -113,26 +113,30 @@ async function peopleOf(ctx: Ctx, ids: readonly string[]): Promise<Map<string, S
   return people
 }
 
-/** A version as callers see it, one of `all` of the workflow. */
-async function viewVersion(
+/** Versions as callers see them, out of `all` of the workflow. */
+async function viewVersions(
   ctx: Ctx,
   row: ResourceRow,
-  version: WorkflowVersionSummary,
+  versions: readonly WorkflowVersionSummary[],
   all: readonly WorkflowVersionSummary[],
-): Promise<Static<typeof Version>> {
+): Promise<Static<typeof Version>[]> {
   const spec = workflowSpecOf(row)
-  const people = await peopleOf(ctx, [version.created_by])
-  return {
+  const published = all.filter(({ state }) => state === 'published')
+  const people = await peopleOf(
+    ctx,
+    versions.map((version) => version.created_by),
+  )
+  return versions.map((version) => ({
     id: version.id,
     // Drafts that another one took the place of leave no gap.
-    number: 1 + all.filter(({ number, state }) => state === 'published' && number < version.number).length,
+    number: 1 + published.filter(({ number }) => number < version.number).length,
     created_at: timestamp(version.created_at),
     created_by: version.created_by_name,
     author: people.get(version.created_by) ?? null,
     active: spec.active && spec.published === version.id,
     draft: spec.draft === version.id,
-  }
+  }))
 }
 
 export type { WorkflowView }
-export { Workflow, Version, viewWorkflows, viewWorkflow, viewVersion }
+export { Workflow, Version, viewWorkflows, viewWorkflow, viewVersions }
