@@ -163,7 +163,7 @@ const listEntities = defineOperation({
 const append = defineOperation({
   name: 'artifact.append',
   summary: 'Appends a row to a shared list and gives it.',
-  description: `A list has at most 10,000 rows of at most ${largestRow / 1024} KiB.`,
+  description: `A list has at most ${mostRows} rows of at most ${largestRow / 1024} KiB.`,
   input: Closed({ artifact: artifactMember, value: valueMember }),
   output: Entity,
   access: 'signed-in',
