@@ -72,7 +72,7 @@ function cronView(row: ScheduleRow, active: readonly string[]): TaskView {
     pipeline_id: null,
     cronjob: null,
     created_by: createdBy,
-    created_at: timestamp(row.created_at) as string, // it has a time
+    created_at: timestamp(row.created_at),
     started_at: null,
     finished_at: timestamp(row.deleted_at),
     replicas: null,

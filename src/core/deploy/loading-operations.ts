@@ -96,7 +96,7 @@ function loadingView(row: LoadingRow): LoadingView {
     configuration: row.configuration,
     problems: row.problems as unknown as Problem[], // written by `load` only
     error: row.error as unknown as LoadingError | null, // written by `load` only
-    created_at: timestamp(row.created_at) as string, // it has a time
+    created_at: timestamp(row.created_at),
     finished_at: timestamp(row.finished_at),
     expires_at: row.finished_at === null ? null : timestamp(row.finished_at + keptMs),
   }

@@ -88,7 +88,7 @@ function viewNamespace(row: ResourceRow): Static<typeof Namespace> {
     id: row.id,
     name: row.name,
     state: row.state === 'active' ? 'active' : reservedState,
-    created_at: timestamp(row.created_at) as string, // it has a time
+    created_at: timestamp(row.created_at),
   }
 }
 

@@ -96,7 +96,7 @@ function aboutPipeline(run: RunRow) {
     branch: spec.branch,
     commit: spec.commit,
     created_by: run.started_by_name,
-    created_at: timestamp(run.created_at) as string,
+    created_at: timestamp(run.created_at),
     started_at: timestamp(run.started_at),
     finished_at: timestamp(run.finished_at),
   }

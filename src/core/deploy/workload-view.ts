@@ -44,7 +44,7 @@ function accepted(row: ResourceRow): TaskView {
     ...unscheduled,
     ...unreplicated,
     created_by: spec.created_by,
-    created_at: timestamp(row.created_at) as string, // it has a time
+    created_at: timestamp(row.created_at),
   }
 }
 

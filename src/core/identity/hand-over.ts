@@ -61,7 +61,7 @@ const takeOver = defineOperation({
       const first = await db.idempotency.put(record)
       const row = await db.sessions.byId(session)
       if (first.fingerprint !== mine || !row || !isOpen(row, clock.now())) throw invalid()
-      return { token: gatewayToken(ctx.services, session), expires_at: timestamp(row.expires_at) } // it has a time
+      return { token: gatewayToken(ctx.services, session), expires_at: timestamp(row.expires_at) }
     })
   },
 })

@@ -128,8 +128,8 @@ async function views(ctx: Ctx, rows: readonly ScheduleRow[]): Promise<Static<typ
     active: (active.get(row.id) ?? []).map(({ id }) => id),
     next_at: row.suspended ? null : timestamp(row.next_at),
     last_at: timestamp(row.last_slot),
-    created_at: timestamp(row.created_at), // it has a time
-    updated_at: timestamp(row.updated_at), // it has a time
+    created_at: timestamp(row.created_at),
+    updated_at: timestamp(row.updated_at),
   }))
 }
 
