@@ -81,6 +81,9 @@ type PluginEvent = { readonly output: JsonObject; readonly log: string }
 /** Whom a registry of images knows us as. */
 type RegistryLogin = { readonly user: string; readonly password: string }
 
+/** What the registry is called where engines look for an image whose name begins with none. */
+const usualRegistry = 'docker.io'
+
 /** The registry that the name of an image begins with, told from the first part of a path as engines tell it; null: the engine's usual one is meant. */
 function registryOf(image: string): string | null {
   const [first = '', ...more] = image.split('/')
@@ -97,4 +100,4 @@ class PluginInterrupted extends Error {
 }
 
 export type { RegistryLogin, PluginHost, PluginPackage, InstalledPlugin, PluginCall, PluginTriggerStart, PluginAnswer, PluginSaid, PluginEvent }
-export { PluginRefused, PluginInterrupted, registryOf }
+export { PluginRefused, PluginInterrupted, registryOf, usualRegistry }

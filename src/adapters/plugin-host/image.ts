@@ -1,4 +1,4 @@
-import { PluginRefused, registryOf } from '../../ports/plugin-host.ts'
+import { PluginRefused, registryOf, usualRegistry } from '../../ports/plugin-host.ts'
 import { EngineRefused } from '../docker/engine.ts'
 import type { Egress } from '../../ports/egress.ts'
 import type { RegistryLogin } from '../../ports/plugin-host.ts'
@@ -32,9 +32,6 @@ type Pull = {
   readonly signal: AbortSignal
 }
 
-// Where engines look for an image whose name begins with no registry.
-const usual = { registry: 'docker.io', address: 'https://index.docker.io/v1/' } as const
-
 /**
  * Pulls an image unless the engine has it. A registry that the reference names is asked for only where plugins may call it; the engine reaches out by itself
  * then. Throws `PluginRefused`.
@@ -47,10 +44,10 @@ async function pullImage(engine: Engine, text: string, { egress, login, signal }
       throw new PluginRefused(`The registry ${registry} may not be called from here. An operator allows it with "egress.allow", or pulls the image.`)
     })
   const query = new URLSearchParams({ fromImage: name, tag })
-  const known = await login(registry ?? usual.registry)
+  const known = await login(registry ?? usualRegistry)
   try {
     await engine.follow('POST', `/images/create?${query.toString()}`, {
-      headers: known ? { 'x-registry-auth': asHeader(known, registry ?? usual.address) } : {},
+      headers: known ? { 'x-registry-auth': asHeader(known, registry) } : {},
       signal: AbortSignal.any([signal, AbortSignal.timeout(pullMs)]),
       idleMs: pullMs,
     })
@@ -62,7 +59,9 @@ async function pullImage(engine: Engine, text: string, { egress, login, signal }
   }
 }
 
-function asHeader({ user, password }: RegistryLogin, address: string): string {
+// An engine that is told no address means its usual registry, under the name that this has as an address; that one has others too.
+function asHeader({ user, password }: RegistryLogin, registry: string | null): string {
+  const address = registry === null || registry === usualRegistry ? '' : registry
   // Engines read the alphabet for addresses, and take nothing that is not filled up with "=".
   const text = Buffer.from(JSON.stringify({ username: user, password, serveraddress: address })).toString('base64')
   return text.replaceAll('+', '-').replaceAll('/', '_')

@@ -51,20 +51,11 @@ export type Listing = {
 
 type Field = 'namespace' | 'name' | 'branch' | 'schedule' | 'configuration' | 'repository' | 'directory'
 
-const deploy = (...form: readonly Field[]): Does => ({
-  kind: 'call',
-  operation: 'task.deploy',
-  input: (values) => sourceInput(values, form),
-  encode: encodeTask,
-  repeatable: true,
-})
-const run = (...form: readonly Field[]): Does => ({
-  kind: 'call',
-  operation: 'pipeline.run',
-  input: (values) => sourceInput(values, form),
-  encode: encodePipeline,
-  repeatable: true,
-})
+const starting =
+  (operation: string, encode: (output: never) => unknown) =>
+  (...form: readonly Field[]): Does => ({ kind: 'call', operation, input: (values) => sourceInput(values, form), encode, repeatable: true })
+const deploy = starting('task.deploy', encodeTask)
+const run = starting('pipeline.run', encodePipeline)
 const listOf = (member: string, operation: string, encode: Listing['encode']): Does => ({
   kind: 'list',
   lists: [{ member, operation, input: namespaceOnly, encode }],

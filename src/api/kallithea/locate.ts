@@ -30,6 +30,16 @@ async function found<Output>(call: MethodCall, text: string, read: () => Promise
   }
 }
 
+/** What a read operation gives, or null where the caller sees nothing: core finds what is hidden from them when they act. */
+async function ifSeen<Output>(read: () => Promise<Output>): Promise<Output | null> {
+  try {
+    return await read()
+  } catch (error) {
+    if (isFault(error)) return null
+    throw error
+  }
+}
+
 /** A user by identifier, whoever asks. E-mail addresses name nobody here. */
 async function locateUser(call: MethodCall, given: Json): Promise<LocatedUser> {
   const identifier = identifierOf(given)
@@ -44,4 +54,4 @@ function absent(kind: string): Error {
 }
 
 export type { LocatedUser }
-export { referenceOf, found, locateUser }
+export { referenceOf, found, ifSeen, locateUser }

@@ -1,7 +1,7 @@
 import { isFault } from '../../../core/kernel/fault.ts'
 import { asIs, BadArgument, flag, optional, required, text } from '../argument.ts'
 import { internalError, absent, denied, missing, taken } from '../errors.ts'
-import { found, locateUser, referenceOf } from '../locate.ts'
+import { found, ifSeen, locateUser, referenceOf } from '../locate.ts'
 import { defineMethod } from '../method.ts'
 import { lastSegment } from '../../../core/repository/names.ts'
 import { parentOf } from '../repository-view.ts'
@@ -92,14 +92,10 @@ const forkRepo = defineMethod({
   },
 })
 
-// A name that is taken comes before every question of place here. One that is hidden from the caller core finds later.
+// A name that is taken comes before every question of place here.
 async function refuseTaken(call: MethodCall, path: string): Promise<void> {
-  try {
-    const other = await call.invoke<RepositoryView>('repository.get', { repository: `repository:${path}` })
-    if (other.path === path) call.refuse(other.fork_of === null ? 'repo `{fork_name}` already exist' : 'fork `{fork_name}` already exist')
-  } catch (error) {
-    if (!isFault(error)) throw error
-  }
+  const other = await ifSeen(() => call.invoke<RepositoryView>('repository.get', { repository: `repository:${path}` }))
+  if (other?.path === path) call.refuse(other.fork_of === null ? 'repo `{fork_name}` already exist' : 'fork `{fork_name}` already exist')
 }
 
 async function kindsHere(call: MethodCall): Promise<readonly string[]> {

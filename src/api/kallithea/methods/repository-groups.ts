@@ -1,7 +1,6 @@
-import { isFault } from '../../../core/kernel/fault.ts'
 import { asIs, BadArgument, flag, optional, required, text, unchanged } from '../argument.ts'
 import { taken } from '../errors.ts'
-import { found, locateUser, referenceOf } from '../locate.ts'
+import { found, ifSeen, locateUser, referenceOf } from '../locate.ts'
 import { defineMethod } from '../method.ts'
 import { lastSegment } from '../../../core/repository/names.ts'
 import { encodeMembers, encodeRepositoryGroup, parentOf } from '../repository-view.ts'
@@ -84,13 +83,9 @@ const createRepoGroup = defineMethod({
 
 // Before everything else that may be wrong (contract §8).
 async function refuseTaken(call: MethodCall, name: string): Promise<void> {
-  try {
-    const { path } = await call.invoke<RepositoryGroupView>('repository-group.get', { group: `repository-group:${name}` })
-    // `_5` names the fifth one to us, whatever that is called.
-    if (path === name) call.refuse('repo group `{group_name}` already exist')
-  } catch (error) {
-    if (!isFault(error)) throw error
-  }
+  const other = await ifSeen(() => call.invoke<RepositoryGroupView>('repository-group.get', { group: `repository-group:${name}` }))
+  // `_5` names the fifth one to us, whatever that is called.
+  if (other?.path === name) call.refuse('repo group `{group_name}` already exist')
 }
 
 function isTopLevelClash({ code, context }: { readonly code: string; readonly context: { kind?: string; path?: string } }): boolean {

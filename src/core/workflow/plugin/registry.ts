@@ -3,7 +3,7 @@ import { viewerOf } from '../../identity/principal.ts'
 import { fault } from '../../kernel/fault.ts'
 import { atLeast } from '../../kernel/level.ts'
 import { secretContext } from '../../secret/open.ts'
-import { registryOf } from '../../../ports/plugin-host.ts'
+import { registryOf, usualRegistry } from '../../../ports/plugin-host.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { Services } from '../../operation/services.ts'
 import type { RegistryLogin } from '../../../ports/plugin-host.ts'
@@ -36,7 +36,7 @@ async function registryLogin(
 
 /** Refuses an image of a registry for which a login is kept to whom that secret is not granted (*execute*): they would see with it what they may not. */
 async function mayPull(ctx: Ctx, image: string): Promise<void> {
-  const name = secretOfRegistry(registryOf(image) ?? 'docker.io')
+  const name = secretOfRegistry(registryOf(image) ?? usualRegistry)
   const secret = await ctx.db.resources.byName('secret', name)
   if (!secret) return
   const { level } = await heldOn(ctx.db, secret, viewerOf(ctx.principal))
