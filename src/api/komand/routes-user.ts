@@ -2,7 +2,6 @@ import { fault } from '../../core/kernel/fault.ts'
 import { bad, optionalFlag, optionalText, requiredText, serial } from './decode.ts'
 import { encodeRole, encodeUser } from './encode-user.ts'
 import { listed } from './pages.ts'
-import { requirePermission } from './permissions.ts'
 import type { JsonObject } from '../../core/kernel/json.ts'
 import type { Doing, Route } from './route.ts'
 import type { RoleView, UserView } from './encode-user.ts'
@@ -24,7 +23,7 @@ const userRoutes: readonly Route[] = [
     path: '/v2/users',
     permission: 'USER_CREATE',
     body: 'object',
-    operations: ['user.create', 'role.assign', 'role.list-users'],
+    operations: ['user.create', 'role.list-users'],
     does: create,
   },
   { method: 'GET', path: base, operations: ['role.list-users'], does: async (doing) => encodeUser(await userOf(doing)) },
@@ -33,7 +32,7 @@ const userRoutes: readonly Route[] = [
     path: base,
     permission: 'USER_MANAGER',
     body: 'object',
-    operations: ['user.update', 'role.assign', 'role.list-users'],
+    operations: ['user.update', 'role.list-users'],
     does: update,
   },
   {
@@ -66,19 +65,14 @@ async function userOf({ invoke, parameters }: Doing): Promise<UserView> {
 async function create(doing: Doing): Promise<unknown> {
   const { body, invoke } = doing
   const role = roleIn(body)
-  const secret = requiredText(body, 'user_secret')
-  // Roles are for managers of users: told before there is a user without the role that was meant.
-  if (role) {
-    const { system_permissions: held } = await invoke<{ system_permissions: string[] }>('session.get', {})
-    requirePermission('USER_MANAGER', held, 'role.assign')
-  }
-  const made = await invoke<{ id: string; serial: number }>('user.create', {
+  const made = await invoke<{ serial: number }>('user.create', {
     name: requiredText(body, 'user_name'),
-    password: secret,
+    password: requiredText(body, 'user_secret'),
     ...namesIn(body),
-    ...(role === 'administrator' ? { administrator: true } : {}),
+    ...activeIn(body),
+    // That a user has none needs no permission.
+    ...(role && { role }),
   })
-  if (role === 'analyst') await invoke('role.assign', { user: made.id, role })
   return encodeUser(await userOf({ ...doing, parameters: { user_id: String(made.serial) } }))
 }
 
@@ -86,14 +80,14 @@ async function update(doing: Doing): Promise<unknown> {
   const { body, invoke } = doing
   const { id } = await userOf(doing)
   const role = roleIn(body)
-  const [name, password, inactive] = [optionalText(body, 'user_name'), optionalText(body, 'user_secret'), optionalFlag(body, 'inactive')]
+  const [name, password] = [optionalText(body, 'user_name'), optionalText(body, 'user_secret')]
   const changes = {
     ...(name !== undefined && { name }),
     ...(password !== undefined && { password }),
-    ...(inactive !== undefined && { active: !inactive }),
+    ...(role !== undefined && { role }),
+    ...activeIn(body),
     ...namesIn(body),
   }
-  if (role !== undefined) await invoke('role.assign', { user: id, role })
   if (Object.keys(changes).length > 0) await invoke('user.update', { user: id, ...changes })
   return encodeUser(await userOf(doing))
 }
@@ -107,6 +101,11 @@ function namesIn(body: JsonObject) {
     ...(title !== undefined && { company_title: title }),
     ...(email !== undefined && { email: email === '' ? null : email }),
   }
+}
+
+function activeIn(body: JsonObject) {
+  const inactive = optionalFlag(body, 'inactive')
+  return inactive === undefined ? {} : { active: !inactive }
 }
 
 /** The role that a body names; null for none. */

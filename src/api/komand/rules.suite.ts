@@ -186,6 +186,36 @@ function rulesSuite(labs: Labs): void {
         expect((await lab.as(maker, 'PUT', `/v2/users/${lab.ann.serial}`, { body: { first_name: 'x' } })).status).toBe(403)
       })
 
+      test('a change of a user that cannot be made whole is not made, and one made inactive cannot log in', async () => {
+        const { user_id } = await lab.ok('POST', '/v2/users', { user_name: 'dozer', user_secret: 'a phrase of dozer', inactive: true })
+        expect((await lab.send('POST', '/v2/sessions', { body: { user_name: 'dozer', user_secret: 'a phrase of dozer' } })).status).toBe(401)
+        const taken = await lab.as(lab.root, 'PUT', `/v2/users/${user_id}`, {
+          body: { role_name: 'administrator', user_name: 'ann', inactive: false },
+        })
+        expect(taken.status).toBe(409)
+        expect(await lab.ok('GET', `/v2/users/${user_id}`)).toMatchObject({ user_name: 'dozer', inactive: true, role_name: '' })
+        expect(await lab.ok('PUT', `/v2/users/${user_id}`, { role_name: 'analyst', inactive: false })).toMatchObject({
+          inactive: false,
+          role_name: 'analyst',
+        })
+      })
+
+      test('a manager of users who is no administrator is refused what is about administrators', async () => {
+        await lab.member('warden')
+        await lab.app.system('grant.set', { to: 'user:warden', on: 'system:system', level: 'read', extras: ['user.manage'] })
+        const warden = { ...lab.root, token: await lab.logIn('warden', 'a long phrase of warden') }
+        const { serial } = await lab.app.system('user.get', { user: 'root' })
+        for (const [method, body] of [
+          ['PUT', { user_secret: 'a phrase that is long' }],
+          ['PUT', { role_name: '' }],
+          ['PUT', { inactive: true }],
+          ['DELETE', undefined],
+        ] as const) {
+          const answer = await lab.as(warden, method, `/v2/users/${serial}`, body === undefined ? {} : { body })
+          expect([answer.status, answer.json.message]).toEqual([403, denied])
+        }
+      })
+
       test('an analyst reads and starts every workflow and changes none; somebody without a role sees what was granted', async () => {
         const workflow = await lab.workflow()
         expect((await lab.as(lab.ann, 'GET', `/v2/workflows/${workflow}`)).status).toBe(200)

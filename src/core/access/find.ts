@@ -100,14 +100,15 @@ async function hold(ctx: Ctx, reference: Reference): Promise<Holding | null> {
   return holdResource(ctx, reference)
 }
 
-// A user holds `admin` on itself, administrators on everybody, and managers of users on all but administrators; nobody else knows of a user.
+// A user holds `admin` on itself, administrators on everybody, and managers of users on all but administrators, whom they may look at; nobody else knows of a user.
 async function holdUser(ctx: Ctx, reference: Reference): Promise<Holding | null> {
   const { users } = ctx.db
   const row = reference.id ? await users.byId(reference.id) : await users.byLogin(reference.name ?? '')
   if (!row) return null
   const self = row.id === ctx.principal.id && isSignedIn(ctx.principal)
-  const managed = !self && row.kind !== 'builtin' && !row.administrator && isSignedIn(ctx.principal) && (await holdsSystem(ctx, 'user.manage'))
-  return { row, level: self || managed || ctx.principal.administrator ? 'admin' : 'none', extras: [], name: row.name }
+  if (self || ctx.principal.administrator) return { row, level: 'admin', extras: [], name: row.name }
+  const manages = row.kind !== 'builtin' && isSignedIn(ctx.principal) && (await holdsSystem(ctx, 'user.manage'))
+  return { row, level: !manages ? 'none' : row.administrator ? 'read' : 'admin', extras: [], name: row.name }
 }
 
 // Who started a run may do to it what somebody with `execute` on its resource may.

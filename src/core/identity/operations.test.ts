@@ -12,6 +12,7 @@ import { groupOperations } from './group-operations.ts'
 import { identify } from './identify.ts'
 import { memberOperations } from './member-operations.ts'
 import { registerOperations } from './register-operations.ts'
+import { roleOperations } from './role-operations.ts'
 import { sessionOperations } from './session-operations.ts'
 import { signingKeyOperations } from './signing-key-operations.ts'
 import { userOperations } from './user-operations.ts'
@@ -24,6 +25,7 @@ const operations = [
   ...sessionOperations,
   ...bootstrapOperations,
   ...registerOperations,
+  ...roleOperations,
   ...userOperations,
   ...groupOperations,
   ...memberOperations,
@@ -74,6 +76,9 @@ describe('every operation, as nobody, a stranger, oneself and an administrator',
     'user.disable': [{ user: 'ann' }, 'unauthenticated', 'forbidden', 'forbidden', 'ok'],
     'user.enable': [{ user: 'ann' }, 'unauthenticated', 'forbidden', 'forbidden', 'ok'],
     'user.delete': [{ user: 'ann', new_owner: 'bob' }, 'unauthenticated', 'forbidden', 'forbidden', 'ok'],
+    'role.list': [{}, 'unauthenticated', 'ok', 'ok', 'ok'],
+    'role.list-users': [{}, 'unauthenticated', 'ok', 'ok', 'ok'],
+    'role.assign': [{ user: 'ann', role: 'analyst' }, 'unauthenticated', 'forbidden', 'forbidden', 'ok'],
     'group.create': [{ name: 'new' }, 'unauthenticated', 'forbidden', 'forbidden', 'ok'],
     'group.get': [{ group: 'anns' }, 'unauthenticated', 'ok', 'ok', 'ok'],
     'group.list': [{}, 'unauthenticated', 'ok', 'ok', 'ok'],
@@ -202,11 +207,39 @@ describe('users', () => {
     expect((await as(bob, 'user.create', { name: 'new' })).name).toBe('new')
     await faultOf(as(bob, 'user.create', { name: 'boss', administrator: true }), 'forbidden')
     expect((await as(bob, 'user.disable', { user: 'ann' })).active).toBe(false)
-    await faultOf(as(bob, 'user.disable', { user: 'root' }), 'not_found')
-    await faultOf(as(bob, 'user.set-password', { user: 'root', password }), 'not_found')
+    expect((await as(bob, 'user.get', { user: 'root' })).administrator).toBe(true)
+    await faultOf(as(bob, 'user.disable', { user: 'root' }), 'forbidden')
+    await faultOf(as(bob, 'user.set-password', { user: 'root', password }), 'forbidden')
+    await faultOf(as(bob, 'role.assign', { user: 'root', role: 'analyst' }), 'forbidden')
+    // Workflows act as their owners: what a manager owns or takes away must not become an administrator's.
+    await faultOf(as(bob, 'user.delete', { user: 'ann', new_owner: 'root' }), 'forbidden')
     await faultOf(as(bob, 'user.update', { user: 'ann', administrator: true }), 'forbidden')
+    await faultOf(as(bob, 'user.update', { user: 'ann', role: 'administrator' }), 'forbidden')
     await faultOf(as(bob, 'user.disable', { user: 'default' }), 'not_found')
     expect((await as(bob, 'user.list')).items.length).toBeGreaterThan(1)
+  })
+
+  test('a role comes with what else is changed or made, or nothing does', async () => {
+    const roles = async () =>
+      Object.fromEntries((await as(admin, 'role.list-users')).items.map(({ name, role }: { name: string; role: unknown }) => [name, role]))
+    await faultOf(as(admin, 'user.update', { user: 'ann', name: 'root', role: 'administrator' }), 'name_taken')
+    await faultOf(as(admin, 'user.update', { user: 'ann', role: 'analyst', administrator: true }), 'malformed_request')
+    expect((await roles()).ann).toBeNull()
+    await as(admin, 'user.update', { user: 'ann', first_name: 'Ann', role: 'analyst' })
+    await as(admin, 'user.create', { name: 'cy', role: 'analyst' })
+    expect(await roles()).toMatchObject({ ann: 'analyst', cy: 'analyst' })
+    expect(await as(admin, 'user.update', { user: 'ann', role: 'administrator' })).toMatchObject({ administrator: true })
+    expect((await roles()).ann).toBe('administrator')
+    await as(admin, 'user.update', { user: 'ann', role: null })
+    expect((await roles()).ann).toBeNull()
+    await faultOf(as(admin, 'user.update', { user: 'root', role: null }), 'state_conflict')
+  })
+
+  test('who may make users gives them no role, and nobody a role to themselves', async () => {
+    await as(admin, 'grant.set', { to: 'user:bob', on: 'system:system', level: 'none', extras: ['user.create'] })
+    await faultOf(as(bob, 'user.create', { name: 'dot', role: 'analyst' }), 'forbidden')
+    await faultOf(as(bob, 'user.get', { user: 'dot' }), 'not_found')
+    await faultOf(as(ann, 'user.update', { user: 'ann', role: 'analyst' }), 'forbidden')
   })
 
   test('disabling tells followers at once', async () => {

@@ -1,20 +1,17 @@
 import { defineOperation, subject } from '../operation/operation.ts'
 import { heldSystemPermissions, systemPermissions } from '../access/system.ts'
-import { fault } from '../kernel/fault.ts'
 import { pageRequest } from '../kernel/page.ts'
-import { Closed, listMembers, Nullable, OneOf, PageOf, Type } from '../kernel/schema.ts'
+import { Closed, listMembers, OneOf, PageOf, Type } from '../kernel/schema.ts'
 import { analystGroupId, systemResourceId } from '../kernel/builtin.ts'
-import { builtinGroupState } from './organisation.ts'
-import { emitUser, keepAnAdministrator, onlyAdministrators, refuseBuiltin } from './user-rules.ts'
+import { administratorBy, joinAnalysts, Role, roleNames } from './role.ts'
+import { emitUser, keepAnAdministrator, refuseBuiltin } from './user-rules.ts'
 import { UserReference } from './user-fields.ts'
 import { viewerOf } from './principal.ts'
 import { UserSummary, userSummary } from './view.ts'
 import type { AnyOperation } from '../operation/operation.ts'
-import type { Ctx, WriteCtx } from '../operation/context.ts'
+import type { RoleName } from './role.ts'
+import type { Ctx } from '../operation/context.ts'
 import type { ResourceRow, UserRow } from '../../ports/store/rows.ts'
-
-const roleNames = ['administrator', 'analyst'] as const
-type RoleName = (typeof roleNames)[number]
 
 const permissionsMember = Type.Array(Type.String(), { description: 'System permissions.' })
 
@@ -40,8 +37,8 @@ const assign = defineOperation({
   name: 'role.assign',
   summary: 'Gives a user a role in place of the one that the user has; null takes it away.',
   description: 'Grants that a user holds besides stay as they are.',
-  input: Closed({ user: UserReference, role: Nullable(OneOf(roleNames)) }),
-  output: Closed({ id: Type.String(), name: Type.String(), role: Nullable(OneOf(roleNames)) }),
+  input: Closed({ user: UserReference, role: Role }),
+  output: Closed({ id: Type.String(), name: Type.String(), role: Role }),
   access: { system: 'user.manage' },
   subjects: { user: subject('user', 'admin', 'user') },
   example: { user: 'ann', role: 'analyst' },
@@ -53,20 +50,18 @@ const assign = defineOperation({
   },
   async run(ctx, { role }, { user: { row } }) {
     refuseBuiltin(row)
-    const administrator = role === 'administrator'
-    if (administrator !== row.administrator) {
-      onlyAdministrators(ctx, 'role.assign', ['role'])
+    const administrator = await administratorBy(ctx, 'role.assign', { role }, row.administrator)
+    if (administrator !== undefined && administrator !== row.administrator) {
       if (!administrator) await keepAnAdministrator(ctx, row)
       await ctx.db.users.update(row.id, { administrator, updated_at: ctx.clock.now() })
     }
-    if (role === 'analyst') await ctx.db.members.add((await analystGroup(ctx)).id, row.id, ctx.clock.now())
-    else await ctx.db.members.remove(analystGroupId, row.id)
+    await joinAnalysts(ctx, row.id, role)
     emitUser(ctx, row, 'updated')
     return { id: row.id, name: row.name, role }
   },
 })
 
-const RoleUser = Closed({ ...UserSummary.properties, role: Nullable(OneOf(roleNames)), system_permissions: permissionsMember })
+const RoleUser = Closed({ ...UserSummary.properties, role: Role, system_permissions: permissionsMember })
 
 const listUsers = defineOperation({
   name: 'role.list-users',
@@ -108,32 +103,6 @@ async function permissionsOf(ctx: Ctx, row: UserRow, system: ResourceRow | null)
   if (row.administrator) return Object.keys(systemPermissions)
   if (!system) return []
   return (await ctx.db.resources.access(system, viewerOf({ ...ctx.principal, id: row.id, administrator: false }), { ownerIsAdmin: false })).extras
-}
-
-/** The built-in group of the analysts, made when it is first asked for. */
-async function analystGroup(ctx: WriteCtx): Promise<ResourceRow> {
-  const { resources, grants } = ctx.db
-  const known = await resources.byId(analystGroupId)
-  if (known) return known
-  const now = ctx.clock.now()
-  // A group of users may be called so already.
-  const name = (await resources.byName('group', 'analysts')) ? 'role:analyst' : 'analysts'
-  if (await resources.byName('group', name)) throw fault('name_taken', { kind: 'group', name })
-  const group = await resources.insert({
-    id: analystGroupId,
-    kind: 'group',
-    name,
-    owner_id: null,
-    parent_id: null,
-    private: false,
-    active: true,
-    state: builtinGroupState,
-    spec: { description: 'The users whose role is analyst: they read and start every workflow.' },
-    created_at: now,
-    updated_at: now,
-  })
-  await grants.set({ resource_id: 'kind:workflow', subject_id: group.id, subject_kind: 'group', level: 'execute', extras: [], created_at: now })
-  return group
 }
 
 const roleOperations: AnyOperation[] = [list, assign, listUsers]

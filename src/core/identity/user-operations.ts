@@ -6,6 +6,7 @@ import { defineOperation, subject } from '../operation/operation.ts'
 import { checkName, checkPassword, emailFor } from './names.ts'
 import { defaultOrganisation, moveToOrganisation } from './organisation.ts'
 import { emitUser, givenOf, keepAnAdministrator, newUser, onlyAdministrators, present, refuseBuiltin, refuseTaken } from './user-rules.ts'
+import { administratorBy, joinAnalysts, Role } from './role.ts'
 import { handOver } from './user-ownership.ts'
 import { setPassword, update } from './user-update.ts'
 import { administrativeMembers, Email, Name, Password, PersonName, UserReference } from './user-fields.ts'
@@ -29,6 +30,7 @@ const create = defineOperation({
     last_name: Type.Optional(PersonName),
     company_title: Type.Optional(PersonName),
     ...administrativeMembers,
+    role: Type.Optional(Role),
     active: Type.Optional(Type.Boolean()),
   }),
   output: User,
@@ -39,10 +41,11 @@ const create = defineOperation({
   effect: 'act',
   audit: {
     subject: (input) => `user:${input.name}`,
-    detail: ({ administrator, organisation, service }) => present({ administrator, organisation, service }),
+    detail: ({ administrator, role, organisation, service }) => present({ administrator, role, organisation, service }),
   },
   async run(ctx, input) {
     onlyAdministrators(ctx, 'user.create', givenOf(input, ['administrator', 'organisation']))
+    const administrator = (await administratorBy(ctx, 'user.create', input, false)) ?? false
     const name = checkName('user name', input.name)
     await refuseTaken(ctx, { id: '', name })
     const email = emailFor(name, input.email)
@@ -61,13 +64,14 @@ const create = defineOperation({
         last_name: input.last_name ?? '',
         company_title: input.company_title ?? '',
         kind: input.service ? 'service' : 'user',
-        administrator: input.administrator ?? false,
+        administrator,
         active: input.active ?? true,
         password_hash: hash,
         organisation,
       })
       await refuseTaken(inside, row)
       const user = await inside.db.users.insert(row)
+      await joinAnalysts(inside, user.id, input.role)
       await moveToOrganisation(inside, user.id, '', organisation)
       emitUser(ctx, user, 'created')
       return userView(user)
@@ -149,7 +153,7 @@ const remove = defineOperation({
   input: Closed({ ...target, new_owner: Type.Optional(UserReference) }),
   output: Closed({ id: Type.String(), serial: Type.Integer(), name: Type.String() }),
   access: { system: 'user.manage' },
-  subjects: { user: subject('user', 'admin', 'user'), owner: subject('user', 'read', 'new_owner') },
+  subjects: { user: subject('user', 'admin', 'user'), owner: subject('user', 'admin', 'new_owner') },
   example: { user: 'ann', new_owner: 'bob' },
   effect: 'write',
   audit: { ...audit, detail: ({ new_owner }) => present({ new_owner }) },

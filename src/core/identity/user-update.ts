@@ -5,6 +5,7 @@ import { holdsSystem } from '../access/system.ts'
 import { checkName, checkPassword, emailFor } from './names.ts'
 import { moveToOrganisation } from './organisation.ts'
 import { provePassword } from './prove.ts'
+import { administratorBy, joinAnalysts, Role } from './role.ts'
 import { checkNetworkList, emitUser, givenOf, keepAnAdministrator, onlyAdministrators, present, refuseBuiltin, refuseTaken } from './user-rules.ts'
 import { administrativeMembers, Email, Name, Password, PersonName, UserReference } from './user-fields.ts'
 import { User, userView } from './view.ts'
@@ -30,6 +31,7 @@ export const update = defineOperation({
     last_name: Type.Optional(PersonName),
     company_title: Type.Optional(PersonName),
     ...administrativeMembers,
+    role: Type.Optional(Role),
     active: Type.Optional(Type.Boolean({ description: 'As user.enable and user.disable do it. Not for oneself.' })),
     networks: Type.Optional(
       Type.Array(Type.String({ maxLength: 60 }), { maxItems: 100, description: 'Networks (CIDR) that the user may come from.' }),
@@ -52,6 +54,7 @@ export const update = defineOperation({
     const email = emailAfter(row, name, input)
     const networks = input.networks === undefined ? row.networks : checkNetworkList(input.networks)
     if (input.password) checkPassword(input.password, { name, email })
+    const administrator = await administratorBy(ctx, 'user.update', input, row.administrator)
     const password_hash = input.password === undefined ? row.password_hash : input.password ? await ctx.services.passwords.hash(input.password) : null
     return ctx.write(async (inside) => {
       const current = await inside.db.users.byId(row.id)
@@ -64,7 +67,7 @@ export const update = defineOperation({
         first_name: input.first_name ?? current.first_name,
         last_name: input.last_name ?? current.last_name,
         company_title: input.company_title ?? current.company_title,
-        administrator: input.administrator ?? current.administrator,
+        administrator: administrator ?? current.administrator,
         organisation: input.organisation ?? current.organisation,
         kind,
         networks,
@@ -75,6 +78,7 @@ export const update = defineOperation({
       if (!patch.administrator || !patch.active) await keepAnAdministrator(inside, current)
       await refuseTaken(inside, { id: row.id, name: input.name, email: patch.email })
       await inside.db.users.update(row.id, patch)
+      await joinAnalysts(inside, row.id, input.role)
       await moveToOrganisation(inside, row.id, current.organisation, patch.organisation)
       if ((input.password !== undefined && row.id !== ctx.principal.id) || !patch.active) await inside.db.sessions.endAll(row.id, patch.updated_at)
       emitUser(ctx, { id: row.id, name }, patch.active === current.active ? 'updated' : patch.active ? 'enabled' : 'disabled')

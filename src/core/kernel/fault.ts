@@ -6,7 +6,7 @@
  */
 const faults = {
   invalid_input: { status: 400, retry: false, message: 'The input of {operation} has {count} problem(s): {first}. Correct it and call again.' },
-  invalid_name: { status: 400, retry: false, message: 'The {what} "{name}" cannot be used: {why}. Choose another name.' },
+  invalid_name: { status: 400, retry: false, message: 'The {what} "{name}" cannot be used: {why}. Choose another one.' },
   invalid_reference: { status: 400, retry: false, message: 'The reference "{reference}" is not of the form kind:name. Write for example {example}.' },
   malformed_request: { status: 400, retry: false, message: 'The request cannot be read: {why}. Correct it and send it again.' },
   unauthenticated: { status: 401, retry: false, message: 'Sign in first: send "Authorization: Bearer <token or API key>" or a session cookie.' },
