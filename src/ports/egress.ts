@@ -25,7 +25,10 @@ type EgressPass = {
   readonly host: string
   readonly port: number
   readonly user: string
+  /** '' for one that was opened again by its mark: the child has it from an earlier server. */
   readonly password: string
+  /** Stands for the password, and opens nothing by itself: what a later server opens the same pass again by. */
+  readonly mark: string
   /** The first reason why the door was kept shut, for the log and for the caller's message; null when it was not. */
   refused(): string | null
   /** Ends the pass and every connection that it opened. */
@@ -37,8 +40,8 @@ type EgressPass = {
  * moment of each connection, and the connection goes to the address that was judged.
  */
 type EgressProxy = {
-  /** A pass for one child. `limitBytes` is what may come in through it altogether. */
-  open(destination: EgressDestination | EgressAnywhere, options: { limitBytes: number }): Promise<EgressPass>
+  /** A pass for one child. `limitBytes` is what may come in through it altogether. `mark`: one that an earlier server has given out. */
+  open(destination: EgressDestination | EgressAnywhere, options: { limitBytes: number; mark?: string }): Promise<EgressPass>
   close(): Promise<void>
 }
 

@@ -173,3 +173,20 @@ test('a host that is not there is 502', async () => {
   const pass = await proxy.open(to('http', 'repo.test', port), limits)
   expect((await through(pass, `http://repo.test:${port}/`)).status).toBe(502)
 })
+
+test('a pass of an earlier proxy is opened again by its mark, which opens nothing by itself', async () => {
+  const port = await listen('127.0.0.1', (_, answer) => answer.end('here'))
+  const url = `http://repo.test:${port}/`
+  const earlier = proxyWith()
+  const { password, mark } = await earlier.proxy.open(to('http', 'repo.test', port), limits)
+  await earlier.proxy.close()
+  const { proxy } = proxyWith()
+  const other = await proxy.open(to('http', 'repo.test', port), limits)
+  expect((await through(other, url, { password })).status).toBe(407)
+  const pass = await proxy.open(to('http', 'repo.test', port), { ...limits, mark })
+  expect([pass.password, pass.mark]).toEqual(['', mark])
+  expect((await through(pass, url, { password })).text).toBe('here')
+  expect((await through(pass, url, { password: mark })).status).toBe(407)
+  pass.close()
+  expect((await through(other, url, { password })).status).toBe(407)
+})

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createServer, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -60,8 +60,7 @@ function createEgressProxy(options: { egress: Egress; log: Pick<Log, 'debug' | '
     const [scheme, text = ''] = header.split(' ')
     if (scheme?.toLowerCase() !== 'basic') return null
     const plain = Buffer.from(text, 'base64').toString('latin1')
-    // Of 256 random bits: nobody finds one by how long a look-up took.
-    return plain.startsWith(`${user}:`) ? (passes.get(plain.slice(user.length + 1)) ?? null) : null
+    return plain.startsWith(`${user}:`) ? (passes.get(markOf(plain.slice(user.length + 1))) ?? null) : null
   }
 
   function refuse(pass: Pass, why: string): void {
@@ -172,21 +171,23 @@ function createEgressProxy(options: { egress: Egress; log: Pick<Log, 'debug' | '
   }
 
   return {
-    async open(destination, { limitBytes }) {
+    async open(destination, { limitBytes, mark: known }) {
       const server = await listen()
       const address = server.address()
       if (address === null || typeof address === 'string') throw new Error('The proxy of child programs has no port')
-      const password = randomBytes(32).toString('hex')
+      const password = known === undefined ? randomBytes(32).toString('hex') : ''
+      const mark = known ?? markOf(password)
       const pass: Pass = { destination, sockets: new Set(), left: limitBytes, refused: null }
-      passes.set(password, pass)
+      passes.set(mark, pass)
       return {
         host: '127.0.0.1',
         port: address.port,
         user,
         password,
+        mark,
         refused: () => pass.refused,
         close() {
-          passes.delete(password)
+          passes.delete(mark)
           for (const socket of pass.sockets) socket.destroy()
         },
       } satisfies EgressPass
@@ -198,6 +199,11 @@ function createEgressProxy(options: { egress: Egress; log: Pick<Log, 'debug' | '
       if (server) await new Promise<void>((resolve) => server.close(() => resolve()))
     },
   }
+}
+
+// Of 256 random bits: nobody guesses one, or finds what it stands for.
+function markOf(password: string): string {
+  return createHash('sha256').update(password).digest('hex')
 }
 
 function connected(host: string, port: number): Promise<Socket | null> {

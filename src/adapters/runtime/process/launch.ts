@@ -8,18 +8,22 @@ import type { Folder, Work } from './folder.ts'
 import { readBoot } from './proc.ts'
 import type { Sandbox } from './sandbox.ts'
 import type { Supervisor } from './supervisors.ts'
+import type { OwnFolders } from './view.ts'
 
 // What Linux takes: 128 KiB for one part of a command, and for all of them a quarter of the stack. Ours stand in front of the work's.
 const longestPart = 128 * 1024 - 1
 const longestCommand = 1024 * 1024
 
 type Launch = {
-  readonly folder: Folder
+  readonly folder: Folder & OwnFolders
   readonly sandbox: Sandbox
   readonly work: Work
   readonly command: readonly string[]
   readonly environment: Readonly<Record<string, string>>
   readonly processes: number
+  readonly network?: 'none'
+  /** What it reads on descriptor 4. The work begins when its supervisor holds all of it, or never. Its standard error is kept by itself then, as `err`. */
+  readonly message?: string
 }
 
 /** What work may never be without: the environment's own names, under what the work sets itself. */
@@ -57,17 +61,18 @@ async function giveTree(path: string, uid: number): Promise<void> {
  * `onTold` is called when the supervisor has been told and there is nothing to do but wait. Throws `StartError` when it does not come so far.
  */
 async function supervise(launch: Launch, supervisor: Supervisor, onTold: () => void): Promise<void> {
-  const { folder, work, sandbox } = launch
+  const { folder, work, sandbox, processes, network, message } = launch
   const command = commandOf(launch)
   checkCommand(command)
-  const argv = sandbox.launch(folder, { command, uid: work.uid, processes: launch.processes })
+  const argv = sandbox.launch(folder, { command, uid: work.uid, processes, ...(network ? { network } : {}) })
   const sweep = sandbox.mechanism === 'user' ? ['user', String(work.uid)] : sandbox.mechanism === 'none' ? ['group', work.token] : ['none', '']
   const blocks = String(Math.ceil(work.output_limit / 512))
   const environment = openEnvironment(folder, environmentOf(launch), work.uid)
   try {
-    const words = [`/proc/${process.pid}/fd/${environment}`, readBoot(), blocks, work.cgroup ?? '', ...sweep, ...argv]
+    const size = message === undefined ? '' : String(Buffer.byteLength(message))
+    const words = [`/proc/${process.pid}/fd/${environment}`, readBoot(), blocks, work.cgroup ?? '', ...sweep, size, ...argv]
     writeFileSync(join(folder.path, 'launch'), `set -- ${words.map(quoted).join(' ')}\n`, { mode: 0o600 })
-    supervisor.give(folder.path)
+    supervisor.give(folder.path, message)
     onTold()
     if (!(await supervisor.ready)) throw await launchFailure(folder)
   } finally {

@@ -13,26 +13,44 @@
 
 /**
  * Reads the work's folder from its input. The `launch` file there sets the arguments: environment, boot id, blocks of output, cgroup folder or "", how to
- * sweep (`none`, `user`, `group`), the mark or user id to sweep by, then the launcher. No program is started that a builtin can do without: each costs more
- * than all of this text.
+ * sweep (`none`, `user`, `group`), the mark or user id to sweep by, the size of the message or "", then the launcher. No program is started that a builtin can
+ * do without: each costs more than all of this text.
+ *
+ * A message is the rest of its input. It is taken whole before the work begins, and held in memory only: a server that is killed in the middle of it has begun
+ * nothing. Work with a message reads it on descriptor 4, and has its standard error kept in `err`, like the output.
  */
 const superviseScript = `
 read -r folder || exit 0
 . "$folder/launch"
-environment=$1 boot=$2 blocks=$3 cgroup=$4 sweep=$5 mark=$6
-shift 6
-exec <"$environment" || exit 75
+environment=$1 boot=$2 blocks=$3 cgroup=$4 sweep=$5 mark=$6 size=$7
+shift 7
 umask 077
+if [ -n "$size" ]; then
+  ulimit -c 0
+  message=$(cat)
+  [ "\${#message}" = "$size" ] || exit 75
+fi
+exec <"$environment" || exit 75
 field() { shift 19; started=$1; }
 read -r stat </proc/self/stat && field \${stat##*) }
 set -C
 echo "$$ $started $boot" >"$folder/started" || exit 75
 set +C
 trap '' HUP PIPE
-{
+keep() {
+  exec 3>&-
+  trap '' XFSZ
+  ulimit -S -f "$blocks"
+  cat >>"$folder/$1" 2>/dev/null || { ulimit -S -f "$(ulimit -H -f)"; exec wc -c >"$folder/$2"; }
+}
+work() {
   trap - HUP PIPE
   if [ -n "$cgroup" ]; then echo 0 >"$cgroup/cgroup.procs"; fi 2>/dev/null
-  "$@" 2>&1
+  if [ -n "$size" ]; then
+    printf %s "$message" 3>&- 5<&- | { exec 4<&0 <&5 5<&-; "$@"; }
+  else
+    "$@" 2>&1
+  fi
   code=$?
   exec >/dev/null 2>&1 3>&- </dev/null
   case $sweep in
@@ -47,12 +65,12 @@ trap '' HUP PIPE
     if [ ! -d "$folder" ]; then exit; fi
     sleep 1
   done
-} | {
-  exec 3>&-
-  trap '' XFSZ
-  ulimit -S -f "$blocks"
-  cat >>"$folder/out" 2>/dev/null || { ulimit -S -f "$(ulimit -H -f)"; wc -c >"$folder/dropped"; }
 }
+if [ -n "$size" ]; then
+  { work "$@" 5<&0 2>&1 >&6 6>&- | keep err dropped-err 6>&-; } 6>&1 | keep out dropped
+else
+  work "$@" | keep out dropped
+fi
 exec 3>&-
 read -r code <"$folder/exit.tmp"
 # On a full disk a file can still be given another name.

@@ -1,7 +1,7 @@
 /** What the server tells its spawner: to start a supervisor, to give it its work's folder, to let it go. */
 type Order =
   | { readonly what: 'begin'; readonly token: string }
-  | { readonly what: 'give'; readonly token: string; readonly folder: string }
+  | { readonly what: 'give'; readonly token: string; readonly folder: string; readonly message?: string }
   | { readonly what: 'release'; readonly token: string }
 
 /** What the spawner says: that it runs, that work is about to begin, that it will not, that a supervisor has ended. */

@@ -42,7 +42,7 @@ process.stdin.on('data', (text: string) => {
   for (const line of lines) {
     const order = orderOf(line)
     if (order.what === 'begin') begin(order.token)
-    else if (order.what === 'give') waiting.get(order.token)?.input.end(`${order.folder}\n`)
+    else if (order.what === 'give') waiting.get(order.token)?.input.end(`${order.folder}\n${order.message ?? ''}`)
     else release(order.token)
   }
 })

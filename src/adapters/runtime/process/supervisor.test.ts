@@ -58,7 +58,7 @@ for (const mechanism of await mechanismsHere()) {
     test('work that ended while there was no server is found with its exit', async () => {
       const { server, handle } = await hold(home, mechanism, 'sleep 0.2; exit 9')
       await killed(server)
-      await until(() => readdirSync(join(root, handle.name)).includes('exit'))
+      await until(() => textOf(join(root, handle.name, 'exit')) !== '')
       expect(await runtime.recover(handle.name)).toMatchObject({ found: 'ended', exit: { code: 9 } })
     })
 

@@ -14,8 +14,8 @@ type Supervisor = {
   readonly token: string
   /** False once it has ended. */
   alive(): boolean
-  /** Tells it the folder of its work. */
-  give(folder: string): void
+  /** Tells it the folder of its work, and what that reads on descriptor 4. */
+  give(folder: string, message?: string): void
   /** Whether the work is about to begin: false when it ended before. */
   readonly ready: Promise<boolean>
   /** Its end; `lost` when nobody is left who would hear of it, while it may go on. */
@@ -82,6 +82,7 @@ class Supervisors {
   }
 }
 
+/** One that the server starts itself. Throws `StartError` when no process can be made just now. */
 function directly(token: string): Supervisor {
   const made = startSupervisor(token)
   if (made === null) throw new StartError('The process cannot be started just now. An operator finds the cause in the log.', { retry: true })
@@ -93,9 +94,9 @@ function directly(token: string): Supervisor {
   return {
     token,
     alive: () => !end.isOver,
-    give(folder) {
+    give(folder, message = '') {
       ready.ref() // whoever waits for the word is not to end before
-      input.end(`${folder}\n`)
+      input.end(`${folder}\n${message}`)
     },
     ready: becomesReady(made),
     ended: end.promise,
@@ -166,9 +167,9 @@ class Spawner {
     return {
       token,
       alive: () => !end.isOver,
-      give: (folder) => {
+      give: (folder, message) => {
         this.#output.ref() // whoever waits for the word is not to end before
-        this.#tell({ what: 'give', token, folder })
+        this.#tell({ what: 'give', token, folder, ...(message === undefined ? {} : { message }) })
       },
       ready: ready.promise,
       ended: end.promise,
@@ -221,4 +222,4 @@ class Spawner {
 }
 
 export type { Supervisor }
-export { Supervisors }
+export { Supervisors, directly }
