@@ -9,8 +9,8 @@ import type { WorkflowTriggerRow } from '../../ports/store/workflows.ts'
 import type { WorkflowDocument } from './document/model.ts'
 import type { WorkflowSpec } from './spec.ts'
 
-/** Makes a workflow of a document: a resource, its triggers and a draft. */
-async function insertWorkflow(ctx: WriteCtx, document: WorkflowDocument): Promise<ResourceRow> {
+/** Makes a workflow of a document: a resource, its triggers and a draft. `id` is a new one, chosen before where others name it. */
+async function insertWorkflow(ctx: WriteCtx, document: WorkflowDocument, id = ctx.ids.record()): Promise<ResourceRow> {
   const now = ctx.clock.now()
   const name = checkedName(document.name)
   const spec: WorkflowSpec = {
@@ -26,7 +26,7 @@ async function insertWorkflow(ctx: WriteCtx, document: WorkflowDocument): Promis
   }
   const row = await unlessTaken(name, () =>
     ctx.db.resources.insert({
-      id: ctx.ids.record(),
+      id,
       kind: 'workflow',
       name,
       owner_id: ctx.principal.id,
@@ -127,10 +127,12 @@ function triggerRow(ctx: WriteCtx, trigger: JsonObject): WorkflowTriggerRow {
   }
 }
 
+const longestName = 200
+
 /** A name for a workflow: any printable text of 1 to 200 characters that is not only blanks. */
 function checkedName(name: string): string {
   const trimmed = name.trim()
-  if (trimmed === '' || trimmed.length > 200 || /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(trimmed)) {
+  if (trimmed === '' || trimmed.length > longestName || /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(trimmed)) {
     throw fault('invalid_name', { what: 'workflow', name: trimmed.slice(0, 60), why: 'it has 1 to 200 printable characters' })
   }
   return trimmed
@@ -148,7 +150,8 @@ async function unlessTaken<Result>(name: string, work: () => Promise<Result>): P
 /** The name, or the next free one: `name (2)`, `name (3)`, …. */
 async function freeName(ctx: WriteCtx, name: string): Promise<string> {
   for (let number = 1; ; number++) {
-    const candidate = number === 1 ? name : `${name} (${number})`
+    const end = number === 1 ? '' : ` (${number})`
+    const candidate = [...name].slice(0, longestName - end.length).join('') + end
     if (!(await ctx.db.resources.byName('workflow', candidate))) return candidate
   }
 }

@@ -4,7 +4,7 @@ import { defineOperation, subject } from '../operation/operation.ts'
 import { catalogOf } from './catalog.ts'
 import { usableConnection } from './connection/open.ts'
 import { readWorkflowFile, writeWorkflowFile } from './document/file.ts'
-import { objectMember, textMember } from './document/members.ts'
+import { objectMember, textMember, withMembers } from './document/members.ts'
 import { validateDocument } from './document/validate.ts'
 import { shownOf } from './job/shown.ts'
 import { freeName, insertWorkflow } from './store-version.ts'
@@ -15,6 +15,7 @@ import type { Json } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
 import type { WorkflowDocument } from './document/model.ts'
+import type { Catalog } from './document/validate.ts'
 
 const importFile = defineOperation({
   name: 'workflow.import',
@@ -28,12 +29,15 @@ const importFile = defineOperation({
   audit: { subject: () => 'workflow:imported', detail: ({ file }) => ({ workflows: namesOf(file) }) },
   example: { file: { workflows: [{ name: 'Look up', steps: [], paths: [] }] } },
   async run(ctx, input) {
-    const documents = readWorkflowFile(input.file as Json) // what arrived was JSON
+    const read = readWorkflowFile(input.file as Json) // what arrived was JSON
+    const ids = read.documents.map(() => ctx.ids.record())
+    const documents = withNewIds(read.documents, ids)
     if (documents.length === 0) throw fault('malformed_request', { why: 'the file holds no workflow' })
     if (documents.length > 100) throw fault('malformed_request', { why: 'the file holds more than 100 workflows' })
-    const warnings: string[] = []
+    const warnings: string[] = [...read.warnings]
+    const snippets = new Map(documents.map(({ name }, index) => [ids[index] ?? '', name]))
     for (const document of documents) {
-      const findings = await validateDocument(document, catalogOf(ctx), ctx.services.patterns)
+      const findings = await validateDocument(document, withinFile(catalogOf(ctx), snippets), ctx.services.patterns)
       for (const { step, input: where, message } of findings) {
         warnings.push(`${document.name}${step === '' ? '' : `, step "${step}"`}${where === '' ? '' : `, ${where}`}: ${message}`)
       }
@@ -45,10 +49,10 @@ const importFile = defineOperation({
     }
     const rows = await ctx.write(async (inside) => {
       const made = []
-      for (const document of documents) {
+      for (const [index, document] of documents.entries()) {
         const name = await freeName(inside, document.name.trim())
         if (name !== document.name.trim()) warnings.push(`${document.name}: a workflow of that name exists, so it is called "${name}"`)
-        made.push(await insertWorkflow(inside, { ...document, name }))
+        made.push(await insertWorkflow(inside, { ...document, name }, ids[index]))
       }
       return made
     })
@@ -81,6 +85,30 @@ const exportFile = defineOperation({
   },
 })
 
+/** The documents of a file with their ids of here: a step that runs another workflow of the file goes on to mean that one. */
+function withNewIds(documents: readonly WorkflowDocument[], ids: readonly string[]): WorkflowDocument[] {
+  const before = documents.map(({ kept }) => textMember(objectMember(kept, 'workflow'), 'workflow_id'))
+  const now = new Map(before.flatMap((id, index) => (id === '' ? [] : [[id, ids[index] ?? ''] as const])))
+  return documents.map((document) => ({
+    ...document,
+    steps: document.steps.map((step) => {
+      const id = step.type === 'snippet' ? now.get(textMember(step.parameters, 'workflow_uid')) : undefined
+      return id === undefined ? step : { ...step, parameters: withMembers(step.parameters, { workflow_uid: id }) }
+    }),
+  }))
+}
+
+/** What a file may name: what is here, and the other workflows of the file, of which only nothing is active yet. */
+function withinFile(catalog: Catalog, names: ReadonlyMap<string, string>): Catalog {
+  return {
+    ...catalog,
+    snippet(uid) {
+      const name = names.get(uid)
+      return name === undefined ? catalog.snippet(uid) : Promise.resolve(`"${name}" of the same file has to be activated first`)
+    },
+  }
+}
+
 /** Connections that a file of another server names by a number which is one of another name here, or none: what is meant is known by its name. */
 async function otherConnections(ctx: Ctx, document: WorkflowDocument): Promise<string[]> {
   const told: string[] = []
@@ -103,7 +131,7 @@ async function personOf(ctx: Ctx, id: string) {
 /** The names in a file, for the audit trail: what is no file has none. */
 function namesOf(file: unknown): string[] {
   try {
-    return readWorkflowFile(file as Json).map(({ name }) => name) // what arrived was JSON
+    return readWorkflowFile(file as Json).documents.map(({ name }) => name) // what arrived was JSON
   } catch {
     return []
   }

@@ -13,7 +13,7 @@ afterAll(() => patterns.close())
 const by = { at: 0, user_name: 'bob', first_name: '', last_name: '', email: '' }
 
 function only(file: Json): WorkflowDocument {
-  const [document, ...others] = readWorkflowFile(file)
+  const [document, ...others] = readWorkflowFile(file).documents
   if (!document || others.length > 0) throw new Error('one workflow is expected')
   return document
 }
@@ -67,7 +67,9 @@ describe('an .icon file', () => {
   test('as a .kom file names steps by name, and says what is lost', () => {
     const { file, warnings } = writeWorkflowFile(only(iconFile()), 'kom', by)
     const document = only(file)
-    expect(warnings).toEqual(['what only the icon format has is left out'])
+    expect(warnings).toEqual([
+      'what only the icon format has is left out: version, humanCostSeconds, humanCostDisplayUnit, defaultImageData, isCloud',
+    ])
     expect(document.format).toBe('kom')
     expect(document.steps.find(({ id }) => id === 'a')?.parameters).toEqual({ input: { url: 'http://{{[Hook].[host]}}/' } })
     expect(JSON.stringify(document.steps.find(({ id }) => id === 'd')?.parameters)).toContain('{{[Hook].[size]}} > 10 AND {{[Hook].[name]}} =~ /^a/')

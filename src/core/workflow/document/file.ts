@@ -1,9 +1,11 @@
+import { checkIconVersion, checkKomVersion } from './file-version.ts'
 import { readIconVersion, writeIconVersion } from './icon.ts'
 import { readKomWorkflow, writeKomWorkflow } from './kom.ts'
 import { isJsonObject, memberOf, objectMember, objectsMember, textMember, unreadable, withMembers, without } from './members.ts'
 import { converted } from './convert.ts'
 import { flowLimits } from '../../flow/graph.ts'
 import { timestamp } from '../../kernel/clock.ts'
+import { isFault } from '../../kernel/fault.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { WorkflowDocument } from './model.ts'
 
@@ -17,40 +19,77 @@ type Person = { readonly user_name: string; readonly first_name: string; readonl
 /** What a `.kom` file says of a workflow that its document does not: its ids here, and who made it and changed it when (milliseconds). */
 type Exported = { readonly id: string; readonly version: string; readonly created_by: Person; readonly last_modified: number }
 
-/** The workflows of an export file, `.kom` 0.4 or `.icon` 2.0.0. Throws the fault `malformed_request` where it is neither. */
-function readWorkflowFile(file: Json): WorkflowDocument[] {
+/** The workflows of an export file, and what its reader should know of it. */
+type ReadFile = { readonly documents: readonly WorkflowDocument[]; readonly warnings: readonly string[] }
+
+/**
+ * The workflows of an export file, `.kom` 0.4 or `.icon` 2.0.0. Throws the fault `malformed_request` where it is neither, or another version, with
+ * everything that cannot be read at once.
+ */
+function readWorkflowFile(file: Json): ReadFile {
   if (!isJsonObject(file)) throw unreadable('the file is not a JSON object')
   const icon = memberOf(file, 'kom')
-  if (isJsonObject(icon)) return readIcon(icon)
+  if (isJsonObject(icon)) return readIcon(icon, without(file, 'kom'))
   if (memberOf(file, 'workflows') === undefined) throw unreadable('the file has neither "workflows" (.kom) nor "kom" (.icon)')
+  const warnings = checkKomVersion(memberOf(file, 'komand_version'))
   const triggers = objectsMember(file, 'triggers', 'the file')
-  return objectsMember(file, 'workflows', 'the file').map((workflow) => {
-    checkSize(workflow, triggers)
-    const used = new Set(triggerIds(objectsMember(workflow, 'steps', 'a workflow').map((step) => objectMember(step, 'parameters'))))
-    return readKomWorkflow(
-      workflow,
-      triggers.filter((trigger) => used.has(textMember(trigger, 'id'))),
-      file,
-    )
-  })
+  const workflows = objectsMember(file, 'workflows', 'the file')
+  const used = workflows.map((workflow) => new Set(triggerIds(listOf(workflow, 'steps').map((step) => objectMember(step, 'parameters')))))
+  const read = (workflow: JsonObject, own: readonly JsonObject[]) => {
+    checkSize(workflow, own)
+    return readKomWorkflow(workflow, own, file)
+  }
+  return readAll(workflows, read, triggersOf(workflows.length, triggers, used, warnings))
 }
 
-function readIcon(icon: JsonObject): WorkflowDocument[] {
-  const version = textMember(icon, 'komFileVersion')
-  if (version !== '' && !version.startsWith('2.')) throw unreadable(`version ${version} of the file's format is not known; 2.0.0 is`)
+function readIcon(icon: JsonObject, around: JsonObject): ReadFile {
+  const warnings = checkIconVersion(memberOf(icon, 'komFileVersion'))
   const triggers = objectsMember(icon, 'triggers', 'the file')
-  return objectsMember(icon, 'workflowVersions', 'the file').map((workflow) => {
-    const { edges } = objectMember(workflow, 'graph')
-    checkSize({ steps: Object.keys(objectMember(workflow, 'steps')), paths: isJsonObject(edges) ? Object.keys(edges) : [] }, triggers)
-    const steps = Object.values(objectMember(workflow, 'steps')).filter(isJsonObject)
-    const used = new Set(steps.map((step) => textMember(step, 'triggerId')))
-    return readIconVersion(
-      workflow,
-      triggers.filter((trigger) => used.has(textMember(trigger, 'id'))),
-      icon,
-    )
+  const versions = objectsMember(icon, 'workflowVersions', 'the file')
+  const used = versions.map((version) => {
+    const steps = Object.values(objectMember(version, 'steps')).filter(isJsonObject)
+    return new Set(steps.map((step) => textMember(step, 'triggerId')))
   })
+  const read = (version: JsonObject, own: readonly JsonObject[]) => {
+    const { edges } = objectMember(version, 'graph')
+    checkSize({ steps: Object.keys(objectMember(version, 'steps')), paths: isJsonObject(edges) ? Object.keys(edges) : [] }, own)
+    const document = readIconVersion(version, own, icon)
+    return Object.keys(around).length === 0 ? document : { ...document, kept: { ...document.kept, around } }
+  }
+  return readAll(versions, read, triggersOf(versions.length, triggers, used, warnings))
 }
+
+type Triggers = { readonly own: readonly (readonly JsonObject[])[]; readonly warnings: readonly string[] }
+
+/** The triggers of each workflow of a file. All are those of a workflow that is alone in it; among several, one that starts none of them is left out. */
+function triggersOf(workflows: number, triggers: readonly JsonObject[], used: readonly ReadonlySet<string>[], warnings: readonly string[]): Triggers {
+  const idOf = (trigger: JsonObject) => textMember(trigger, 'id')
+  if (workflows === 1) return { own: [triggers], warnings }
+  const left = triggers.filter((trigger) => !used.some((ids) => ids.has(idOf(trigger))))
+  const told = left.map((trigger) => `the trigger "${textMember(trigger, 'name')}" starts no workflow of the file and is left out`)
+  return { own: used.map((ids) => triggers.filter((trigger) => ids.has(idOf(trigger)))), warnings: [...warnings, ...told] }
+}
+
+function readAll(
+  workflows: readonly JsonObject[],
+  read: (workflow: JsonObject, triggers: readonly JsonObject[]) => WorkflowDocument,
+  { own, warnings }: Triggers,
+): ReadFile {
+  const problems: string[] = []
+  const documents = workflows.flatMap((workflow, index) => {
+    try {
+      return [read(workflow, own[index] ?? [])]
+    } catch (error) {
+      if (!isFault(error) || error.code !== 'malformed_request') throw error
+      problems.push(String(error.params.why))
+      return []
+    }
+  })
+  if (problems.length > 0) throw unreadable(problems.slice(0, mostProblems).join('; '))
+  return { documents, warnings }
+}
+
+const mostProblems = 20
 
 /**
  * One workflow in the members of a `.kom` file, as requests send it. With the version before, what the request leaves out stays as it is there.
@@ -72,21 +111,13 @@ function writeWorkflowFile(
   exported?: Exported,
 ): { file: JsonObject; warnings: string[] } {
   const { document: own, warnings } = converted(document, format)
-  const kept = document.format === format ? objectMember(document.kept, 'file') : {}
+  const kept = objectMember(own.kept, 'file')
   const triggers = own.triggers.length === 0 ? {} : { triggers: own.triggers.map((trigger) => ({ ...trigger })) }
   if (format === 'icon') {
-    const kom = withMembers(kept, {
-      komandVersion: textMember(kept, 'komandVersion') || '0.4000',
-      komFileVersion: '2.0.0',
-      exportedAt: textMember(kept, 'exportedAt') || secondOf(by.at),
-    })
-    return { file: { kom: { ...kom, workflowVersions: [writeIconVersion(own)], ...triggers } }, warnings }
+    const kom = { komandVersion: '0.4000', komFileVersion: '2.0.0', exportedAt: secondOf(by.at), ...kept }
+    return { file: { kom: { ...kom, workflowVersions: [writeIconVersion(own)], ...triggers }, ...objectMember(own.kept, 'around') }, warnings }
   }
-  const file = withMembers(kept, {
-    komand_version: textMember(kept, 'komand_version') || '0.4.0',
-    export_date: textMember(kept, 'export_date') || secondOf(by.at),
-    export_by: memberOf(kept, 'export_by') ?? personOf(by),
-  })
+  const file = { komand_version: '0.4.0', export_date: secondOf(by.at), export_by: personOf(by), ...kept }
   const written = writeKomWorkflow(own)
   return { file: { ...file, workflows: [exported ? stored(written, exported) : written], ...triggers }, warnings }
 }
@@ -99,7 +130,7 @@ function stored(workflow: JsonObject, { id, version, created_by, last_modified }
     {
       ...own,
       created_by: memberOf(workflow, 'created_by') ?? personOf(created_by),
-      last_modified: textMember(workflow, 'last_modified') || secondOf(last_modified),
+      last_modified: memberOf(workflow, 'last_modified') ?? secondOf(last_modified),
     },
   )
 }
@@ -140,11 +171,16 @@ function checkSize(workflow: JsonObject, triggers: readonly JsonObject[]): void 
   }
 }
 
+function listOf(from: JsonObject, name: string): JsonObject[] {
+  const list = memberOf(from, name)
+  return Array.isArray(list) ? list.filter(isJsonObject) : []
+}
+
 const most = { steps: flowLimits.nodes, paths: flowLimits.edges, triggers: 1000 }
 
 function triggerIds(parameters: readonly JsonObject[]): string[] {
   return parameters.map((members) => textMember(members, 'trigger_config_id')).filter((id) => id !== '')
 }
 
-export type { Format, ExportedBy, Exported }
+export type { Format, ExportedBy, Exported, ReadFile }
 export { readWorkflow, readWorkflowFile, writeWorkflowFile, versionBody }

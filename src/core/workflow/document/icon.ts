@@ -1,56 +1,70 @@
 import {
+  changedMembers,
   flagMember,
+  hasItems,
   isJsonObject,
   memberOf,
   objectMember,
+  soundObject,
   textMember,
   textsMember,
-  unlessDefault,
   unreadable,
   withMembers,
   without,
 } from './members.ts'
-import type { JsonObject } from '../../kernel/json.ts'
+import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { WorkflowDocument, WorkflowPath, WorkflowPlugin, WorkflowStep } from './model.ts'
 
 /** A workflow version of an `.icon` 2.0.0 file (contract §9.2). Throws a fault where it cannot be read at all. */
 function readIconVersion(version: JsonObject, triggers: readonly JsonObject[], file: JsonObject): WorkflowDocument {
-  const name = textMember(version, 'name')
-  const graph = objectMember(version, 'graph')
-  const steps = objectMember(version, 'steps')
-  const nodes = objectMember(graph, 'nodes')
+  const where = `the workflow "${textMember(version, 'name')}"`
+  const graph = soundObject(version, 'graph', where)
+  const steps = soundObject(version, 'steps', where)
+  const nodes = soundObject(graph, 'nodes', where)
   return {
     format: 'icon',
-    name,
-    description: textMember(version, 'description'),
+    ...headOf(version),
     type: Object.values(steps).some((step) => isJsonObject(step) && textMember(step, 'type') === 'snippet_map') ? 'snippet' : 'normal',
-    tags: textsMember(version, 'tags'),
-    steps: Object.entries(steps).map(([id, step]) => readStep(id, inside(step, `step "${id}"`), objectMember(nodes, id))),
-    paths: Object.entries(objectMember(graph, 'edges')).map(([id, edge]) => readEdge(id, inside(edge, `edge "${id}"`))),
+    steps: Object.entries(steps).map(([id, step]) => readStep(id, inside(step, `step "${id}" of ${where}`), objectMember(nodes, id))),
+    paths: Object.entries(soundObject(graph, 'edges', where)).map(([id, edge]) => readEdge(id, inside(edge, `edge "${id}" of ${where}`))),
     parameters: defaultsOf(objectMember(objectMember(version, 'parameters'), 'definitionSchema')),
     triggers: triggers.map((trigger) => ({ ...trigger })),
-    kept: { file: without(file, 'workflowVersions', 'triggers'), workflow: without(version, 'steps', 'graph'), graph: without(graph, 'edges') },
+    kept: {
+      file: without(file, 'workflowVersions', ...(hasItems(file, 'triggers') ? ['triggers'] : [])),
+      workflow: without(version, 'steps', 'graph'),
+      graph: Object.keys(objectMember(graph, 'edges')).length === 0 ? graph : without(graph, 'edges'),
+    },
   }
 }
 
-/** The workflow version as an `.icon` file has it. */
+type Head = Pick<WorkflowDocument, 'name' | 'description' | 'tags'>
+
+function headOf(version: JsonObject): Head {
+  return { name: textMember(version, 'name'), description: textMember(version, 'description'), tags: textsMember(version, 'tags') }
+}
+
+const headMembers = ({ name, description, tags }: Head) => ({ name, description, tags: [...tags] })
+
+/** The workflow version as an `.icon` file has it. What is as it was read stays as the file says it, down to members that are missing or of another type. */
 function writeIconVersion(document: WorkflowDocument): JsonObject {
-  const own = document.format === 'icon'
-  const raw = own ? objectMember(document.kept, 'workflow') : {}
-  const kept = own ? objectMember(document.kept, 'graph') : {}
+  const raw = objectMember(document.kept, 'workflow')
+  const kept = objectMember(document.kept, 'graph')
   const nodes = objectMember(kept, 'nodes')
-  const graph = withMembers(kept, {
-    nodes: named(document.steps.map((step) => [step.id, withMembers(objectMember(nodes, step.id), { id: step.id, parentNodeId: step.parent })])),
-    edges: named(document.paths.map((path) => [path.id, writeEdge(path, own)])),
+  // Nodes of the file that are no steps stand where they stood.
+  const written = [...Object.entries(nodes), ...document.steps.flatMap((step) => writeNode(step, nodes))]
+  const edges = document.paths.map((path): [string, Json] => [path.id, writeEdge(path)])
+  return withMembers(withMembers({ graph: {}, steps: {}, ...raw }, changedMembers(headMembers(document), headMembers(headOf(raw)))), {
+    graph: { ...kept, ...(written.length > 0 && { nodes: named(written) }), ...(edges.length > 0 && { edges: named(edges) }) },
+    steps: named(document.steps.map((step) => [step.id, writeStep(step)])),
   })
-  return withMembers(raw, {
-    name: document.name,
-    type: textMember(raw, 'type') || 'runnable',
-    description: unlessDefault(document.description, '', raw, 'description'),
-    tags: document.tags.length === 0 && memberOf(raw, 'tags') === undefined ? undefined : [...document.tags],
-    graph,
-    steps: named(document.steps.map((step) => [step.id, writeStep(step, own)])),
-  })
+}
+
+function writeNode(step: WorkflowStep, nodes: JsonObject): [string, Json][] {
+  const node = objectMember(nodes, step.id)
+  const changed = changedMembers({ id: step.id, parentNodeId: step.parent }, { id: step.id, parentNodeId: textMember(node, 'parentNodeId') })
+  const given = memberOf(nodes, step.id)
+  if (given !== undefined) return [[step.id, Object.keys(changed).length === 0 ? given : withMembers(node, changed)]]
+  return [[step.id, { id: step.id, parentNodeId: step.parent }]]
 }
 
 function readStep(id: string, raw: JsonObject, node: JsonObject): WorkflowStep {
@@ -93,38 +107,43 @@ function readConnection(raw: JsonObject): number | string | null {
   return typeof connection === 'number' || (typeof connection === 'string' && connection !== '') ? connection : null
 }
 
-function writeStep(step: WorkflowStep, own: boolean): JsonObject {
-  const raw = own ? step.kept : {}
-  const parameters = without(step.parameters, 'trigger_config_id', 'helperIdentifier', 'globalArtifact')
-  return withMembers(raw, {
-    nodeId: step.id,
-    name: step.name,
-    description: unlessDefault(step.description, '', raw, 'description'),
-    type: step.type === 'api_trigger' ? 'trigger' : step.type,
-    continueOnFailure: unlessDefault(step.continue_on_failure, false, raw, 'continueOnFailure'),
-    isDisabled: unlessDefault(step.is_disabled, false, raw, 'isDisabled'),
-    parameters: Object.keys(parameters).length === 0 && memberOf(raw, 'parameters') === undefined ? undefined : parameters,
-    triggerId: memberOf(step.parameters, 'trigger_config_id'),
-    helperIdentifier: memberOf(step.parameters, 'helperIdentifier'),
-    globalArtifact: memberOf(step.parameters, 'globalArtifact'),
-    connectionId: step.connection ?? undefined,
-    ...pluginMembers(step, raw),
+function writeStep(step: WorkflowStep): JsonObject {
+  const { kept } = step
+  const before = readStep(step.id, kept, {})
+  const parameters = changedMembers(parameterMembers(step), parameterMembers(before))
+  const plugin = changedMembers(pluginMembers(step), pluginMembers(before))
+  return withMembers(kept, {
+    ...changedMembers(stepMembers(step), stepMembers(before)),
+    ...(Object.keys(parameters).length > 0 && { parameters: withMembers(objectMember(kept, 'parameters'), parameters) }),
+    ...(Object.keys(plugin).length > 0 && { plugin: withMembers(objectMember(kept, 'plugin'), plugin) }),
   })
 }
 
-function pluginMembers(step: WorkflowStep, raw: JsonObject): JsonObject {
-  const { plugin } = step
-  if (!plugin) return {}
-  const kept = objectMember(raw, 'plugin')
+function stepMembers(step: WorkflowStep): JsonObject {
+  const { name, description, type, continue_on_failure, is_disabled, parameters, plugin, connection } = step
   return {
-    plugin: withMembers(kept, {
-      name: textMember(kept, 'name') || plugin.name,
-      slugVendor: plugin.vendor,
-      slugName: plugin.name,
-      slugVersion: plugin.version,
-    }),
-    identifier: plugin.identifier,
+    name,
+    description,
+    type: type === 'api_trigger' ? 'trigger' : type,
+    continueOnFailure: continue_on_failure,
+    isDisabled: is_disabled,
+    triggerId: memberOf(parameters, 'trigger_config_id') ?? '',
+    helperIdentifier: memberOf(parameters, 'helperIdentifier') ?? '',
+    globalArtifact: memberOf(parameters, 'globalArtifact') ?? null,
+    identifier: plugin?.identifier ?? '',
+    connectionId: connection ?? '',
   }
+}
+
+/** What stands beside the parameters in this format. */
+const beside = ['trigger_config_id', 'helperIdentifier', 'globalArtifact'] as const
+
+function parameterMembers({ parameters }: WorkflowStep): JsonObject {
+  return without(parameters, ...beside)
+}
+
+function pluginMembers({ plugin }: WorkflowStep): JsonObject {
+  return plugin ? { slugVendor: plugin.vendor, slugName: plugin.name, slugVersion: plugin.version } : {}
 }
 
 function readEdge(id: string, raw: JsonObject): WorkflowPath {
@@ -139,15 +158,12 @@ function readEdge(id: string, raw: JsonObject): WorkflowPath {
   }
 }
 
-function writeEdge(path: WorkflowPath, own: boolean): JsonObject {
-  return withMembers(own ? path.kept : {}, {
-    id: path.id,
-    name: path.name,
-    description: path.description,
-    parentNodeId: path.parent,
-    fromNodeId: path.from,
-    toNodeId: path.to,
-  })
+function writeEdge(path: WorkflowPath): JsonObject {
+  return withMembers(path.kept, changedMembers(edgeMembers(path), edgeMembers(readEdge(path.id, path.kept))))
+}
+
+function edgeMembers({ from, to, name, description, parent }: WorkflowPath) {
+  return { name, description, parentNodeId: parent, fromNodeId: from, toNodeId: to }
 }
 
 function defaultsOf(schema: JsonObject): JsonObject {
@@ -166,7 +182,7 @@ function inside(value: JsonObject[string], what: string): JsonObject {
 }
 
 // A list of entries and not assignments: ids are names of a file, and `__proto__` is one like any other.
-function named(entries: readonly (readonly [string, JsonObject])[]): JsonObject {
+function named(entries: readonly (readonly [string, Json])[]): JsonObject {
   return Object.fromEntries(entries)
 }
 

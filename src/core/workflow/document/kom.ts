@@ -1,12 +1,13 @@
 import {
+  changedMembers,
   flagMember,
+  hasItems,
   isJsonObject,
   memberOf,
   objectMember,
   objectsMember,
   textMember,
   textsMember,
-  unlessDefault,
   unreadable,
   withMembers,
   without,
@@ -17,36 +18,40 @@ import type { WorkflowDocument, WorkflowPath, WorkflowStep } from './model.ts'
 /** A workflow of a `.kom` 0.4 file or of a request in its form (contract §9.1). Throws a fault where it cannot be read at all. */
 function readKomWorkflow(workflow: JsonObject, triggers: readonly JsonObject[], file: JsonObject): WorkflowDocument {
   const name = textMember(workflow, 'name')
-  const type = textMember(workflow, 'type') || 'normal'
-  if (type !== 'normal' && type !== 'snippet') throw unreadable(`"type" of the workflow "${name}" is neither "normal" nor "snippet"`)
+  const type = memberOf(workflow, 'type') ?? 'normal'
+  if (type !== 'normal' && type !== 'snippet' && type !== '') throw unreadable(`"type" of the workflow "${name}" is neither "normal" nor "snippet"`)
   return {
     format: 'kom',
-    name,
-    description: textMember(workflow, 'description'),
-    type,
-    tags: textsMember(workflow, 'tags'),
+    ...headOf(workflow),
     steps: objectsMember(workflow, 'steps', `the workflow "${name}"`).map(readStep),
     paths: objectsMember(workflow, 'paths', `the workflow "${name}"`).map(readPath),
-    parameters: objectMember(workflow, 'parameters'),
     triggers: triggers.map((trigger) => ({ ...trigger })),
-    kept: { file: without(file, 'workflows', 'triggers'), workflow: without(workflow, 'steps', 'paths') },
+    kept: { file: without(file, 'workflows', ...(hasItems(file, 'triggers') ? ['triggers'] : [])), workflow: without(workflow, 'steps', 'paths') },
   }
 }
 
-/** The workflow as a `.kom` file has it. Steps and paths that came from another format get the members of this one. */
-function writeKomWorkflow(document: WorkflowDocument): JsonObject {
-  const raw = document.format === 'kom' ? objectMember(document.kept, 'workflow') : {}
+type Head = Pick<WorkflowDocument, 'name' | 'description' | 'type' | 'tags' | 'parameters'>
+
+function headOf(workflow: JsonObject): Head {
   return {
-    ...withMembers(raw, {
-      name: document.name,
-      description: unlessDefault(document.description, '', raw, 'description'),
-      type: document.type,
-      tags: document.tags.length === 0 && memberOf(raw, 'tags') === undefined ? undefined : [...document.tags],
-      parameters: Object.keys(document.parameters).length === 0 && memberOf(raw, 'parameters') === undefined ? undefined : document.parameters,
-    }),
-    steps: document.steps.map((step) => writeStep(step, document.format === 'kom')),
-    paths: document.paths.map((path) => writePath(path, document.format === 'kom')),
+    name: textMember(workflow, 'name'),
+    description: textMember(workflow, 'description'),
+    type: textMember(workflow, 'type') === 'snippet' ? 'snippet' : 'normal',
+    tags: textsMember(workflow, 'tags'),
+    parameters: objectMember(workflow, 'parameters'),
   }
+}
+
+const headMembers = ({ name, description, type, tags, parameters }: Head) => ({ name, description, type, tags: [...tags], parameters })
+
+/** The workflow as a `.kom` file has it. What is as it was read stays as the file says it, down to members that are missing or of another type. */
+function writeKomWorkflow(document: WorkflowDocument): JsonObject {
+  const raw = objectMember(document.kept, 'workflow')
+  const lists = {
+    steps: document.steps.length === 0 ? undefined : document.steps.map(writeStep),
+    paths: document.paths.length === 0 ? undefined : document.paths.map(writePath),
+  }
+  return withMembers({ steps: [], paths: [], ...withMembers(raw, changedMembers(headMembers(document), headMembers(headOf(raw)))) }, lists)
 }
 
 function readStep(raw: JsonObject): WorkflowStep {
@@ -103,33 +108,33 @@ function connectionOf(parameters: JsonObject): number | string | null {
   return textMember(connection, 'name') || null
 }
 
-function writeStep(step: WorkflowStep, own: boolean): JsonObject {
-  const raw = own ? step.kept : {}
-  return withMembers(raw, {
-    id: step.id,
-    parent_id: step.parent,
-    name: step.name,
-    description: unlessDefault(step.description, '', raw, 'description'),
-    type: step.type,
-    parameters: writeParameters(step, objectMember(raw, 'parameters')),
-    continue_on_failure: unlessDefault(step.continue_on_failure, false, raw, 'continue_on_failure'),
-    is_disabled: unlessDefault(step.is_disabled, false, raw, 'is_disabled'),
-  })
+function writeStep(step: WorkflowStep): JsonObject {
+  const { kept } = step
+  const before = readStep(kept)
+  const raw = objectMember(kept, 'parameters')
+  const parameters = changedMembers(parameterMembers(step), parameterMembers(before))
+  const changed = changedMembers(stepMembers(step), stepMembers(before))
+  return withMembers(kept, Object.keys(parameters).length === 0 ? changed : { ...changed, parameters: withMembers(raw, parameters) })
 }
 
-function writeParameters(step: WorkflowStep, raw: JsonObject): JsonObject {
-  if (step.type !== 'action') return withMembers(raw, step.parameters)
-  const { plugin } = step
-  const repeat = memberOf(step.parameters, 'repeatVariable')
-  return withMembers(raw, {
-    ...without(step.parameters, 'repeatVariable'),
-    step_id: plugin?.identifier,
-    plugin_name: plugin?.name,
-    plugin_vendor: plugin?.vendor,
-    plugin_version: plugin?.version,
-    connection: step.connection === connectionOf(raw) ? undefined : writeConnection(step.connection),
-    repeat_variable: repeat ?? unlessDefault('', '', raw, 'repeat_variable'),
-  })
+function stepMembers({ id, parent, name, description, type, continue_on_failure, is_disabled }: WorkflowStep) {
+  return { id, parent_id: parent, name, description, type, continue_on_failure, is_disabled }
+}
+
+function parameterMembers({ type, parameters, plugin, connection }: WorkflowStep): JsonObject {
+  const called = {
+    step_id: plugin?.identifier ?? '',
+    plugin_name: plugin?.name ?? '',
+    plugin_vendor: plugin?.vendor ?? '',
+    plugin_version: plugin?.version ?? '',
+  }
+  if (type !== 'action') return plugin ? { ...parameters, ...called } : parameters
+  return {
+    ...without(parameters, 'repeatVariable'),
+    ...called,
+    connection: writeConnection(connection),
+    repeat_variable: memberOf(parameters, 'repeatVariable') ?? '',
+  }
 }
 
 function writeConnection(connection: number | string | null): Json {
@@ -149,16 +154,12 @@ function readPath(raw: JsonObject): WorkflowPath {
   }
 }
 
-function writePath(path: WorkflowPath, own: boolean): JsonObject {
-  const raw = own ? path.kept : {}
-  return withMembers(raw, {
-    id: path.id,
-    from_step: path.from,
-    to_step: path.to,
-    name: unlessDefault(path.name, '', raw, 'name'),
-    description: unlessDefault(path.description, '', raw, 'description'),
-    parent_id: unlessDefault(path.parent, '', raw, 'parent_id'),
-  })
+function writePath(path: WorkflowPath): JsonObject {
+  return withMembers(path.kept, changedMembers(pathMembers(path), pathMembers(readPath(path.kept))))
+}
+
+function pathMembers({ id, from, to, name, description, parent }: WorkflowPath) {
+  return { id, from_step: from, to_step: to, name, description, parent_id: parent }
 }
 
 const secretNames = /pass(?:word|phrase)?$|secret|token|private_?key|api_?key|credential/i

@@ -26,6 +26,19 @@ function objectsMember(from: JsonObject, name: string, where: string): JsonObjec
   return value
 }
 
+/** A member that is an object, or is not there. What is something else is an error of the file, and said with its place. */
+function soundObject(from: JsonObject, name: string, where: string): JsonObject {
+  const value = memberOf(from, name) ?? {}
+  if (!isJsonObject(value)) throw unreadable(`"${name}" of ${where} is not an object`)
+  return value
+}
+
+/** Whether a member is a list that holds anything. */
+function hasItems(from: JsonObject, name: string): boolean {
+  const list = memberOf(from, name)
+  return Array.isArray(list) && list.length > 0
+}
+
 function textsMember(from: JsonObject, name: string): string[] {
   const value = memberOf(from, name)
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
@@ -53,14 +66,28 @@ function withMembers(from: JsonObject, members: Readonly<Record<string, Json | u
   return Object.fromEntries([...Object.entries(from), ...changed]) as JsonObject // undefined was left out above
 }
 
+/** The members that have another value than before: what a file says in its own way goes out as it came. */
+function changedMembers(now: Readonly<Record<string, Json>>, before: Readonly<Record<string, Json>>): JsonObject {
+  return Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(memberOf(before, name))))
+}
+
 /** The object without these members. */
 function without(from: JsonObject, ...names: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(from).filter(([name]) => !names.includes(name)))
 }
 
-/** The value, or undefined where it is what a file means by leaving the member out. */
-function unlessDefault<Value extends Json>(value: Value, usual: Value, from: JsonObject, name: string): Value | undefined {
-  return value === usual && memberOf(from, name) === undefined ? undefined : value
+export {
+  textMember,
+  flagMember,
+  objectMember,
+  objectsMember,
+  soundObject,
+  hasItems,
+  textsMember,
+  memberOf,
+  isJsonObject,
+  unreadable,
+  withMembers,
+  changedMembers,
+  without,
 }
-
-export { textMember, flagMember, objectMember, objectsMember, textsMember, memberOf, isJsonObject, unreadable, withMembers, without, unlessDefault }
