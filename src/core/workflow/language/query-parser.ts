@@ -52,32 +52,41 @@ function queryTree(node: QueryNode): Json {
 
 /** Every variable of a rule. */
 function queryVariables(node: QueryNode): VariableNode[] {
-  if (node.type === 'variable') return [node]
-  if (node.type === 'array') return node.elements.flatMap(queryVariables)
-  if (node.type === 'function') return node.args.flatMap(queryVariables)
-  if (node.type === 'unary') return queryVariables(node.expr)
-  return node.type === 'binary' ? [...queryVariables(node.left), ...queryVariables(node.right)] : []
+  return partsOf(node).filter((part) => part.type === 'variable')
 }
 
 /** Every pattern that is written in a rule. */
 function queryPatterns(node: QueryNode): string[] {
-  if (node.type === 'regexp') return [node.regexp]
-  if (node.type === 'array') return node.elements.flatMap(queryPatterns)
-  if (node.type === 'function') return node.args.flatMap(queryPatterns)
-  if (node.type === 'unary') return queryPatterns(node.expr)
-  return node.type === 'binary' ? [...queryPatterns(node.left), ...queryPatterns(node.right)] : []
+  return partsOf(node).flatMap((part) => (part.type === 'regexp' ? [part.regexp] : []))
+}
+
+/** The nodes of a rule in their order. Without recursion: a chain of operators is as deep as it is long. */
+function partsOf(root: QueryNode): QueryNode[] {
+  const parts: QueryNode[] = []
+  const open = [root]
+  for (let node = open.pop(); node; node = open.pop()) {
+    parts.push(node)
+    if (node.type === 'array') open.push(...node.elements.toReversed())
+    else if (node.type === 'function') open.push(...node.args.toReversed())
+    else if (node.type === 'unary') open.push(node.expr)
+    else if (node.type === 'binary') open.push(node.right, node.left)
+  }
+  return parts
 }
 
 function readOr(reading: Reading): QueryNode {
-  const left = readAnd(reading)
-  if (!takeWord(reading, 'or') && !takeSymbol(reading, '||')) return left
-  return made(reading, { type: 'binary', op: 'OR', left, right: deeper(reading, readOr) })
+  return readChain(reading, 'OR', readAnd, () => takeWord(reading, 'or') || takeSymbol(reading, '||') !== null)
 }
 
 function readAnd(reading: Reading): QueryNode {
-  const left = readNot(reading)
-  if (!takeWord(reading, 'and') && !takeSymbol(reading, '&&')) return left
-  return made(reading, { type: 'binary', op: 'AND', left, right: deeper(reading, readAnd) })
+  return readChain(reading, 'AND', readNot, () => takeWord(reading, 'and') || takeSymbol(reading, '&&') !== null)
+}
+
+/** `a OR b OR c` is `OR(a, OR(b, c))`. A long list of alternatives is nested in its tree only, not in what somebody has written. */
+function readChain(reading: Reading, op: string, read: (reading: Reading) => QueryNode, more: () => boolean): QueryNode {
+  const members = [read(reading)]
+  while (more()) members.push(read(reading))
+  return members.reduceRight((right, left) => made(reading, { type: 'binary', op, left, right }))
 }
 
 function readNot(reading: Reading): QueryNode {

@@ -156,6 +156,21 @@ describe('a rule', () => {
     await expect(run(`if_error({{text}} like "%${'a'.repeat(100)}b", true)`)).rejects.toThrow('more steps')
   })
 
+  test('goes through chains however long they are, and has them as trees that lean as they should', async () => {
+    const many = (op: string, member: string, length = 4_000) => Array.from({ length }, () => member).join(op)
+    expect(await value(`${many('+', '1')} = 4000`)).toBe(true)
+    expect(await value(many(' or ', 'false'))).toBe(false)
+    expect(await value(`${many(' and ', 'true')} and {{a.n}} = 5`)).toBe(true)
+    expect(await value(`${many(' or ', 'false')} or 1 = 1 or {{a.gone}}`)).toBe(true)
+    expect(queryVariables(parseQuery(many(' or ', '{{a.n}} = 1', 2_000)))).toHaveLength(2_000)
+    expect(() => parseQuery(many(' or ', '1 = 1 and 2 = 2'))).toThrow('too many parts')
+  })
+
+  test('looks for a text in time that grows with its length, though both were made to take long', async () => {
+    const texts: Scope = { root: (name) => (name === 'text' ? 'a'.repeat(2_000_000) : `${'a'.repeat(500_000)}b${'a'.repeat(500_000)}`) }
+    expect(await evaluateQuery(parseQuery('{{text}} contains {{part}}'), texts, patterns)).toBe(false)
+  })
+
   test('of random tokens either has a value or says why it has none', async () => {
     const tokens = [
       '{{a.n}}',

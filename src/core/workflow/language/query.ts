@@ -1,3 +1,4 @@
+import { textFinder } from '../../kernel/find-text.ts'
 import { PatternRefused } from '../../../ports/patterns.ts'
 import { follow, memberOf, textOf } from './path.ts'
 import { LanguageError, standardBudget } from './scope.ts'
@@ -5,6 +6,8 @@ import type { Json } from '../../kernel/json.ts'
 import type { Patterns } from '../../../ports/patterns.ts'
 import type { QueryNode, VariableNode } from './query-parser.ts'
 import type { Scope } from './scope.ts'
+
+type BinaryNode = QueryNode & { type: 'binary' }
 
 type Evaluation = { readonly scope: Scope; readonly patterns: Patterns; readonly roots: Map<string, Json | undefined>; steps: number }
 
@@ -77,11 +80,41 @@ function lengthOf(value: Json, state: Evaluation): number {
   throw new LanguageError(`"length" is not defined for ${nameOf(value)}`)
 }
 
-async function evaluateBinary(node: QueryNode & { type: 'binary' }, state: Evaluation): Promise<Json> {
-  const left = await evaluate(node.left, state)
-  if (node.op === 'AND') return isTrue(left) && isTrue(await evaluate(node.right, state))
-  if (node.op === 'OR') return isTrue(left) || isTrue(await evaluate(node.right, state))
-  const right = await evaluate(node.right, state)
+/** Chains are gone through and not down into: they are as deep as they are long, to the left or to the right. */
+async function evaluateBinary(node: BinaryNode, state: Evaluation): Promise<Json> {
+  if (isLogical(node)) return evaluateLogical(node, state)
+  const chain = [node]
+  let first = node.left
+  while (first.type === 'binary' && !isLogical(first)) {
+    chain.push(first)
+    first = first.left
+  }
+  let value = await evaluate(first, state)
+  for (const link of chain.reverse()) {
+    spend(state, 1)
+    value = await applied(link, value, await evaluate(link.right, state), state)
+  }
+  return value
+}
+
+async function evaluateLogical({ op, left, right }: BinaryNode, state: Evaluation): Promise<boolean> {
+  const decides = op === 'OR'
+  let next = left
+  for (let rest: QueryNode | null = right; ; ) {
+    if (isTrue(await evaluate(next, state)) === decides) return decides
+    if (rest === null) return !decides
+    spend(state, 1)
+    const more: BinaryNode | null = rest.type === 'binary' && rest.op === op ? rest : null
+    next = more ? more.left : rest
+    rest = more ? more.right : null
+  }
+}
+
+function isLogical({ op }: BinaryNode): boolean {
+  return op === 'AND' || op === 'OR'
+}
+
+async function applied(node: BinaryNode, left: Json, right: Json, state: Evaluation): Promise<Json> {
   const op = node.op.toLowerCase()
   if (op === '=~' || op === 'matches') return matches(left, right, state)
   if (op === '!~') return !(await matches(left, right, state))
@@ -140,8 +173,10 @@ function inCodePoints(left: string, right: string): number {
 function contains(left: Json, right: Json, state: Evaluation): boolean {
   if (Array.isArray(left)) return left.some((element) => equal(element, right, state))
   if (typeof left === 'string') {
+    const part = scalarText('contains', right)
     spendText(state, left)
-    return left.includes(scalarText('contains', right))
+    spendText(state, part)
+    return textFinder(part)(left) >= 0
   }
   throw new LanguageError(`"contains" is not defined for ${nameOf(left)}`)
 }

@@ -1,3 +1,4 @@
+import { textFinder } from '../../../kernel/find-text.ts'
 import { canonical } from '../../../kernel/json.ts'
 import { flagMember, memberOf, textMember } from '../../document/members.ts'
 import { textOf } from '../../language/path.ts'
@@ -63,18 +64,27 @@ function counted(items: Json[]): JsonObject {
   return { items, count: items.length }
 }
 
-type Test = (value: Json | undefined, given: string, fold: (text: string) => string) => boolean
+/** What elements are compared with, made ready once: it may be as large as the list. */
+type Wanted = {
+  readonly text: string
+  readonly number: number | null
+  readonly fold: (text: string) => string
+  /** As the element is sorted. */
+  readonly key: number | string
+  readonly find: (text: string) => number
+}
+
+type Test = (value: Json | undefined, wanted: Wanted) => boolean
 
 const tests: Readonly<Record<string, Test>> = {
-  equals: (value, given, fold) => value !== undefined && same(value, given, fold),
-  not_equals: (value, given, fold) => value === undefined || !same(value, given, fold),
+  equals: (value, wanted) => value !== undefined && same(value, wanted),
+  not_equals: (value, wanted) => value === undefined || !same(value, wanted),
   // Of a list: one of its elements; of anything else: a part of its text.
-  contains: (value, given, fold) =>
-    Array.isArray(value) ? value.some((item) => same(item, given, fold)) : fold(textOf(value)).includes(fold(given)),
-  starts_with: (value, given, fold) => fold(textOf(value)).startsWith(fold(given)),
-  ends_with: (value, given, fold) => fold(textOf(value)).endsWith(fold(given)),
-  greater: (value, given) => isComparable(value) && compare(value, given) > 0,
-  less: (value, given) => isComparable(value) && compare(value, given) < 0,
+  contains: (value, wanted) => (Array.isArray(value) ? value.some((item) => same(item, wanted)) : wanted.find(wanted.fold(textOf(value))) >= 0),
+  starts_with: (value, { text, fold }) => fold(textOf(value)).startsWith(text),
+  ends_with: (value, { text, fold }) => fold(textOf(value)).endsWith(text),
+  greater: (value, { key }) => isComparable(value) && compare(value, key) > 0,
+  less: (value, { key }) => isComparable(value) && compare(value, key) < 0,
   exists: (value) => value !== undefined,
   empty: (value) => value === undefined || value === null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0),
 }
@@ -86,15 +96,16 @@ function filter(input: JsonObject): JsonObject {
   const test = Object.hasOwn(tests, operator) ? tests[operator] : undefined
   if (!test) throw new ActionFailed(`There is no operator "${operator}"`)
   const fold = memberOf(input, 'ignore_case') === true ? (text: string) => text.toLowerCase() : (text: string) => text
+  const text = fold(given)
+  const wanted: Wanted = { text, number: numberOf(given), fold, key: sortable(given), find: textFinder(text) }
   const items: Json[] = []
   const others: Json[] = []
-  for (const item of listInput(input, 'array')) (test(value(item), given, fold) ? items : others).push(item)
+  for (const item of listInput(input, 'array')) (test(value(item), wanted) ? items : others).push(item)
   return { items, others, count: items.length }
 }
 
-function same(value: Json, given: string, fold: (text: string) => string): boolean {
-  const number = numberOf(given)
-  return typeof value === 'number' && number !== null ? value === number : fold(textOf(value)) === fold(given)
+function same(value: Json, { number, text, fold }: Wanted): boolean {
+  return typeof value === 'number' && number !== null ? value === number : fold(textOf(value)) === text
 }
 
 function isComparable(value: Json | undefined): boolean {

@@ -1,3 +1,4 @@
+import { textFinder } from '../../../kernel/find-text.ts'
 import { objectMember, textMember } from '../../document/members.ts'
 import { follow, textOf } from '../../language/path.ts'
 import { ActionFailed, builtinPlugin, pure } from '../builtin.ts'
@@ -35,9 +36,10 @@ function split(text: string, separator: string, limit: number): string[] {
   const most = limit > 0 ? limit : listLimit + 1
   if (separator === '') return boundedList(limit > 0 ? splitCharacters(text, limit) : splitCharacters(text, most))
   const parts: string[] = []
+  const find = textFinder(separator)
   let from = 0
   while (parts.length < most - 1) {
-    const at = text.indexOf(separator, from)
+    const at = find(text, from)
     if (at < 0) break
     parts.push(text.slice(from, at))
     from = at + separator.length
@@ -62,8 +64,9 @@ function replace(input: JsonObject): JsonObject {
   if (find === '') throw new ActionFailed('There is nothing to find: "find" is empty')
   const most = numberInput(input, 'count') > 0 ? numberInput(input, 'count') : Number.POSITIVE_INFINITY
   const made = new TextBuilder()
+  const search = textFinder(find)
   let [from, count] = [0, 0]
-  for (let at = text.indexOf(find); at >= 0 && count < most; at = text.indexOf(find, from)) {
+  for (let at = search(text); at >= 0 && count < most; at = search(text, from)) {
     made.add(text.slice(from, at)).add(by)
     from = at + find.length
     count++
