@@ -295,6 +295,15 @@ test('sessions and keys outlive a restart', async () => {
   expect(await who({ form: 'bearer', token: secret })).toMatchObject({ name: 'ann' })
 })
 
+test('sign-ins to a closed account are limited as failures are, also with its password, unless its API lets it ask who it is', async () => {
+  await asSystem('user.disable', { user: 'ann' })
+  const owner = from('203.0.113.7')
+  for (let i = 0; i < 12; i++) await call(lab.services, anonymous, 'session.create', { login: 'ann', password, allow_inactive: true }, owner)
+  for (let i = 0; i < 10; i++) await faultOf(call(lab.services, anonymous, 'session.create', { login: 'ann', password }, owner), 'account_inactive')
+  await faultOf(call(lab.services, anonymous, 'session.create', { login: 'ann', password }, owner), 'rate_limited')
+  await faultOf(who({ form: 'password', login: 'ann', password }, owner), 'rate_limited')
+})
+
 test('failed sign-ins are throttled and written down; a right password from elsewhere, sessions and keys go on', async () => {
   const { token } = await signIn()
   const { secret } = await asSystem('api-key.create', { label: 'ci', user: 'ann' })

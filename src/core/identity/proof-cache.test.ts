@@ -22,7 +22,7 @@ const lab = async () => {
   const passwords = counted()
   const clock = manualClock()
   const proofs = new ProofCache({ clock })
-  const user = { id: 'u1', password_hash: await passwords.hash('the right one') }
+  const user = { id: 'u1', password_hash: await passwords.hash('the right one'), active: true }
   return { passwords, clock, proofs, user }
 }
 
@@ -51,17 +51,24 @@ test('after a change of the password the old one is never right again, cached or
   expect(await proofs.verify(passwords, { ...user, password_hash: null }, 'the right one')).toBe(false)
 })
 
+test('a closed account costs a hash each time, also where it was proved before it was closed', async () => {
+  const { passwords, proofs, user } = await lab()
+  await proofs.verify(passwords, user, 'the right one')
+  for (let i = 0; i < 3; i++) expect(await proofs.verify(passwords, { ...user, active: false }, 'the right one')).toBe(true)
+  expect(passwords.verified).toBe(4)
+})
+
 test('a proof of one user is none of another', async () => {
   const { passwords, proofs, user } = await lab()
   await proofs.verify(passwords, user, 'the right one')
-  const other = { id: 'u2', password_hash: await passwords.hash('something else') }
+  const other = { id: 'u2', password_hash: await passwords.hash('something else'), active: true }
   expect(await proofs.verify(passwords, other, 'the right one')).toBe(false)
 })
 
 test('nobody and somebody without a password cost a hash as well', async () => {
   const { passwords, proofs } = await lab()
   expect(await proofs.verify(passwords, null, 'x')).toBe(false)
-  expect(await proofs.verify(passwords, { id: 'u3', password_hash: null }, 'x')).toBe(false)
+  expect(await proofs.verify(passwords, { id: 'u3', password_hash: null, active: true }, 'x')).toBe(false)
   expect(await proofs.verify(passwords, null, 'x'.repeat(5000))).toBe(false)
   expect(passwords.verified).toBe(3)
 })

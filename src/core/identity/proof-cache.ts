@@ -4,7 +4,7 @@ import { longestPassword } from './names.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { PasswordHasher } from '../../ports/password.ts'
 
-export type ProofSubject = { readonly id: string; readonly password_hash: string | null }
+export type ProofSubject = { readonly id: string; readonly password_hash: string | null; readonly active: boolean }
 
 const keptMs = 60_000
 const mostKept = 10_000
@@ -27,7 +27,8 @@ export class ProofCache {
   }
 
   /**
-   * Whether this is the user's password. Without a user (or without a password of the user) it takes as long as with one, and is false.
+   * Whether this is the user's password. Without a user (or without a password of the user) it takes as long as with one, and is false. For an account that
+   * is closed it always takes as long as a wrong password does: who is then refused must not learn by the time that it was the right one.
    * `beforeHash` is called when a hash has to be made, and may refuse it by throwing.
    */
   async verify(passwords: PasswordHasher, user: ProofSubject | null, password: string, beforeHash: () => void = () => {}): Promise<boolean> {
@@ -36,6 +37,10 @@ export class ProofCache {
     if (!user || hash === null) {
       beforeHash()
       return passwords.verify(fits ? password : '', null)
+    }
+    if (!user.active) {
+      beforeHash()
+      return passwords.verify(password, hash)
     }
     const key = this.#proofOf(user.id, hash, password)
     if ((this.#proved.get(key) ?? 0) > this.#clock.now()) return true

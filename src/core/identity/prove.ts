@@ -6,14 +6,15 @@ import type { UserRow } from '../../ports/store/rows.ts'
 
 /**
  * Proves that a password is the user's, throttled, and gives the user as stored then: a hash that an import brought has become one of ours. `user` is null
- * when nobody has the login: that takes as long and ends the same way.
+ * when nobody has the login: that takes as long and ends the same way. The right password of an account that is not active counts as a failure where the
+ * caller is going to refuse it, so that guesses at it are refused as soon as at any other.
  *
  * Errors: `invalid_credential` (the private note says how many failures are still free: `attempts_left=4`), `rate_limited`, `overloaded`.
  */
 async function provePassword(
   services: Services,
   user: UserRow | null,
-  claim: { readonly login: string; readonly password: string },
+  claim: { readonly login: string; readonly password: string; readonly allow_inactive?: boolean },
   origin: Origin,
 ): Promise<UserRow> {
   const { signInGuard, proofs, passwords, clock, stopping } = services
@@ -22,7 +23,8 @@ async function provePassword(
   try {
     if (attempt.waitMs > 0) await sleep(clock, attempt.waitMs, stopping)
     if ((await proofs.verify(passwords, user, claim.password, attempt.beforeHash)) && user) {
-      attempt.succeeded()
+      if (user.active || claim.allow_inactive) attempt.succeeded()
+      else attempt.failed()
       return await renewed(services, user, claim.password)
     }
     const left = attempt.failed()

@@ -68,6 +68,18 @@ test('one password tried on many accounts from one address is refused after fift
   expect(refused('another', '192.0.2.10')).toBeNull()
 })
 
+test('whoever has signed in from an address is not refused for the failures of others there, and is for their own', () => {
+  const { admit, fail, refused } = lab()
+  const right = admit('ann', '192.0.2.9')
+  right.succeeded()
+  right.done()
+  for (let i = 0; i < 60; i++) if (refused(`user${i}`, '192.0.2.9') === null) fail(`user${i}`, '192.0.2.9')
+  expect(refused('another', '192.0.2.9')).not.toBeNull()
+  expect(refused('ann', '192.0.2.9')).toBeNull()
+  for (let i = 0; i < 10; i++) fail('ann', '192.0.2.9')
+  expect(refused('ann', '192.0.2.9')).not.toBeNull()
+})
+
 test('all addresses of an IPv6 network of a customer count as one, and IPv4 inside IPv6 as itself', () => {
   const { fail, refused } = lab()
   for (let i = 0; i < 10; i++) fail('ann', `2001:db8:1:2::${i + 1}`)

@@ -35,7 +35,8 @@ const mostBuckets = 20_000
  * Slows down guessing, and counts failed sign-ins only.
  *
  * - An *address with an account* is refused for a growing time after ten failures: whoever guesses from there.
- * - An *address* is refused after fifty failures over all accounts: whoever tries one password on many.
+ * - An *address* is refused after fifty failures over all accounts: whoever tries one password on many. Accounts that have signed in from there are not:
+ *   the one program with an old password on a machine must not shut out the others on it.
  * - An *account* that is guessed at from many addresses is never closed: that would let anybody lock anybody out. An address that it has not been
  *   signed in to from before waits for up to two seconds, then its password is looked at as any other.
  *
@@ -63,10 +64,11 @@ export class SignInGuard {
     const pairKey = limit === pairLimit ? `${account}\0${address}` : `${account}\0${address}\0${attempt.via}`
     const pair = this.#bucket(this.#pairs, pairKey, limit.windowMs)
     this.#refuse(pair, limit)
-    this.#refuse(this.#bucket(this.#addresses, address, addressLimit.windowMs), addressLimit)
+    const known = this.#known.get(`${account}\0${address}`) === true
+    if (!known) this.#refuse(this.#bucket(this.#addresses, address, addressLimit.windowMs), addressLimit)
     let holding = false
     return {
-      waitMs: this.#known.get(`${account}\0${address}`) ? 0 : this.#waitFor(account),
+      waitMs: known ? 0 : this.#waitFor(account),
       beforeHash: () => {
         const current = this.#bucket(this.#pairs, pairKey, limit.windowMs)
         // Guesses sent all at once must not be judged before the first of them has failed.
