@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { isObject } from '../../core/kernel/json.ts'
+import { logOf } from './message.ts'
 import { listenIn, shared } from './way-out.ts'
 import type { Json, JsonObject } from '../../core/kernel/json.ts'
 import type { PluginEvent } from '../../ports/plugin-host.ts'
@@ -104,7 +105,7 @@ async function bodyOf(request: IncomingMessage): Promise<string | null> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** An event has no status; some runtimes call the log `string`. Who it is from stands in the path, never in `meta`. */
+/** An event has no status. Who it is from stands in the path, never in `meta`. */
 function eventOf(text: string): PluginEvent | null {
   let value: Json
   try {
@@ -114,8 +115,7 @@ function eventOf(text: string): PluginEvent | null {
   }
   const body = isObject(value) ? value.body : null
   if (!isObject(body) || !isObject(body.output)) return null
-  const log = [body.log, body.string].find((said) => typeof said === 'string' && said !== '')
-  return { output: body.output as JsonObject, log: typeof log === 'string' ? log : '' } // read from JSON, so its members are
+  return { output: body.output as JsonObject, log: logOf(body as JsonObject) } // read from JSON, so its members are
 }
 
 export type { Dispatcher }

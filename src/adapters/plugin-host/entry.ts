@@ -4,27 +4,38 @@ import { PluginRefused } from '../../ports/plugin-host.ts'
 
 /** How a package is begun: the folder that it works in, the file below that, and what runs the file. */
 type Entry = {
-  /** Relative to the package: '' or the folder that a generation of packages has around it. */
+  /** Relative to the package: '' or the folder that a generation of packages has around it. It is what the program works in. */
   readonly folder: string
+  /** Relative to that folder, as the next one. */
   readonly file: string
+  /** Where its modules are looked for. */
+  readonly imports: readonly string[]
   readonly runner: { readonly kind: 'python' | 'node' | 'itself' } | { readonly kind: 'shell'; readonly program: string }
 }
 
 // Three generations of packages put their entry point at different places; the name of the file says nothing.
-const folders = ['', 'python/src', 'workspace', 'usr/local']
+const folders = ['', 'python/src', 'workspace'] as const
+// The third has programs apart from the modules that they load.
+const apart = 'usr/local/bin'
 
 /** The entry point of a package: the only file in its `bin`. Throws `PluginRefused`. */
 function findEntry(packageFolder: string): Entry {
   for (const folder of folders) {
-    const files = filesOf(join(packageFolder, folder, 'bin'))
-    if (files.length === 0) continue
-    const named = files.filter((name) => /^(komand|icon)_/.test(name))
-    const [file, second] = files.length > 1 && named.length > 0 ? named : files
-    if (file === undefined || second !== undefined)
-      throw new PluginRefused(`"${join(folder, 'bin')}" holds ${files.length} files. A package has one entry point there.`)
-    return { folder, file: join('bin', file), runner: runnerOf(join(packageFolder, folder, 'bin', file)) }
+    const file = onlyFile(packageFolder, join(folder, 'bin'))
+    if (file !== null) return { folder, file: join('bin', file), imports: [''], runner: runnerOf(join(packageFolder, folder, 'bin', file)) }
   }
-  throw new PluginRefused('The package has no entry point. Put the program that is run into its folder "bin".')
+  const file = onlyFile(packageFolder, apart)
+  if (file === null) throw new PluginRefused('The package has no entry point. Put the program that is run into its folder "bin".')
+  return { folder: '', file: join(apart, file), imports: [...folders, 'usr/local'], runner: runnerOf(join(packageFolder, apart, file)) }
+}
+
+/** The file to run in this folder; null when it is empty or not there. Throws `PluginRefused` when nothing tells which. */
+function onlyFile(packageFolder: string, folder: string): string | null {
+  const files = filesOf(join(packageFolder, folder))
+  const named = files.filter((name) => /^(komand|icon)_/.test(name))
+  const [file, second] = files.length > 1 && named.length > 0 ? named : files
+  if (second !== undefined) throw new PluginRefused(`"${folder}" holds ${files.length} files. A package has one entry point there.`)
+  return file ?? null
 }
 
 function filesOf(folder: string): string[] {

@@ -37,10 +37,10 @@ function readEnd(end: CallEnd): PluginAnswer {
   const answer = answerIn(end)
   if (answer) return answer
   const { stderr, code, signal } = end
-  const last = stderr.trimEnd().split('\n').at(-1)?.trim()
+  const last = textOf(stderr).trimEnd().split('\n').at(-1)?.trim()
   const how = signal ? `ended by ${signal}` : `ended with ${code ?? 'no exit code'}`
   const error = last || `the plugin ${how} and gave no answer`
-  return { status: 'error', output: null, log: tail(stderr), error, exception: null }
+  return { status: 'error', output: null, log: tail(textOf(stderr)), error, exception: null }
 }
 
 /** The answer that stands in what a process said; null when none does. */
@@ -51,8 +51,7 @@ function answerIn({ stdout, stderr }: Pick<CallEnd, 'stdout' | 'stderr'>): Plugi
 
 /** The answer in the body of an envelope: the status counts, not what came with it. */
 function answerOf(body: JsonObject, around: { before: string; stderr: string }): PluginAnswer {
-  const own = textOf(body.log)
-  const log = tail([around.before, own, around.stderr].map(ended).join(''))
+  const log = tail([around.before, logOf(body), around.stderr].map((part) => ended(textOf(part))).join(''))
   const state = objectOf(body.state)
   if (body.status === 'ok') return { status: 'ok', output: body.output ?? null, log, error: null, exception: null, ...(state ? { state } : {}) }
   const error = textOf(body.error) || 'the plugin gave no reason'
@@ -61,40 +60,66 @@ function answerOf(body: JsonObject, around: { before: string; stderr: string }):
   return { status: 'error', output: null, log, error, exception, ...(state ? { state } : {}) }
 }
 
+/** The log in the body of a message; runtimes in Go call it `string`. */
+function logOf(body: JsonObject): string {
+  return textOf(body.log) || textOf(body.string)
+}
+
 /** The body of an envelope; null when it is none. */
 function envelopeBody(value: Json | undefined): JsonObject | null {
   const body = objectOf(objectOf(value)?.body)
   return body && (body.status === 'ok' || body.status === 'error') ? body : null
 }
 
-/** From the end: what a plugin prints before its answer, an object too, is not taken for it. */
-function lastEnvelope(text: string): { readonly body: JsonObject; readonly before: string } | null {
-  // Reading from every line on would be quadratic in what a hostile plugin prints.
-  let budget = 64 * 1024 * 1024
-  const attempt = (at: number) => {
-    budget -= text.length - at
-    const body = envelopeBody(objectAt(text, at))
-    return body && { body, before: text.slice(0, at) }
-  }
-  for (let at = text.lastIndexOf('\n{'); at >= 0 && budget > 0; at = at === 0 ? -1 : text.lastIndexOf('\n{', at - 1)) {
-    const found = attempt(at + 1)
-    if (found) return found
-  }
-  if (text.startsWith('{')) return attempt(0)
-  // Text without a line break before the document: older runtimes begin it with one of these two members.
-  const at = ['{"body"', '{"version"'].map((begin) => text.indexOf(begin)).filter((index) => index >= 0)
-  return at.length > 0 ? attempt(Math.min(...at)) : null
+/**
+ * From the end: what a plugin prints before its answer, an object too, is not taken for it. A document that ends the text comes before one that is a line of
+ * it, or what an answer holds would be taken for the answer.
+ */
+function lastEnvelope(text: string): Found | null {
+  const rest = (at: number) => text.slice(at)
+  const line = (at: number) => text.slice(at, text.indexOf('\n', at) < 0 ? at : text.indexOf('\n', at))
+  // A document begins a line (§20), or stands behind text without a line break; some plugins say something after it.
+  return firstOf(text, lineBreaks, rest) ?? firstOf(text, members, rest) ?? firstOf(text, lineBreaks, line)
 }
 
-// The rest of the text, or one line of it: some plugins say something after their answer.
-function objectAt(text: string, at: number): Json | undefined {
-  const line = text.indexOf('\n', at)
-  for (const part of [text.slice(at), line < 0 ? '' : text.slice(at, line)]) {
-    try {
-      if (part !== '') return JSON.parse(part) as Json // bounded text of the plugin; looked at member by member
-    } catch {}
+type Found = { readonly body: JsonObject; readonly before: string }
+
+const lineBreaks = ['\n{']
+// What the runtimes begin a document with.
+const members = ['{"body"', '{"version"']
+
+/** The envelope in the part of the text at one of these marks, looked for from the last one on. */
+function firstOf(text: string, marks: readonly string[], partAt: (at: number) => string): Found | null {
+  // Reading from every place on would be quadratic in what a hostile plugin prints.
+  let budget = 64 * 1024 * 1024
+  for (const at of places(text, marks)) {
+    const part = partAt(at)
+    budget -= Math.max(part.length, 4096)
+    const body = budget < 0 ? null : envelopeBody(objectIn(part))
+    if (body) return { body, before: text.slice(0, at) }
+    if (budget < 0) return null
   }
-  return undefined
+  return null
+}
+
+/** Where objects begin at these marks, from the last; the beginning of the text counts as the beginning of a line. */
+function* places(text: string, marks: readonly string[]): Generator<number> {
+  const before = (mark: string, end: number) => (end < 0 ? -1 : text.lastIndexOf(mark, end))
+  const last = marks.map((mark) => before(mark, text.length))
+  for (let at = Math.max(...last); at >= 0; at = Math.max(...last)) {
+    yield text[at] === '\n' ? at + 1 : at
+    const which = last.indexOf(at)
+    last[which] = before(marks[which] ?? '', at - 1)
+  }
+  if (text.startsWith('{')) yield 0
+}
+
+function objectIn(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json // bounded text of the plugin; looked at member by member
+  } catch {
+    return undefined
+  }
 }
 
 function objectOf(value: Json | undefined): JsonObject | null {
@@ -102,15 +127,16 @@ function objectOf(value: Json | undefined): JsonObject | null {
 }
 
 function failed(error: string, log = ''): PluginAnswer {
-  return { status: 'error', output: null, log: tail(log), error, exception: null }
+  return { status: 'error', output: null, log: tail(textOf(log)), error, exception: null }
 }
 
 function ended(text: string): string {
   return text === '' || text.endsWith('\n') ? text : `${text}\n`
 }
 
+// Without NUL, which one of the stores cannot keep in a text: the trigger of an old runtime sends some before all logs but the first.
 function textOf(value: Json | undefined): string {
-  if (typeof value === 'string') return value
+  if (typeof value === 'string') return value.replaceAll('\0', '')
   return value === undefined || value === null ? '' : JSON.stringify(value)
 }
 
@@ -119,4 +145,4 @@ function tail(text: string): string {
 }
 
 export type { CallEnd }
-export { messageOf, triggerMessage, readEnd, answerIn, answerOf, envelopeBody, failed }
+export { messageOf, triggerMessage, readEnd, answerIn, answerOf, envelopeBody, failed, logOf }

@@ -4,12 +4,13 @@ import { PluginRefused } from '../../ports/plugin-host.ts'
 import { findEntry } from './entry.ts'
 import { nodeOf, places } from './ground.ts'
 import { folderOfPlugin } from './plugin-folder.ts'
+import { listensAnywhere } from './python-runtime.ts'
 import { packageOf } from './root.ts'
 import type { InstalledPlugin } from '../../ports/plugin-host.ts'
 import type { Place } from '../runtime/process/view.ts'
 import type { Entry } from './entry.ts'
 import type { Ground } from './ground.ts'
-import type { Launch, Paths } from './launch.ts'
+import type { Launch, Paths } from './prepare.ts'
 import type { PluginFolder } from './plugin-folder.ts'
 
 /** A plugin as it can be begun with any verb. */
@@ -19,6 +20,8 @@ type Program = {
   readonly launch: Omit<Launch, 'command' | 'how' | 'environment'>
   command(paths: Paths, verb: readonly string[]): string[]
   environment(paths: Paths): Record<string, string>
+  /** In http mode it takes no word for where it listens: a compiled one, or one on an old runtime. */
+  listensAnywhere(): boolean
 }
 
 type Setting = { readonly root: string; readonly python: string }
@@ -48,7 +51,8 @@ function programOf(ground: Ground, setting: Setting, plugin: InstalledPlugin): P
       if (runner.kind === 'node') return [nodeOf(ground.sandbox).path, file, ...verb]
       return runner.kind === 'shell' ? [runner.program, file, ...verb] : [file, ...verb]
     },
-    environment: (paths) => (entry.runner.kind === 'python' ? { PYTHONPATH: paths.package } : {}),
+    environment: (paths) => (entry.runner.kind === 'python' ? { PYTHONPATH: entry.imports.map((name) => join(paths.package, name)).join(':') } : {}),
+    listensAnywhere: () => entry.runner.kind === 'itself' || (entry.runner.kind === 'python' && listensAnywhere(at, folder.environment)),
   }
 }
 

@@ -1,56 +1,51 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { PluginRefused } from '../../ports/plugin-host.ts'
 import { removeTree } from '../runtime/process/remove.ts'
 import { capture } from './capture.ts'
 import { places } from './ground.ts'
 import { launch } from './launch.ts'
+import { exactScript, looseScript, needsScript, wantedOf } from './python-runtime.ts'
 import type { Ground } from './ground.ts'
-import type { Launch } from './launch.ts'
+import type { Launch } from './prepare.ts'
+import type { PluginFolder } from './plugin-folder.ts'
 import type { Program, Setting } from './program.ts'
 
 const makeMs = 15 * 60 * 1000
 const checkMs = 60_000
-const runtimes = [
-  { module: 'insightconnect_plugin_runtime', distribution: 'insightconnect-plugin-runtime' },
-  { module: 'komand', distribution: 'komand' },
-] as const
-
-// Arguments: interpreter, folder of the environment, then what pip shall install.
-const makeScript = `
-python=$1 environment=$2
-shift 2
-"$python" -m venv "$environment" || exit 1
-exec "$environment/bin/python" -m pip install --no-input --disable-pip-version-check --no-cache-dir --retries 1 --quiet "$@"
-`
 
 /**
  * Makes the virtual environment of a plugin in Python, once: from the requirements of its package, and with the runtime that it imports where neither the
- * package nor the requirements bring it. It is made in the plugin's own sandbox, because building what is required runs the code of others. Without an index
+ * package nor the requirements bring it. Where these cannot be had as they are pinned, or the runtime does not load with them, it is made of the same things
+ * in versions that go together today. It is made in the plugin's own sandbox, because building what is required runs the code of others. Without an index
  * the interpreter of the configuration has to do; `PluginRefused` when it does not either.
  */
 async function prepareEnvironment(ground: Ground, setting: Setting, program: Program, signal: AbortSignal): Promise<void> {
   const { folder, launch: given } = program
   if (existsSync(folder.made)) return
-  const wanted = wantedOf(given.package)
-  if (wanted.length === 0) return
-  await removeTree(folder.environment)
-  mkdirSync(folder.environment, { mode: 0o755 })
-  if (folder.uid !== null) chownSync(folder.environment, folder.uid, folder.uid)
-  const made = await runTool(ground, {
-    ...given,
-    more: [...given.more, { from: folder.environment, to: places.environment, writable: true }],
-    command: (paths) => ['/bin/sh', '-c', makeScript, 'environment', setting.python, paths.at(places.environment, folder.environment), ...wanted],
-    environment: () => ({}),
-    ...{ timeoutMs: makeMs, signal },
-  })
-  if (made.code === 0) {
-    chmodSync(folder.environment, 0o755)
-    writeFileSync(folder.made, `${wanted.join(' ')}\n`, { mode: 0o600 })
-    return
+  const { install, runtime } = wantedOf(given.package)
+  if (install.length === 0) return
+  const make = async (script: string, what: readonly string[]) => {
+    await removeTree(folder.environment)
+    mkdirSync(folder.environment, { mode: 0o755 })
+    if (folder.uid !== null) chownSync(folder.environment, folder.uid, folder.uid)
+    return runTool(ground, {
+      ...given,
+      more: [...given.more, { from: folder.environment, to: places.environment, writable: true }],
+      command: (paths) => ['/bin/sh', '-c', script, 'environment', setting.python, paths.at(places.environment, folder.environment), ...what],
+      environment: () => ({}),
+      ...{ timeoutMs: makeMs, signal },
+    })
+  }
+  const exact = await make(exactScript, [runtime?.module ?? '', ...install])
+  if (exact.code === 0) return keep(folder, install)
+  ground.log.warn('plugin.environment', { package: given.package, why: exact.said })
+  if (runtime) {
+    const { module, distribution, wanted } = runtime
+    const loose = await make(looseScript, [module, distribution, wanted, needsScript])
+    if (loose.code === 0) return keep(folder, [wanted, 'with what it needs in other versions'])
+    ground.log.warn('plugin.environment', { package: given.package, why: loose.said })
   }
   await removeTree(folder.environment)
-  ground.log.warn('plugin.environment', { package: given.package, why: made.said })
   const checked = await runTool(ground, {
     ...given,
     command: (paths) => program.command(paths, ['info']),
@@ -59,38 +54,13 @@ async function prepareEnvironment(ground: Ground, setting: Setting, program: Pro
   })
   if (checked.code !== 0)
     throw new PluginRefused(
-      `The requirements of the plugin cannot be installed (${made.said}), and without them it does not start (${checked.said}). Make a package index reachable, or lay what it imports into the package.`,
+      `The requirements of the plugin cannot be installed (${exact.said}), and without them it does not start (${checked.said}). Make a package index reachable, or lay what it imports into the package.`,
     )
 }
 
-/** What pip is asked for: the file of requirements, and the runtime when it is nowhere else. */
-function wantedOf(folder: string): string[] {
-  const lines = textOf(join(folder, 'requirements.txt'))
-    .split('\n')
-    .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
-    .filter(Boolean)
-  const file = lines.length > 0 ? ['-r', 'requirements.txt'] : []
-  const missing = runtimes.filter(
-    ({ module, distribution }) =>
-      imports(folder, module) &&
-      !existsSync(join(folder, module)) &&
-      !lines.some((line) => line.toLowerCase().replaceAll('_', '-').startsWith(distribution)),
-  )
-  return [...file, ...missing.slice(0, 1).map(({ distribution }) => distribution)]
-}
-
-// The entry point and the package beside it: three levels of folders hold every import of a runtime.
-function imports(folder: string, module: string, depth = 0): boolean {
-  const pattern = new RegExp(`^\\s*(?:import|from)\\s+${module}\\b`, 'm')
-  return readdirSync(folder, { withFileTypes: true })
-    .slice(0, 500)
-    .some((entry) => {
-      const path = join(folder, entry.name)
-      if (entry.isDirectory()) return depth < 3 && !entry.name.startsWith('.') && entry.name !== module && imports(path, module, depth + 1)
-      return (
-        entry.isFile() && (entry.name.endsWith('.py') || folder.endsWith('/bin')) && statSync(path).size < 1_000_000 && pattern.test(textOf(path))
-      )
-    })
+function keep(folder: PluginFolder, what: readonly string[]): void {
+  chmodSync(folder.environment, 0o755)
+  writeFileSync(folder.made, `${what.join(' ')}\n`, { mode: 0o600 })
 }
 
 type Tool = Omit<Launch, 'how'> & { readonly timeoutMs: number; readonly signal: AbortSignal }
@@ -108,15 +78,16 @@ async function runTool(ground: Ground, { timeoutMs, signal, ...what }: Tool): Pr
   timer.cancel()
   signal.removeEventListener('abort', stop)
   signal.throwIfAborted()
-  return { code, said: err.tail().trimEnd().split('\n').at(-1)?.trim().slice(0, 500) || `it ended with ${code}` }
+  return { code, said: reasonIn(err.tail()) || `it ended with ${code}` }
 }
 
-function textOf(path: string): string {
-  try {
-    return statSync(path).isFile() ? readFileSync(path, 'utf8') : ''
-  } catch {
-    return ''
-  }
+// The last line, but pip ends with a note that says where to look for the reason.
+function reasonIn(text: string): string {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/^(note|hint): /.test(line))
+  return (lines.findLast((line) => /^error: /i.test(line)) ?? lines.at(-1) ?? '').slice(0, 500)
 }
 
 export { prepareEnvironment }

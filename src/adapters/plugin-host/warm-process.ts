@@ -5,7 +5,7 @@ import { sleep } from '../../core/kernel/clock.ts'
 import { capture } from './capture.ts'
 import { inside, launch } from './launch.ts'
 import { answerOf, envelopeBody, failed, messageOf } from './message.ts'
-import { shared } from './way-out.ts'
+import { pathOnly, shared } from './way-out.ts'
 import type { Json } from '../../core/kernel/json.ts'
 import type { PluginAnswer, PluginCall } from '../../ports/plugin-host.ts'
 import type { Captured } from './capture.ts'
@@ -25,14 +25,18 @@ const startMs = 60_000
 const socketName = 'plugin.sock'
 const portSocketName = 'port.sock'
 const port = 10_001
-const pathOnly = 0o10000000 // O_PATH: Linux's alone, so not among Node's constants
 
-/** Starts a process that serves. Null when it ends, or is not heard of in a minute: then the plugin has no http mode. */
+/**
+ * Starts a process that serves. Null when it ends, or is not heard of in a minute: then the plugin has no http mode. Null as well for one that would listen on
+ * every address of this host.
+ */
 async function startWarm(
   ground: Ground,
   program: Program,
   { threads, signal }: { threads: number; signal: AbortSignal },
 ): Promise<WarmProcess | null> {
+  // Without a wall around it nothing of a plugin may listen where others reach it.
+  if (!ground.sandbox.cutsNetwork && program.listensAnywhere()) return null
   const running = await launch(ground, {
     ...program.launch,
     how: 'serve',

@@ -1,0 +1,3 @@
+from .action import Average
+
+__all__ = ["Average"]

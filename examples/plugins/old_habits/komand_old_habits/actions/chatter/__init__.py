@@ -1,0 +1,3 @@
+from .action import Chatter
+
+__all__ = ["Chatter"]

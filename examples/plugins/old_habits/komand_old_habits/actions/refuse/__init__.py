@@ -1,0 +1,3 @@
+from .action import Refuse
+
+__all__ = ["Refuse"]

@@ -1,0 +1,3 @@
+from .action import Tangle
+
+__all__ = ["Tangle"]

@@ -1,0 +1,3 @@
+from .poll.trigger import Poll
+
+__all__ = ["Poll"]

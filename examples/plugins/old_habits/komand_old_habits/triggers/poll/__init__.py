@@ -1,0 +1,3 @@
+from .trigger import Poll
+
+__all__ = ["Poll"]
