@@ -63,6 +63,52 @@ test('ended jobs go by age and by number, as their workflow says, and else as al
   expect(await app.services.store.reader.steps.ofRun(kept?.id ?? '')).toHaveLength(2)
 })
 
+test('a job that waits is kept however old it is, and goes by the time of its end', async () => {
+  const ask = { id: 'ask', type: 'human_decision', parameters: { stepControlParams: [{ edgeId: 'ask>' }] } }
+  const { id: workflow } = await app.system('workflow.create', {
+    document: documentOf({ name: `kept ${++count}`, steps: [trigger, ask], paths: ['start>ask', 'ask>:on'] }),
+  })
+  await app.system('workflow.activate', { workflow })
+  await app.system('workflow.set-retention', { workflow, keep_days: 1, keep_jobs: 1 })
+  const jobs = [await app.system('workflow.run', { workflow }), await app.system('workflow.run', { workflow })].map(({ id }) => id)
+  await until('both wait', async () => (await jobsOf(workflow)).every(({ state }) => state === 'waiting'))
+  clock.move(400 * dayMs)
+  await prune(services)
+  expect(await jobsOf(workflow)).toHaveLength(2)
+  for (const job of jobs) await app.system('job.decide', { job, step: 'ask', path: 'ask>' })
+  await until('both have ended', async () => (await jobsOf(workflow)).every(({ state }) => state === 'succeeded'))
+  await prune(services)
+  expect(await jobsOf(workflow)).toHaveLength(0)
+})
+
+test('what came of a job that is kept no more stays, keeps its family and can be run again', async () => {
+  const workflow = await withJobs(1)
+  const [origin] = await jobsOf(workflow)
+  const again = await app.system('job.rerun', { job: origin?.id ?? '' })
+  await until('it has ended', async () => (await jobsOf(workflow)).every(({ state }) => state === 'succeeded'))
+  await app.system('workflow.set-retention', { workflow, keep_days: null, keep_jobs: 1 })
+  await prune({ ...services, clock: systemClock })
+  expect((await jobsOf(workflow)).map(({ id }) => id)).toEqual([again.id])
+  expect(await app.system('job.get', { job: again.id })).toMatchObject({ group: origin?.id, rerunnable: true, status: 'succeeded' })
+  expect((await app.system('job.list', { group: origin?.id })).items).toMatchObject([{ id: again.id }])
+  expect((await app.system('job.list-artifacts', { job: again.id })).items).toHaveLength(1)
+  expect(await app.system('job.rerun', { job: again.id, from: 'A' })).toMatchObject({ group: origin?.id })
+})
+
+test('jobs of a workflow that was deleted go by what holds for all, with what their steps kept', async () => {
+  const workflow = await withJobs(2, { keep_days: 400 })
+  const ids = (await jobsOf(workflow)).map(({ id }) => id)
+  await app.system('workflow.delete', { workflow })
+  const at = { ...services, clock: movedClock(systemClock) }
+  at.clock.move(89 * dayMs)
+  await prune(at)
+  expect(await jobsOf(workflow)).toHaveLength(2)
+  at.clock.move(2 * dayMs)
+  await prune(at)
+  expect(await jobsOf(workflow)).toHaveLength(0)
+  for (const id of ids) expect(await app.services.store.reader.steps.ofRun(id)).toHaveLength(0)
+})
+
 test('drafts that were replaced go when no job of them is kept any more; what is active, and the draft of now, stay', async () => {
   const workflow = await withJobs(0)
   for (const description of ['one', 'two', 'three']) await app.system('workflow.update', { workflow, document: { description } })
