@@ -3,6 +3,7 @@ import { createFlow } from '../flow/flow.ts'
 import { timeoutAnswer } from '../flow/graph.ts'
 import { ContextBudget } from './context-budget.ts'
 import { callOperation, childDraft } from './launch.ts'
+import { LateActs } from './late-acts.ts'
 import { LiveSteps } from './live-steps.ts'
 import { nodeOf } from './node.ts'
 import { cancelReason, endOfRun, sizeOf } from './outcome.ts'
@@ -28,7 +29,7 @@ const interrupted =
   'This step was interrupted by a restart of the server, and whether it took effect cannot be told. Run it again from here if it may be done twice'
 
 /** Writes that a run may have under way before it waits for one of them. */
-const unsavedWrites = 100
+const unsavedWrites = 4
 
 /**
  * A run that this server carries out. Everything that happens to it is handled one after the other, in its mailbox: a piece of news is given to the flow,
@@ -41,6 +42,7 @@ export class ActiveRun {
   readonly #live: LiveSteps
   readonly #worker: StepWorker
   readonly #unsaved: UnsavedRows
+  readonly #late: LateActs
   readonly #abort = new AbortController()
   readonly #lone: boolean
   #mailbox: Promise<void> = Promise.resolve()
@@ -59,6 +61,16 @@ export class ActiveRun {
     const graph = row.graph as unknown as FlowGraph // written by us from a checked graph
     this.#lone = graph.nodes.length === 1
     this.#unsaved = new UnsavedRows(row.id, () => host.services.store.reader.steps)
+    this.#late = new LateActs({
+      clock: host.services.clock,
+      persist: (act) => host.persist(act),
+      written: (write) => {
+        write.then(
+          ({ fenced }) => (fenced ? this.post(async () => this.#lost()) : undefined),
+          (error: unknown) => this.post(() => Promise.reject(error)),
+        )
+      },
+    })
     this.#flow = createFlow(graph, { read: (key) => this.#read(key) })
     this.#live = new LiveSteps({
       clock: host.services.clock,
@@ -218,15 +230,17 @@ export class ActiveRun {
       audit: [],
     }
     const empty = act.steps.length + act.create.length + act.starts.length + act.children.length === 0 && !run
-    const recorded = empty ? Promise.resolve(nothing) : this.#host.persist(act)
+    const late = extra.ended && this.#goesOnUnsaved(act, next) ? [extra.ended, ...next.changed] : null
+    const recorded = late ? this.#saveLater(late, act) : empty ? nothing : this.#save(act)
     // After its own act and before that is durable: what the parent makes of the end goes through in the same commit, and never in an earlier one.
     if (next.finish) this.#host.ending({ ...this.row, ...run }, this.#last?.exitCode ?? null)
-    const result = extra.ended && this.#goesOnUnsaved(act, next) ? this.#saveLater([extra.ended, ...next.changed], act, recorded) : await recorded
+    const result = await recorded
     if (result.fenced) {
       this.#lost()
       return null
     }
     this.#apply(act)
+    if (!late) this.#tell(act)
     for (const key of next.stops) await this.#stop(key)
     for (const [at, child] of born.entries()) await this.#born(child, result.children[given.length + at])
     await this.#afterCommit(result.started)
@@ -235,21 +249,26 @@ export class ActiveRun {
     return result
   }
 
+  #save(act: AdvanceAct): Promise<AdvanceResult> {
+    this.#unsaved.forget()
+    return this.#late.write(act)
+  }
+
   /** Whether nothing but steps that take no time follows, so that a crash takes nothing that could not be done again. */
-  #goesOnUnsaved(act: AdvanceAct, next: Translation): boolean {
-    if (this.#unsaved.writes >= unsavedWrites || act.run || act.starts.length + act.children.length + next.stops.length > 0) return false
-    return act.create.every(({ key }) => {
+  #goesOnUnsaved({ run, starts, children, create }: AdvanceAct, { stops }: Translation): boolean {
+    const begins = run === null || run.state === 'running'
+    if (this.#late.writes >= unsavedWrites || !begins || starts.length + children.length + stops.length > 0) return false
+    return create.every(({ key }) => {
       const node = this.#live.get(key)?.node
       return !node || node.kind === 'loop' || node.kind === 'scope' || (node.kind === 'call' && node.instant === true)
     })
   }
 
-  #saveLater(changed: readonly StepRow[], act: AdvanceAct, recorded: Promise<AdvanceResult>): AdvanceResult {
-    this.#unsaved.keep([...changed, ...act.create.map((row) => ({ ...row }))], recorded)
-    recorded.then(
-      ({ fenced }) => (fenced ? this.post(async () => this.#lost()) : undefined),
-      (error: unknown) => this.post(() => Promise.reject(error)),
-    )
+  #saveLater(changed: readonly StepRow[], act: AdvanceAct): AdvanceResult {
+    const durable = this.#late.hold(act, this.#budget.outputs)
+    this.#unsaved.keep([...changed, ...act.create.map((row) => ({ ...row }))], durable)
+    const tell = () => (isEnd(this.row.state) ? undefined : this.#host.changed(this.row))
+    if (act.run?.state) durable.then(tell, () => {})
     return nothing
   }
 
@@ -258,10 +277,13 @@ export class ActiveRun {
     this.#host.forget(this)
   }
 
-  // What was recorded is true now: of the rows in hand, and for whoever waits for news or a place.
   #apply(act: AdvanceAct): void {
     for (const change of act.steps) Object.assign(this.#live.get(change.key)?.row ?? {}, change.patch)
     if (act.run) Object.assign(this.row, act.run)
+  }
+
+  // For whoever waits for news or a place.
+  #tell(act: AdvanceAct): void {
     if (act.run?.state) this.#host.changed(this.row)
     if (act.steps.length > 0) this.#host.waiting.freed()
   }
@@ -444,6 +466,7 @@ export class ActiveRun {
     this.#abort.abort(why)
     for (const live of this.#live.all()) live.ending?.abort(why)
     this.#live.disarm()
+    this.#late.drop()
   }
 
   // A defect, not an answer of the store: the run must not hang for ever, and must not take others with it.

@@ -10,6 +10,11 @@ class ContextBudget {
   #outputs = 0
   #inputs = 0
 
+  /** Characters of the outputs that are kept. */
+  get outputs(): number {
+    return this.#outputs
+  }
+
   /** Counts what steps hold, that is kept already or from now on. */
   keep(steps: readonly { readonly input: Json }[], outputs: number): void {
     for (const { input } of steps) this.#inputs += sizeOf(input)

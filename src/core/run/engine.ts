@@ -73,6 +73,8 @@ class RunEngine implements Engine, RunHost {
   readonly #sources: ReadonlyMap<string, RunSource>
   readonly #server: ServerIdentity
   readonly #runs = new Map<string, ActiveRun>()
+  /** Graphs in which nothing is wrong: many runs share the one of a version. */
+  readonly #sound = new WeakSet<FlowGraph>()
   readonly #lease: Lease
   readonly #closing = new AbortController()
   readonly #freeing = new Set<Promise<void>>()
@@ -276,8 +278,7 @@ class RunEngine implements Engine, RunHost {
 
   async #accept(ctx: Ctx, draft: RunDraft, options: AcceptOptions, earlier: readonly StepRow[]): Promise<Accepted> {
     if (this.#closing.signal.aborted) throw fault('shutting_down', {}, { retryAfterMs: 5000 })
-    const problems = graphProblems(draft.graph).filter((problem) => problem.severity !== 'warning')
-    if (problems.length > 0) throw problemsFault('content_invalid', `The graph of "${draft.name}"`, problems)
+    this.#checkGraph(draft)
     const parent = options.parentId === undefined ? null : { id: options.parentId, step: null }
     const prepared = await this.prepare(draft, ctx.principal, { parent, retryOf: options.retryOf ?? null, earlier })
     const { run } = prepared
@@ -296,6 +297,13 @@ class RunEngine implements Engine, RunHost {
     run.opened(result.started)
     this.adopt(run)
     return { run: { ...run.row }, replaced: result.replaced !== null, replayed: false }
+  }
+
+  #checkGraph({ name, graph }: RunDraft): void {
+    if (this.#sound.has(graph)) return
+    const problems = graphProblems(graph).filter((problem) => problem.severity !== 'warning')
+    if (problems.length > 0) throw problemsFault('content_invalid', `The graph of "${name}"`, problems)
+    this.#sound.add(graph)
   }
 
   // What has happened, and orders that were accepted, wait until the store can take them.

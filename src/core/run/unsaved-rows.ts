@@ -1,3 +1,5 @@
+import { isEnd } from '../kernel/run-state.ts'
+import { sizeOf } from './outcome.ts'
 import type { StepRow } from '../../ports/store/rows.ts'
 import type { StepTable } from '../../ports/store/runs.ts'
 
@@ -8,6 +10,10 @@ type StepReader = {
   all(): Promise<StepRow[]>
 }
 
+/** What is remembered of rows that were read: so many, with outputs of at most so many characters. */
+const mostRecent = 16
+const smallOutput = 4096
+
 /**
  * Rows of a run whose write was begun and is not durable yet. Steps that take no time and change nothing outside go on without waiting for the disk: what
  * a crash takes from them is done again.
@@ -16,32 +22,35 @@ class UnsavedRows implements StepReader {
   readonly #runId: string
   readonly #steps: () => StepTable
   readonly #rows = new Map<string, StepRow>()
-  #writes = 0
+  readonly #recent = new Map<string, StepRow>()
 
   constructor(runId: string, steps: () => StepTable) {
     this.#runId = runId
     this.#steps = steps
   }
 
-  /** Writes that are under way. */
-  get writes(): number {
-    return this.#writes
-  }
-
   /** Keeps rows at hand until their write has ended, however it ends. */
   keep(rows: readonly StepRow[], write: Promise<unknown>): void {
     for (const row of rows) this.#rows.set(row.key, row)
-    this.#writes++
     const done = () => {
-      this.#writes--
       // A later write of the same row has put another object in its place.
       for (const row of rows) if (this.#rows.get(row.key) === row) this.#rows.delete(row.key)
     }
     write.then(done, done)
   }
 
+  /** The run waits for something now: whatever it read is read anew after that. */
+  forget(): void {
+    this.#recent.clear()
+  }
+
   async one(key: string): Promise<StepRow | null> {
-    return this.#rows.get(key) ?? this.#steps().one(this.#runId, key)
+    const known = this.#rows.get(key) ?? this.#recent.get(key)
+    if (known) return known
+    const row = await this.#steps().one(this.#runId, key)
+    // Steps that take no time often name the same few that ended before them, and what has ended never changes.
+    if (row && isEnd(row.state) && this.#recent.size < mostRecent && sizeOf(row.output) <= smallOutput) this.#recent.set(key, row)
+    return row
   }
 
   async all(): Promise<StepRow[]> {
