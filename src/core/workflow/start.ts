@@ -1,18 +1,15 @@
 import { fault } from '../kernel/fault.ts'
 import { auditLineOf } from '../operation/invoke.ts'
 import { brokenConnection } from './connection/find.ts'
-import { isJsonObject, memberOf, textMember } from './document/members.ts'
-import { startStep } from './document/shape.ts'
 import { compileWorkflow } from './job/compile.ts'
 import { workflowSpecOf } from './spec.ts'
-import { triggerOf } from './trigger/model.ts'
+import { declaredVariables, sharedTrigger } from './variables.ts'
 import { causeOfCall, chainOf, deepestChain } from './trigger/queue.ts'
 import type { FlowGraph } from '../flow/graph.ts'
-import type { Json, JsonObject } from '../kernel/json.ts'
+import type { JsonObject } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { RunDraft } from '../run/draft.ts'
 import type { RunRow, ResourceRow } from '../../ports/store/rows.ts'
-import type { Tables } from '../../ports/store/tables.ts'
 import type { WorkflowDocument } from './document/model.ts'
 
 type Start = {
@@ -93,75 +90,5 @@ function graphOf(document: WorkflowDocument): FlowGraph {
   return graph
 }
 
-/**
- * The declared variables of a message, each of its type: a wrong one is refused by name. What is not declared stays in the message only. `shared` is what
- * the trigger declares that the document only names.
- */
-function declaredVariables(document: WorkflowDocument, message: JsonObject, shared: JsonObject | null = null): JsonObject {
-  const variables = variablesOf(document, shared)
-  if (!variables) return message
-  const outputs: [string, Json][] = []
-  for (const variable of variables) {
-    const name = textMember(variable, 'name')
-    const value = memberOf(message, name)
-    if (value === undefined || name === '') continue
-    const wanted = typeWords.get(textMember(variable, 'type')) ?? null
-    if (value !== null && wanted && !wanted.holds(value)) {
-      throw fault('malformed_request', { why: `the variable "${name}" is ${wanted.word}, and not what was sent` })
-    }
-    outputs.push([name, value])
-  }
-  return Object.fromEntries(outputs)
-}
-
-/** The variables that the trigger of a version declares; null when it declares none and everything is passed on. */
-function variablesOf(document: WorkflowDocument, shared: JsonObject | null): JsonObject[] | null {
-  const source = ownTrigger(document) ?? (document.type === 'snippet' ? startStep(document)?.parameters : undefined) ?? shared
-  const listed = source ? (memberOf(source, 'api_variables') ?? memberOf(source, 'variables')) : undefined
-  if (Array.isArray(listed) && listed.length > 0) return listed.filter(isJsonObject)
-  const schema = source ? (memberOf(source, 'api_schema') ?? memberOf(source, 'outputJsonSchema') ?? memberOf(source, 'schema')) : undefined
-  const properties = isJsonObject(schema) ? memberOf(schema, 'properties') : undefined
-  if (!isJsonObject(properties) || Object.keys(properties).length === 0) return null
-  return Object.entries(properties).map(([name, property]) => ({ name, type: isJsonObject(property) ? textMember(property, 'type') : '' }))
-}
-
-/** The trigger that a document brings itself; undefined when its first step only names one. */
-function ownTrigger(document: WorkflowDocument): JsonObject | undefined {
-  const id = triggerIdOf(document)
-  return document.triggers.find((trigger) => textMember(trigger, 'id') === id)
-}
-
-function triggerIdOf(document: WorkflowDocument): string {
-  const step = startStep(document)
-  return step ? textMember(step.parameters, 'trigger_config_id') : ''
-}
-
-const declaring: ReadonlySet<string> = new Set(['api_trigger', 'webhook'])
-
-/** What the trigger declares that the first step of a document names without bringing it; null when there is none. */
-async function sharedTrigger(db: Pick<Tables, 'workflowTriggers'>, document: WorkflowDocument): Promise<JsonObject | null> {
-  const id = triggerIdOf(document)
-  if (id === '' || ownTrigger(document)) return null
-  const row = await db.workflowTriggers.byId(id)
-  return row && declaring.has(triggerOf(row).type) ? row.spec : null
-}
-
-const text = { word: 'a text', holds: (value: Json) => typeof value === 'string' }
-const list = { word: 'an array', holds: (value: Json) => Array.isArray(value) }
-
-const typeWords: ReadonlyMap<string, { word: string; holds: (value: Json) => boolean }> = new Map([
-  ['string', text],
-  ['python', text],
-  ['bytes', text],
-  ['date', text],
-  ['integer', { word: 'a whole number', holds: (value: Json) => typeof value === 'number' && Number.isInteger(value) }],
-  ['number', { word: 'a number', holds: (value: Json) => typeof value === 'number' }],
-  ['float', { word: 'a number', holds: (value: Json) => typeof value === 'number' }],
-  ['boolean', { word: 'true or false', holds: (value: Json) => typeof value === 'boolean' }],
-  ['array', list],
-  ['collection', list],
-  ['object', { word: 'an object', holds: isJsonObject }],
-])
-
 export type { Start }
-export { startJob, jobDraft, graphOf, declaredVariables, sharedTrigger }
+export { startJob, jobDraft, graphOf }

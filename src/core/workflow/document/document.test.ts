@@ -197,10 +197,60 @@ describe('validation', () => {
       (document) => ({ ...document, paths: document.paths.filter(({ id }) => id !== 'e-large') }),
       'a choice leads to a path "e-large" that does not come out of this step',
     ],
+    [
+      'a trigger inside of a loop',
+      (document) => ({ ...document, steps: document.steps.map((step) => (step.type === 'trigger' ? { ...step, parent: 'l' } : step)) }),
+      'what a workflow begins with is inside of no loop',
+    ],
+    [
+      'a path to the trigger',
+      (document) => ({ ...document, paths: document.paths.map((path) => (path.id === 'e-next' ? { ...path, to: 't' } : path)) }),
+      'no path leads to what a workflow begins with',
+    ],
+    [
+      'another beginning than a trigger',
+      (document) => ({ ...document, steps: document.steps.map((step) => (step.type === 'trigger' ? { ...step, type: 'snippet_map' } : step)) }),
+      'a workflow has exactly one trigger; this one begins with a step of type "snippet_map"',
+    ],
     ['a connection that is needed and missing', (document) => document, 'the plugin capstan/http needs a connection'],
   ])('finds %s', async (_, change, message) => {
     const findings = await check(change(only(iconFile())))
     expect(findings.map((finding) => finding.message)).toContain(message)
+  })
+
+  test.each<[string, string, JsonObject, string, string]>([
+    ['a filter without a rule', 'filter', {}, 'stepControlParam', 'the step has no rule'],
+    ['a decision without a choice', 'automated_decision', {}, 'stepControlParams', 'a decision has at least one choice'],
+    ['a question that nobody could answer', 'human_decision', {}, 'stepControlParams', 'nobody could ever answer'],
+    [
+      'a time to answer in that is no number',
+      'human_decision',
+      { stepControlParams: [{ edgeId: 'x' }], timeout: 'soon' },
+      'timeout',
+      'a number of seconds',
+    ],
+    ['a loop over nothing', 'loop', { innerEdgeId: 'x' }, 'repeatVariable', 'a loop goes over a list'],
+    ['too many rounds', 'loop', { innerEdgeId: 'x', repeatCount: 100_001 }, 'repeatCount', 'a whole number from 0 to 100000'],
+    ['a pause that is no number', 'loop', { innerEdgeId: 'x', repeatCount: '3', repeatDelay: 'long' }, 'repeatDelay', 'a number of seconds'],
+    ['a helper that is none', 'helpers', {}, 'helperIdentifier', '"append_global_artifacts" and "lookup_global_artifacts"'],
+    ['retries that are no number', 'action', { retry: { count: 'many' } }, 'retry.count', 'a whole number from 0 to 100'],
+    ['retries that are no object', 'action', { retry: 3 }, 'retry', 'an object with "count", "delay" and "backoff"'],
+  ])('finds %s, and names the step and the input', async (_, type, parameters, input, message) => {
+    const document = only(komFile())
+    const [start, , report] = document.steps as [WorkflowStep, WorkflowStep, WorkflowStep]
+    const plugin = type === 'action' ? { vendor: 'capstan', name: 'x', version: '1', identifier: 'y' } : null
+    const paths = [
+      { id: 'p', from: start.id, to: report.id, name: '', description: '', parent: '', kept: {} },
+      { id: 'x', from: report.id, to: '', name: '', description: '', parent: '', kept: {} },
+    ]
+    const whole: WorkflowDocument = { ...document, steps: [start, { ...report, type, parameters, plugin }], paths }
+    expect((await check(whole)).filter((finding) => finding.input !== '')).toContainEqual({
+      step: 'Report',
+      input,
+      message: expect.stringContaining(message) as string,
+    })
+    const passedOver = { ...whole, steps: whole.steps.map((step) => ({ ...step, is_disabled: true })) }
+    if (type !== 'action') expect((await check(passedOver)).filter((finding) => finding.input !== '')).toEqual([])
   })
 
   test('of ten thousand steps in a row takes no stack and little time', async () => {

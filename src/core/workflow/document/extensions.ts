@@ -1,16 +1,16 @@
 import { isParallel, parallelLimits, parallelOf, repeatsList } from '../job/parallel.ts'
 import { isReminder, reminderLimits } from '../job/reminder.ts'
 import { interruptions } from '../job/interruption.ts'
-import { memberOf, objectMember } from './members.ts'
+import { isJsonObject, memberOf, objectMember } from './members.ts'
 import type { Finding, WorkflowDocument, WorkflowStep } from './model.ts'
 
 /** Rounds at once of loops inside of one another. */
 const mostAtOnce = 100
 
-/** What is wrong with parameters that are extensions of ours: `parallel` of a loop, `reminder` of a human decision, `on_interrupt` of an action. */
+/** What is wrong with parameters that are extensions of ours: `parallel` of a loop, `reminder` of a human decision, `on_interrupt` and `retry` of an action. */
 function checkExtensions(document: WorkflowDocument): Finding[] {
   const steps = new Map(document.steps.map((step) => [step.id, step]))
-  return document.steps.flatMap((step) => [...checkParallel(step, steps), ...checkReminder(step), ...checkInterruption(step)])
+  return document.steps.flatMap((step) => [...checkParallel(step, steps), ...checkReminder(step), ...checkInterruption(step), ...checkRetry(step)])
 }
 
 function checkParallel(step: WorkflowStep, steps: ReadonlyMap<string, WorkflowStep>): Finding[] {
@@ -37,6 +37,20 @@ function checkInterruption({ type, name, parameters }: WorkflowStep): Finding[] 
   const wanted = memberOf(parameters, 'on_interrupt')
   if (type !== 'action' || wanted === undefined || interruptions.some((one) => one === wanted)) return []
   return [{ step: name, input: 'on_interrupt', message: 'what a restart of the server does to it is "repeat" or "fail"' }]
+}
+
+/** What `retry` is made of, with its bounds. */
+const retryMembers = { count: 100, delay: 3600, backoff: 10 } as const
+
+function checkRetry({ type, name, parameters }: WorkflowStep): Finding[] {
+  const wanted = memberOf(parameters, 'retry') ?? null
+  if (type !== 'action' || wanted === null) return []
+  if (!isJsonObject(wanted)) return [{ step: name, input: 'retry', message: 'it is an object with "count", "delay" and "backoff"' }]
+  return Object.entries(retryMembers).flatMap(([member, most]) => {
+    const value = memberOf(wanted, member) ?? 0
+    const right = typeof value === 'number' && value >= 0 && value <= most && (member !== 'count' || Number.isInteger(value))
+    return right ? [] : [{ step: name, input: `retry.${member}`, message: `it is a ${member === 'count' ? 'whole ' : ''}number from 0 to ${most}` }]
+  })
 }
 
 export { checkExtensions }

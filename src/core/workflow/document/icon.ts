@@ -53,7 +53,7 @@ function writeIconVersion(document: WorkflowDocument): JsonObject {
   // Nodes of the file that are no steps stand where they stood.
   const written = [...Object.entries(nodes), ...document.steps.flatMap((step) => writeNode(step, nodes))]
   const edges = document.paths.map((path): [string, Json] => [path.id, writeEdge(path)])
-  return withMembers(withMembers({ graph: {}, steps: {}, ...raw }, changedMembers(headMembers(document), headMembers(headOf(raw)))), {
+  return withMembers(withMembers({ ...raw, graph: {}, steps: {} }, changedMembers(headMembers(document), headMembers(headOf(raw)))), {
     graph: { ...kept, ...(written.length > 0 && { nodes: named(written) }), ...(edges.length > 0 && { edges: named(edges) }) },
     steps: named(document.steps.map((step) => [step.id, writeStep(step)])),
   })

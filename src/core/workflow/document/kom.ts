@@ -51,7 +51,8 @@ function writeKomWorkflow(document: WorkflowDocument): JsonObject {
     steps: document.steps.length === 0 ? undefined : document.steps.map(writeStep),
     paths: document.paths.length === 0 ? undefined : document.paths.map(writePath),
   }
-  return withMembers({ steps: [], paths: [], ...withMembers(raw, changedMembers(headMembers(document), headMembers(headOf(raw)))) }, lists)
+  const head = withMembers(raw, changedMembers(headMembers(document), headMembers(headOf(raw))))
+  return withMembers({ ...head, steps: [], paths: [] }, lists)
 }
 
 function readStep(raw: JsonObject): WorkflowStep {

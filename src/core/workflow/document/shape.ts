@@ -85,8 +85,10 @@ function checkSteps(document: WorkflowDocument): Finding[] {
   const ids = new Set<string>()
   const starts = document.steps.filter(({ type }) => isStart(document, type) || triggerTypes.has(type) || type === 'snippet_map')
   const wanted = document.type === 'snippet' ? 'a snippet begins with exactly one step of type "snippet_map"' : 'a workflow has exactly one trigger'
-  if (starts.length !== 1 || !starts.every(({ type }) => isStart(document, type)))
-    findings.push(ofWorkflow(`${wanted}; this one has ${starts.length}`))
+  const [first] = starts
+  if (starts.length !== 1) findings.push(ofWorkflow(`${wanted}; this one has ${starts.length}`))
+  else if (first && !isStart(document, first.type)) findings.push(ofWorkflow(`${wanted}; this one begins with a step of type "${first.type}"`))
+  else if (first && first.parent !== '') findings.push({ step: first.name, input: '', message: 'what a workflow begins with is inside of no loop' })
   if (document.name.trim() === '') findings.push(ofWorkflow('the workflow has no name'))
   for (const step of document.steps) {
     const add = (message: string) => findings.push({ step: step.name || step.id, input: '', message })
@@ -124,6 +126,7 @@ function checkPaths(document: WorkflowDocument, { steps, out }: Shape): Finding[
   for (const step of document.steps) {
     const add = (message: string) => findings.push({ step: step.name, input: '', message })
     const count = into.get(step.id) ?? 0
+    if (count > 0 && isStart(document, step.type)) add('no path leads to what a workflow begins with')
     if (count > 1 && step.type !== 'join') add(`${count} paths lead to this step; only a join may have more than one`)
     checkWaysOut(step, out.get(step.id) ?? [], add)
     const parent = steps.get(step.parent)

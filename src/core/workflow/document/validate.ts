@@ -8,6 +8,7 @@ import { parseQuery, queryPatterns } from '../language/query-parser.ts'
 import { LanguageError } from '../language/scope.ts'
 import { checkTemplates } from '../language/template.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from './members.ts'
+import { checkParameters } from './parameters.ts'
 import { checkShape } from './shape.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Patterns } from '../../../ports/patterns.ts'
@@ -31,7 +32,7 @@ type CatalogComponent = {
 
 /** Everything that stands against activating a workflow (contract §5.3), all at once; empty when nothing does. */
 async function validateDocument(document: WorkflowDocument, catalog: Catalog, patterns: Patterns): Promise<Finding[]> {
-  const findings = [...checkShape(document), ...checkExtensions(document)]
+  const findings = [...checkShape(document), ...checkParameters(document), ...checkExtensions(document)]
   // One step after the other: whoever else needs patterns or the store gets a turn in between.
   for (const step of document.steps) {
     if (findings.length >= manyFindings) break

@@ -1,6 +1,7 @@
 import { fault } from '../../kernel/fault.ts'
 import { isJsonObject, memberOf, textMember } from '../document/members.ts'
-import { declaredVariables, jobDraft } from '../start.ts'
+import { jobDraft } from '../start.ts'
+import { declaredVariables } from '../variables.ts'
 import { workflowSpecOf } from '../spec.ts'
 import { performed } from './compile.ts'
 import { repeatsByItsPlugin } from './interruption.ts'
