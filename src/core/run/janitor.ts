@@ -1,16 +1,21 @@
+import { sleep } from '../kernel/clock.ts'
 import { isFault } from '../kernel/fault.ts'
 import { jobRules } from '../workflow/retention.ts'
 import { roundKind } from './round-kind.ts'
 import type { Timer } from '../kernel/clock.ts'
 import type { Services } from '../operation/services.ts'
+import type { PruneScope, RunPlace } from '../../ports/store/runs.ts'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
 const chunk = 200
 const stepChunk = 2000
 
-/** Which ended runs are kept: those of a kind, `of` one resource or of all but `except`, that ended within so many days and are among the newest. */
-type Rule = { readonly kind: string; readonly days: number; readonly keep: number; readonly of?: string; readonly except?: readonly string[] }
+// Reading past so many runs takes a few milliseconds.
+const stride = 5000
+
+/** Which ended runs are kept: those of a kind that ended within so many days and are among the newest so many; null: however many they are. */
+type Rule = PruneScope & { readonly kind: string; readonly days: number; readonly keep: number | null }
 
 /** How long ended runs of a kind are kept: one rule (design §6), and what a workflow says of its own jobs. */
 async function rulesOf(services: Services): Promise<Rule[]> {
@@ -24,7 +29,7 @@ async function rulesOf(services: Services): Promise<Rule[]> {
   const others = { kind: 'workflow', days: retention.workflowDays, keep: retention.keep, except: own.map(({ of }) => of) }
   const jobs: Rule[] = [...own.map((rule) => ({ kind: 'workflow', ...rule })), others]
   // Rounds of jobs that are runs of their own are as old as their jobs, and any number of them.
-  const rounds = jobs.map((rule) => ({ ...rule, kind: roundKind, keep: 1_000_000_000 }))
+  const rounds = jobs.map((rule) => ({ ...rule, kind: roundKind, keep: null }))
   return [...deploy, ...jobs, ...rounds]
 }
 
@@ -32,9 +37,11 @@ async function rulesOf(services: Services): Promise<Rule[]> {
 async function prune(services: Services): Promise<number> {
   const { store, clock, runLog, stopping } = services
   let removed = 0
-  for (const { kind, days, keep, of, except } of await rulesOf(services)) {
+  for (const rule of await rulesOf(services)) {
+    const { kind, days } = rule
+    const beyond = await lastKept(services, rule)
     for (let more = true; more && !stopping.aborted; ) {
-      const which = { before: clock.now() - days * dayMs, keep, limit: chunk, ...(of === undefined ? {} : { of }), ...(except ? { except } : {}) }
+      const which = { before: clock.now() - days * dayMs, beyond, limit: chunk, ...scopeOf(rule) }
       const past = await store.reader.runs.prunable(kind, which)
       // A run may have ten thousand steps: they go first, a few at a time.
       while (past.length > 0 && !stopping.aborted && (await store.write((tables) => tables.steps.drop(past, stepChunk))) === stepChunk);
@@ -49,6 +56,21 @@ async function prune(services: Services): Promise<number> {
     await tables.sessions.prune(clock.now() - dayMs)
   })
   return removed
+}
+
+/** The oldest of the runs that a rule keeps by their number; null: it keeps them all. Found in strides, with time for others between them. */
+async function lastKept({ store, clock, stopping }: Services, rule: Rule): Promise<RunPlace | null> {
+  let place: RunPlace | null = null
+  for (let left = rule.keep ?? 0; left > 0; left -= stride) {
+    place = await store.reader.runs.placeOf(rule.kind, { ...scopeOf(rule), back: Math.min(left, stride), after: place })
+    if (place === null || stopping.aborted) return null
+    await sleep(clock, 0)
+  }
+  return place
+}
+
+function scopeOf({ of, except }: Rule): PruneScope {
+  return { ...(of === undefined ? {} : { of }), ...(except ? { except } : {}) }
 }
 
 /** Prunes once an hour, and first a few minutes after the start, when nobody waits for it. */

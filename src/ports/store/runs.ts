@@ -150,20 +150,21 @@ type RunTable = {
   counts(): Promise<{ kind: string; state: RunState; count: number }[]>
   /** A run that is marked as deleted gives its name up at once, though it may go on for a while. */
   patch(id: string, patch: Partial<Pick<RunRow, 'listed' | 'cancel' | 'deleted_at' | 'message' | 'reason' | 'spec'>>): Promise<void>
-  /** Deletes ended runs (with their steps) of a kind that ended before `before`, or are beyond the newest `keep`; at most `limit` at a time. Gives their ids. */
+  /** The place of the ended run that is so many further back than `after` (null: than before the newest); null: there are not so many. */
+  placeOf(kind: string, which: PruneScope & { readonly back: number; readonly after: RunPlace | null }): Promise<RunPlace | null>
+  /** Deletes ended runs (with their steps) of a kind that ended before `before`, or are older than the run at `beyond`; at most `limit` at a time. Gives their ids. */
   prune(kind: string, options: PruneOptions): Promise<string[]>
   /** The runs that `prune` would delete now. */
   prunable(kind: string, options: PruneOptions): Promise<string[]>
 }
 
+/** Where a run stands among those of its kind. */
+type RunPlace = { readonly created_at: number; readonly id: string }
+
 /** `of`: only runs of this resource; `except`: none of these. */
-type PruneOptions = {
-  readonly before: number
-  readonly keep: number
-  readonly limit: number
-  readonly of?: string
-  readonly except?: readonly string[]
-}
+type PruneScope = { readonly of?: string; readonly except?: readonly string[] }
+
+type PruneOptions = PruneScope & { readonly before: number; readonly beyond: RunPlace | null; readonly limit: number }
 
 type StepTable = {
   one(runId: string, key: string): Promise<StepRow | null>
@@ -247,6 +248,8 @@ export type {
   RunTable,
   StepTable,
   PruneOptions,
+  PruneScope,
+  RunPlace,
   ScheduleTable,
   ScheduledRun,
   ServerTable,

@@ -1,13 +1,13 @@
 import type { RunState } from '../../../core/kernel/run-state.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
-import type { PruneOptions, RunFilter, RunKey, RunSort, RunSummary, RunTable } from '../../../ports/store/runs.ts'
+import type { PruneOptions, PruneScope, RunFilter, RunKey, RunSort, RunSummary, RunTable } from '../../../ports/store/runs.ts'
 import { pageOf } from '../../../core/kernel/page.ts'
 import { codec } from './codec.ts'
 import { keyset, readPage } from './page.ts'
 import type { Order } from './page.ts'
 import { seesThrough } from './permission.ts'
 import { among, equal, textList, where } from './sql.ts'
-import type { Part, Sql } from './sql.ts'
+import type { Part, Sql, Value } from './sql.ts'
 
 export const runs = codec<RunRow>('run', {
   id: 'text',
@@ -95,15 +95,18 @@ export function runTable(sql: Sql): RunTable {
     async childrenOf(id) {
       return (await sql.all(`select ${runs.list} from run where parent_id = ? order by created_at, id`, [id])).map(runs.decode)
     },
-    page: (filter, viewer, order, page) =>
-      readPage(sql, {
+    page(filter, viewer, order, page) {
+      const rare = order === 'newest' ? rareAmong(filter) : null
+      return readPage(sql, {
         codec: runs,
         alias: 'n',
-        conditions: [...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by')],
+        index: rare?.index ?? null,
+        conditions: [rare?.condition ?? null, ...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by')],
         order: orders[order].order,
         page,
         position: orders[order].position,
-      }),
+      })
+    },
     async keys(filter, viewer, page) {
       const found = where([...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by'), keyset(keyOrder, page)])
       const text = `select n.id, n.active, n.version from run n${found.text} order by n.namespace, n.name, n.created_at, n.id limit ?`
@@ -115,8 +118,10 @@ export function runTable(sql: Sql): RunTable {
       return pageOf(rows, page.limit, () => Object.values(place ?? {}) as (string | number)[]) // the four columns of the order
     },
     async sortedIds(filter, viewer, sort, { limit, offset }) {
-      const found = where([...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by')])
-      const text = `select n.id from run n${found.text} order by ${sortingOf(sort)} limit ? offset ?`
+      const rare = rareAmong(filter)
+      const found = where([rare?.condition ?? null, ...filtered(sql, filter), seesThrough(viewer, 'n.resource_id', 'n.started_by')])
+      const by = rare ? sql.dialect.by(rare.index) : ''
+      const text = `select n.id from run n${by}${found.text} order by ${sortingOf(sort)} limit ? offset ?`
       return (await sql.all(text, [...found.values, limit, offset])).map((raw) => String(raw.id))
     },
     async summaries(ids) {
@@ -135,6 +140,16 @@ export function runTable(sql: Sql): RunTable {
       const freed = patch.deleted_at == null ? '' : ', exclusive = 0'
       if (text !== '') await sql.run(`update run set ${text}${freed}, version = version + 1 where id = ?`, [...values, id])
     },
+    async placeOf(kind, { back, after, ...scope }) {
+      const ended = endedOf(sql, kind, scope)
+      const further = after === null ? '' : ' and (created_at, id) < (?, ?)'
+      const raw = await sql.one(`select created_at, id from run where ${ended.text}${further} order by created_at desc, id desc limit 1 offset ?`, [
+        ...ended.values,
+        ...(after === null ? [] : [after.created_at, after.id]),
+        back - 1,
+      ])
+      return raw && { created_at: Number(raw.created_at), id: String(raw.id) }
+    },
     prunable: (kind, options) => prunable(sql, kind, options),
     async prune(kind, options) {
       const ids = await prunable(sql, kind, options)
@@ -146,16 +161,23 @@ export function runTable(sql: Sql): RunTable {
   }
 }
 
-async function prunable(sql: Sql, kind: string, { before, keep, limit, of, except = [] }: PruneOptions): Promise<string[]> {
+async function prunable(sql: Sql, kind: string, { before, beyond, limit, ...scope }: PruneOptions): Promise<string[]> {
+  const ended = endedOf(sql, kind, scope)
+  // By time of making, which is before the time of ending and has an index: what is not old by it cannot be old.
+  const oldest = (condition: string, values: Value[]) =>
+    sql.all(`select id from run where ${ended.text} and ${condition} order by created_at, id limit ?`, [...ended.values, ...values, limit])
+  const old = await oldest('created_at < ? and finished_at < ?', [before, before])
+  const many = beyond === null ? [] : await oldest('(created_at, id) < (?, ?)', [beyond.created_at, beyond.id])
+  return [...new Set([...old, ...many].map((raw) => String(raw.id)))].slice(0, limit)
+}
+
+function endedOf(sql: Sql, kind: string, { of, except = [] }: PruneScope): Part {
   const which = of === undefined ? '' : ' and resource_id = ?'
   const others = except.length === 0 ? '' : ` and (resource_id is null or resource_id not in (${sql.dialect.texts}))`
-  const ended = `kind = ? and active = 0 and finished_at is not null${which}${others}`
-  const values = [kind, ...(of === undefined ? [] : [of]), ...(except.length === 0 ? [] : [textList(except)])]
-  // By time of making, which is before the time of ending and has an index: what is not old by it cannot be old.
-  const aged = `select id from run where ${ended} and created_at < ? and finished_at < ? order by created_at, id limit ?`
-  const old = await sql.all(aged, [...values, before, before, limit])
-  const many = await sql.all(`select id from run where ${ended} order by created_at desc, id desc limit ? offset ?`, [...values, limit, keep])
-  return [...new Set([...old, ...many].map((raw) => String(raw.id)))].slice(0, limit)
+  return {
+    text: `kind = ? and active = 0 and finished_at is not null${which}${others}`,
+    values: [kind, ...(of === undefined ? [] : [of]), ...(except.length === 0 ? [] : [textList(except)])],
+  }
 }
 
 function filtered(sql: Sql, filter: RunFilter): (Part | null)[] {
@@ -176,6 +198,18 @@ function filtered(sql: Sql, filter: RunFilter): (Part | null)[] {
     filter.group === undefined ? null : { text: `(n.id = ? or (n.kind = 'workflow' and ${says('group_id')}))`, values: [filter.group, filter.group] },
     marked(filter.mark),
   ]
+}
+
+const going = runStates.filter((state) => !isEnd(state))
+const unwell = runStates.filter((state) => isEnd(state) && state !== 'succeeded')
+
+/** The index that has only the few runs of the states that are asked for: a list in order of time would walk through all the others. */
+function rareAmong({ states, resourceId }: RunFilter): { readonly index: string; readonly condition: Part } | null {
+  if (!states || states.length === 0) return null
+  if (states.every((state) => going.includes(state))) return { index: 'run_active', condition: { text: 'n.active = 1', values: [] } }
+  if (!states.every((state) => unwell.includes(state))) return null
+  const condition = { text: `n.state in (${unwell.map((state) => `'${state}'`).join(', ')})`, values: [] }
+  return { index: resourceId === undefined ? 'run_unwell' : 'run_unwell_of', condition }
 }
 
 // Documents are compact JSON texts that we wrote ourselves, so that a member and its value stand side by side. A quote inside of a value is escaped,

@@ -4,6 +4,7 @@ import type { UseStore } from './fixtures.ts'
 import { acceptAct, advanceAct, runRow, scheduleRow, stepRow } from './rows.ts'
 import { idempotencyRecord } from './accept.suite.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
+import type { RunPlace } from '../../../ports/store/runs.ts'
 
 export function runSuite(use: UseStore): void {
   const accept = async (patch: Partial<RunRow>, unique = false) => {
@@ -112,11 +113,18 @@ export function runSuite(use: UseStore): void {
     await accept(ended(1, { kind: 'other' }))
     const active = await accept({ created_at: 1 })
     const ids = (numbers: number[]) => numbers.map((n) => runs[n - 1]?.id).sort()
-    const prune = async (options: { before: number; keep: number; limit: number }) => (await store.write((t) => t.runs.prune('task', options))).sort()
-    expect(await prune({ before: 3, keep: 100, limit: 1 })).toEqual(ids([1]))
-    expect(await prune({ before: 3, keep: 100, limit: 10 })).toEqual(ids([2]))
-    expect(await prune({ before: 0, keep: 4, limit: 10 })).toEqual(ids([3, 4]))
-    expect(await prune({ before: 0, keep: 4, limit: 10 })).toEqual([])
+    const prune = async (options: { before: number; beyond: RunPlace | null; limit: number }) =>
+      (await store.write((t) => t.runs.prune('task', options))).sort()
+    expect(await prune({ before: 3, beyond: null, limit: 1 })).toEqual(ids([1]))
+    expect(await prune({ before: 3, beyond: null, limit: 10 })).toEqual(ids([2]))
+    const back = (count: number, after: RunPlace | null = null) => store.reader.runs.placeOf('task', { back: count, after })
+    const second = await back(2)
+    expect(second).toEqual({ created_at: 7, id: runs[6]?.id })
+    const beyond = await back(2, second)
+    expect(beyond).toEqual({ created_at: 5, id: runs[4]?.id })
+    expect([await back(6), await back(7), await back(3, beyond)]).toEqual([{ created_at: 3, id: runs[2]?.id }, null, null])
+    expect(await prune({ before: 0, beyond, limit: 10 })).toEqual(ids([3, 4]))
+    expect(await prune({ before: 0, beyond, limit: 10 })).toEqual([])
     expect(await store.reader.steps.ofRun(runs[0]?.id ?? '')).toEqual([])
     expect(await store.reader.runs.byId(active.id)).not.toBeNull()
     expect((await store.reader.runs.page({ kinds: ['other'] }, null, 'newest', firstPage)).items).toHaveLength(1)

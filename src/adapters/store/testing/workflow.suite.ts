@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { systemIds } from '../../../core/kernel/id.ts'
+import type { RunPlace } from '../../../ports/store/runs.ts'
 import type { TriggerEventRow, WorkflowTriggerRow, WorkflowVersionRow } from '../../../ports/store/workflows.ts'
 import { allPages, firstPage } from './fixtures.ts'
 import type { UseStore } from './fixtures.ts'
@@ -192,15 +193,23 @@ export function workflowSuite(use: UseStore): void {
       const steps = ['a', 'b', 'c'].map((key) => stepRow(run.id, key))
       await store.engine.accept(acceptAct({ run, steps, unique: false }))
     }
-    const past = (more: object) => store.reader.runs.prunable('workflow', { before: 10, keep: 100, limit: 10, ...more })
+    const past = (more: object) => store.reader.runs.prunable('workflow', { before: 10, beyond: null, limit: 10, ...more })
+    const placeOf = (back: number, after: RunPlace | null) => store.reader.runs.placeOf('workflow', { back, after, except: ['other'] })
     expect(await past({})).toEqual([own.id, other.id, none.id])
     expect(await past({ of: 'own' })).toEqual([own.id])
     expect(await past({ except: ['own', 'nowhere'] })).toEqual([other.id, none.id])
-    expect(await past({ before: 0, keep: 1, except: ['other'] })).toEqual([own.id])
+    const [first, second] = [await placeOf(1, null), await placeOf(2, null)]
+    expect([first, second, await placeOf(1, first), await placeOf(3, null)]).toEqual([
+      { created_at: 3, id: none.id },
+      { created_at: 1, id: own.id },
+      { created_at: 1, id: own.id },
+      null,
+    ])
+    expect(await past({ before: 0, beyond: first, except: ['other'] })).toEqual([own.id])
     const drop = (ids: string[]) => store.write((t) => t.steps.drop(ids, 2))
     expect([await drop([own.id, active.id]), await drop([own.id]), await drop([own.id])]).toEqual([2, 1, 0])
     expect(await store.reader.steps.ofRun(active.id)).toHaveLength(3)
-    expect(await store.write((t) => t.runs.prune('workflow', { before: 10, keep: 100, limit: 10, of: 'own' }))).toEqual([own.id])
+    expect(await store.write((t) => t.runs.prune('workflow', { before: 10, beyond: null, limit: 10, of: 'own' }))).toEqual([own.id])
     expect(await past({})).toEqual([other.id, none.id])
   })
 
