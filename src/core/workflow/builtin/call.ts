@@ -2,14 +2,12 @@ import { validator } from '../../kernel/schema.ts'
 import { isJsonObject } from '../document/members.ts'
 import { withDefaults } from '../plugin/defaults.ts'
 import { ActionFailed } from './builtin.ts'
-import { jsonSize } from './size.ts'
+import { jsonSize, outputLimit } from './size.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Component } from '../plugin/spec.ts'
 import type { BuiltinAction, BuiltinContext } from './builtin.ts'
 
 const inputLimit = 10 * 1024 * 1024
-/** More than an input: an answer from the web comes as text and as what it holds. */
-const outputLimit = 32 * 1024 * 1024
 
 /** The input as the action gets it: with the defaults of the spec. */
 function builtinInput({ component }: { component: Component }, input: JsonObject): JsonObject {

@@ -3,6 +3,8 @@ import type { Json } from '../../kernel/json.ts'
 
 const textLimit = 10 * 1024 * 1024
 const listLimit = 100_000
+/** More than an input: an answer from the web comes as text and as what it holds. */
+const outputLimit = 32 * 1024 * 1024
 
 /** About how many characters a value has as JSON, without writing it; it stops counting beyond `limit`. One text may stand in a value a million times. */
 function jsonSize(value: Json | undefined, limit: number): number {
@@ -21,6 +23,23 @@ function jsonSize(value: Json | undefined, limit: number): number {
         size += name.length + 4
         open.push(item)
       }
+    }
+  }
+  return size
+}
+
+/** About how many characters a value has as JSON with so many blanks per level; it stops counting beyond `limit`. Deep values are mostly blanks. */
+function indentedSize(value: Json, indent: number, limit: number): number {
+  const open: { readonly value: Json; readonly level: number }[] = [{ value, level: 0 }]
+  let size = 0
+  for (let next = open.pop(); next && size <= limit; next = open.pop()) {
+    const { value, level } = next
+    size += 2 + level * indent
+    if (typeof value === 'string') size += value.length
+    if (typeof value !== 'object' || value === null) continue
+    for (const [name, member] of Object.entries(value)) {
+      if (!Array.isArray(value)) size += name.length
+      open.push({ value: member, level: level + 1 })
     }
   }
   return size
@@ -49,4 +68,4 @@ function boundedList<T>(list: T[]): T[] {
   return list
 }
 
-export { jsonSize, TextBuilder, boundedList, listLimit }
+export { jsonSize, indentedSize, TextBuilder, boundedList, listLimit, textLimit, outputLimit }

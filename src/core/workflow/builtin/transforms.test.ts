@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { callTest, failureOf } from './testing/call.ts'
-import type { JsonObject } from '../../kernel/json.ts'
+import type { Json, JsonObject } from '../../kernel/json.ts'
 
 type Row = readonly [action: string, input: JsonObject, output: JsonObject]
 
@@ -35,6 +35,11 @@ const rows: readonly Row[] = [
   ['json.get', { object: { a: 'text' }, path: 'a.length' }, { found: false }],
   ['json.merge', { objects: [{ a: 1, b: { c: 1 } }, { b: { d: 2 } }] }, { object: { a: 1, b: { d: 2 } } }],
   ['json.merge', { objects: [{ b: { c: 1 } }, { b: { d: 2 } }], deep: true }, { object: { b: { c: 1, d: 2 } } }],
+  [
+    'json.merge',
+    { objects: [{ a: { x: 1 } }, { a: 2, b: { y: 1 } }, { a: { z: 3 }, b: { y: { w: 1 } } }, { a: { q: 4 } }], deep: true },
+    { object: { a: { z: 3, q: 4 }, b: { y: { w: 1 } } } },
+  ],
   ['json.keys', { object: { b: 1, a: [2] } }, { keys: ['b', 'a'], values: [1, [2]], count: 2 }],
   ['array.map', { array: [{ a: { b: 1 } }, {}, 7], path: 'a.b' }, { items: [1, null, null], count: 3 }],
   ['array.map', { array: [{ a: 1 }, {}], path: 'a', skip_missing: true }, { items: [1], count: 1 }],
@@ -99,6 +104,20 @@ const rows: readonly Row[] = [
     },
   ],
   ['csv.parse', { csv: 'a\n""\n\nx', header: false }, { rows: [['a'], [''], [''], ['x']], columns: [], count: 4 }],
+  [
+    'csv.parse',
+    { csv: 'a,b\n1,2\n\n3,4\n\n', header: false },
+    {
+      rows: [
+        ['a', 'b'],
+        ['1', '2'],
+        ['3', '4'],
+      ],
+      columns: [],
+      count: 3,
+    },
+  ],
+  ['csv.parse', { csv: 'a,b,c\n1\n', short_rows: 'fill' }, { rows: [{ a: '1', b: '', c: '' }], columns: ['a', 'b', 'c'], count: 1 }],
   ['csv.parse', { csv: '' }, { rows: [], columns: [], count: 0 }],
   ['csv.parse', { csv: '__proto__,b\n1,2' }, { rows: [JSON.parse('{"__proto__":"1","b":"2"}')], columns: ['__proto__', 'b'], count: 1 }],
   [
@@ -139,6 +158,7 @@ const refusals: readonly (readonly [action: string, input: JsonObject, message: 
   ['base64.decode', { data: 'ab*c' }, /not Base64/],
   ['base64.decode', { data: '/w==' }, /no UTF-8/],
   ['csv.parse', { csv: 'a,b\n1' }, /Row 2 has 1 fields, and the first one 2/],
+  ['csv.parse', { csv: 'a,b\n\n1,2,3', short_rows: 'fill' }, /Row 3 has 3 fields, and the first one 2/],
   ['csv.parse', { csv: 'a\n"x' }, /Line 2: a quote is not closed/],
   ['csv.parse', { csv: 'a\nx"y' }, /Line 2: a quote inside/],
   ['csv.parse', { csv: '"a"b' }, /Line 1: something stands behind/],
@@ -159,7 +179,7 @@ test('what a small input could blow up to ends at a bound', async () => {
   expect(await failureOf('string', 'replace', { text: 'a'.repeat(100_000), find: 'a', replace_with: big })).toMatch(/would become larger than 10 MiB/)
   expect(await failureOf('string', 'format', { format: '{a}'.repeat(100_000), values: { a: big } })).toMatch(/would become larger than 10 MiB/)
   expect(await failureOf('string', 'split', { text: ','.repeat(200_000) })).toMatch(/at most 100000 elements/)
-  expect(await failureOf('csv', 'parse', { csv: `${big}\n${'1\n'.repeat(50_000)}` })).toMatch(/output would be larger/)
+  expect(await failureOf('csv', 'parse', { csv: `${big}\n${'1\n'.repeat(50_000)}` })).toMatch(/rows would be larger than 32 MiB/)
   expect(await failureOf('json', 'stringify', { object: { a: big.repeat(11) } })).toMatch(/input is larger/)
 })
 
@@ -169,3 +189,16 @@ test('members named like those of a prototype stay data and reach nothing', asyn
   expect(JSON.stringify(object)).toBe(JSON.stringify(hostile))
   expect(({} as Record<string, unknown>).polluted).toBeUndefined()
 })
+
+test('work grows with an input and not with its square', async () => {
+  const objects = Array.from({ length: 100_000 }, (_, index) => ({ [`k${index}`]: { [`m${index}`]: 1 } }))
+  const { object } = await callTest('json', 'merge', { objects: [...objects, ...objects], deep: true })
+  expect(Object.keys(object as JsonObject)).toHaveLength(100_000)
+  const { text } = await callTest('date', 'format', { time: '2024-07-01T00:00:00Z', pattern: '%z'.repeat(300_000), zone: 'Europe/Berlin' })
+  expect(String(text)).toHaveLength(5 * 300_000)
+  let deep: Json = Array.from({ length: 500_000 }, () => 1)
+  for (let level = 0; level < 60; level++) deep = [deep]
+  expect(await failureOf('json', 'stringify_array', { array: deep as Json[], indent: 10 })).toMatch(/would become larger than 10 MiB/)
+  const wide = Array.from({ length: 10_000 }, (_, index) => ({ [`k${index}`]: 1 }))
+  expect(await failureOf('csv', 'make', { rows: wide })).toMatch(/would become larger than 10 MiB/)
+}, 20_000)

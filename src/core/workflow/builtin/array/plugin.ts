@@ -23,10 +23,13 @@ const arrayPlugin = builtinPlugin('array', arraySpec, {
   sort: pure((input) => {
     const value = pathInput(input, 'path')
     const sign = flagMember(input, 'descending') ? -1 : 1
-    const keyed = listInput(input, 'array').map((item) => ({ item, key: value(item) }))
+    // What it is sorted by is made once for each: an object would be written out at every comparison.
+    const keyed = listInput(input, 'array').map((item) => {
+      const found = value(item) ?? null
+      return { item, missing: Number(found === null), key: sortable(found) }
+    })
     // What is missing stays at the end, whichever way the rest goes.
-    const missing = (key: Json | undefined) => key === undefined || key === null
-    keyed.sort((a, b) => Number(missing(a.key)) - Number(missing(b.key)) || sign * compare(a.key, b.key))
+    keyed.sort((a, b) => a.missing - b.missing || sign * compare(a.key, b.key))
     return { items: keyed.map(({ item }) => item) }
   }),
   unique: pure((input) => {
@@ -83,8 +86,8 @@ const tests: Readonly<Record<string, Test>> = {
   contains: (value, wanted) => (Array.isArray(value) ? value.some((item) => same(item, wanted)) : wanted.find(wanted.fold(textOf(value))) >= 0),
   starts_with: (value, { text, fold }) => fold(textOf(value)).startsWith(text),
   ends_with: (value, { text, fold }) => fold(textOf(value)).endsWith(text),
-  greater: (value, { key }) => isComparable(value) && compare(value, key) > 0,
-  less: (value, { key }) => isComparable(value) && compare(value, key) < 0,
+  greater: (value, { key }) => isComparable(value) && compare(sortable(value), key) > 0,
+  less: (value, { key }) => isComparable(value) && compare(sortable(value), key) < 0,
   exists: (value) => value !== undefined,
   empty: (value) => value === undefined || value === null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0),
 }
@@ -118,8 +121,7 @@ function numberOf(text: string): number | null {
 }
 
 /** Numbers by size, before texts; texts by their characters, and those that are numbers both by size. */
-function compare(a: Json | undefined, b: Json | undefined): number {
-  const [left, right] = [sortable(a), sortable(b)]
+function compare(left: number | string, right: number | string): number {
   if (typeof left === 'number' && typeof right === 'number') return left - right
   if (typeof left !== typeof right) return typeof left === 'number' ? -1 : 1
   return left < right ? -1 : left > right ? 1 : 0

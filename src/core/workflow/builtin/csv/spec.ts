@@ -13,11 +13,12 @@ tags: [transform, csv]
 actions:
   parse:
     title: Parse
-    description: Reads rows; every row must have as many fields as the first one
+    description: Reads rows that have as many fields as the first one; empty lines are none
     input:
       csv: {type: string, required: true, title: CSV}
       separator: {type: string, required: false, title: Separator, default: ",", description: One character}
       header: {type: boolean, required: false, title: Header, default: true, description: The first row names the columns, and rows become objects; otherwise they become arrays}
+      short_rows: {type: string, required: false, title: Short rows, default: fail, enum: [fail, fill], description: What becomes of a row with fewer fields than the first one; filled ones get empty texts}
     output:
       rows: {type: array, title: Rows}
       columns: {type: "[]string", title: Columns}

@@ -14,15 +14,18 @@ function weekdayOf({ year, month, day }: LocalTime): string {
 /** A moment as a pattern writes it. Errors: `ActionFailed` for a letter that means nothing. */
 function writePattern(ms: number, pattern: string, zone: string): string {
   const local = localAt(ms, zone)
+  const offset = offsetAt(ms, zone)
   const text = new TextBuilder()
   for (let at = 0; at < pattern.length; at++) {
     if (pattern[at] !== '%') text.add(pattern[at] ?? '')
-    else text.add(writeLetter(pattern[++at] ?? '', { ms, local, zone }))
+    else text.add(writeLetter(pattern[++at] ?? '', { ms, local, offset, zone }))
   }
   return text.toString()
 }
 
-function writeLetter(letter: string, { ms, local, zone }: { ms: number; local: LocalTime; zone: string }): string {
+type Written = { readonly ms: number; readonly local: LocalTime; readonly offset: number; readonly zone: string }
+
+function writeLetter(letter: string, { ms, local, offset, zone }: Written): string {
   const { year, month, day, hour, minute, second } = local
   switch (letter) {
     case 'Y':
@@ -60,7 +63,7 @@ function writeLetter(letter: string, { ms, local, zone }: { ms: number; local: L
     case 'f':
       return `${String(local.ms).padStart(3, '0')}000`
     case 'z':
-      return writeOffset(offsetAt(ms, zone), '')
+      return writeOffset(offset, '')
     case 'Z':
       return zone
     case 's':

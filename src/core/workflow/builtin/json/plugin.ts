@@ -2,7 +2,7 @@ import { deeperThan } from '../../../kernel/json.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../../document/members.ts'
 import { ActionFailed, builtinPlugin, pure } from '../builtin.ts'
 import { listInput, numberInput, objectAt, pathInput } from '../input.ts'
-import { boundedList } from '../size.ts'
+import { boundedList, indentedSize, textLimit } from '../size.ts'
 import { jsonSpec } from './spec.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 
@@ -21,9 +21,8 @@ const jsonPlugin = builtinPlugin('json', jsonSpec, {
   merge: pure((input) => {
     const objects = listInput(input, 'objects')
     const deep = memberOf(input, 'deep') === true
-    return {
-      object: objects.map((_, index) => objectAt(objects, index, 'objects')).reduce((into, from) => merged(into, from, deep ? deepest : 0), {}),
-    }
+    const all = objects.map((_, index) => objectAt(objects, index, 'objects'))
+    return { object: merged(all, deep ? deepest : 0) }
   }),
   keys: pure((input) => {
     const object = objectMember(input, 'object')
@@ -46,17 +45,24 @@ function parseJson(text: string): Json {
 
 function written(value: Json, indent: number): string {
   if (indent < 0 || indent > 10) throw new ActionFailed('"indent" is a number from 0 to 10')
+  if (indent > 0 && indentedSize(value, indent, textLimit) > textLimit) throw new ActionFailed('The text would become larger than 10 MiB')
   return JSON.stringify(value, null, indent)
 }
 
+/** All objects at once, so that the work grows with their members and not with how many objects there are. */
 // Built from entries and never assigned to: a member "__proto__" stays data.
-function merged(into: JsonObject, from: JsonObject, levels: number): JsonObject {
-  const members = new Map(Object.entries(into))
-  for (const [name, value] of Object.entries(from)) {
-    const before = members.get(name)
-    members.set(name, levels > 0 && isJsonObject(before) && isJsonObject(value) ? merged(before, value, levels - 1) : value)
+function merged(objects: readonly JsonObject[], levels: number): JsonObject {
+  const members = new Map<string, Json[]>()
+  for (const object of objects) {
+    for (const [name, value] of Object.entries(object)) {
+      const before = members.get(name)
+      if (!before) members.set(name, [value])
+      else if (levels > 0 && isJsonObject(value) && isJsonObject(before[0])) before.push(value)
+      else members.set(name, [value])
+    }
   }
-  return Object.fromEntries(members)
+  const one = (values: readonly Json[]) => (values.length > 1 ? merged(values.filter(isJsonObject), levels - 1) : (values[0] ?? null))
+  return Object.fromEntries([...members].map(([name, values]) => [name, one(values)]))
 }
 
 export { jsonPlugin }
