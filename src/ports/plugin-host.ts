@@ -13,8 +13,22 @@ type PluginHost = {
   prepare(plugin: InstalledPlugin, options: { signal: AbortSignal }): Promise<void>
   /** Removes what `prepare` and `unpack` made. */
   forget(plugin: InstalledPlugin): Promise<void>
-  /** One call. Never rejects for what the plugin did: that is an answer with `status: 'error'`. Throws `PluginInterrupted` when the server stops meanwhile. */
+  /**
+   * One call. Never rejects for what the plugin did: that is an answer with `status: 'error'`. Throws `PluginInterrupted` when the server stops meanwhile.
+   *
+   * A call with a `key` that is a process of its own outlives the server: made again with the same key it is found again, running or ended, and nothing is
+   * called twice; its time counts from its first start. So it is when the signal ends with a `LetGo`; with any other reason its process is ended. What it
+   * answered is kept until `release`. One whose process is gone without an answer is made anew by who asks for it again (`recovers`).
+   */
   call(call: PluginCall, options: { signal: AbortSignal }): Promise<PluginAnswer>
+  /** Whether everything that was called for a step before a restart is here: answered, running, or not begun yet. False when nothing was called. */
+  recovers(step: PluginStep): Promise<boolean>
+  /** Whether a call with this key was made already. */
+  made(key: PluginCallKey): boolean
+  /** The steps whose calls are kept here. */
+  kept(): Promise<readonly PluginStep[]>
+  /** Nobody will ask for the calls of a step any more: what still runs is ended, what was kept is removed. Cheap when there is nothing. */
+  release(step: PluginStep): Promise<void>
   /** Keeps a trigger of a plugin alive until the signal: events come one by one and are answered when `onEvent` resolves. Resolves with how it ended. */
   trigger(start: PluginTriggerStart, options: { signal: AbortSignal; onEvent(event: PluginEvent): Promise<void> }): Promise<PluginAnswer>
   /** What a verb of a package says, for who tries a package: `info`, `sample <name>`, or `run` with a message. */
@@ -40,8 +54,16 @@ type InstalledPlugin = {
   readonly cache: boolean
 }
 
+/** A step of a run, as its calls are kept by. */
+type PluginStep = { readonly run: string; readonly step: string }
+
+/** Names a call among all of all times. `call`: which of the step's. */
+type PluginCallKey = PluginStep & { readonly call: string }
+
 type PluginCall = {
   readonly plugin: InstalledPlugin
+  /** Absent: it ends with the server. */
+  readonly key?: PluginCallKey
   readonly what: 'action' | 'task' | 'test'
   /** The action or task. For a test of a connection any action or trigger of the plugin: the message must name one. */
   readonly name: string
@@ -57,7 +79,7 @@ type PluginCall = {
   readonly timeoutMs: number
 }
 
-type PluginTriggerStart = Omit<PluginCall, 'what' | 'testOf' | 'state' | 'mode' | 'timeoutMs'>
+type PluginTriggerStart = Omit<PluginCall, 'key' | 'what' | 'testOf' | 'state' | 'mode' | 'timeoutMs'>
 
 type PluginAnswer = {
   readonly status: 'ok' | 'error'
@@ -99,5 +121,17 @@ class PluginInterrupted extends Error {
   override readonly name = 'PluginInterrupted'
 }
 
-export type { RegistryLogin, PluginHost, PluginPackage, InstalledPlugin, PluginCall, PluginTriggerStart, PluginAnswer, PluginSaid, PluginEvent }
+export type {
+  RegistryLogin,
+  PluginHost,
+  PluginPackage,
+  InstalledPlugin,
+  PluginStep,
+  PluginCallKey,
+  PluginCall,
+  PluginTriggerStart,
+  PluginAnswer,
+  PluginSaid,
+  PluginEvent,
+}
 export { PluginRefused, PluginInterrupted, registryOf, usualRegistry }

@@ -8,11 +8,18 @@ import type { Callable } from './started.ts'
 
 /** One call in a process or container of its own (contract §15): the message on standard input, the answer from standard output. */
 async function callCold(ground: Ground, callable: Callable, call: PluginCall, signals: Signals): Promise<PluginAnswer> {
-  const verb = call.what === 'test' ? 'test' : 'run'
-  const { outputBytes } = ground.limits
-  const end = await runOnce(ground, callable, { verb: [verb], message: messageOf(call), timeoutMs: call.timeoutMs, ...signals })
-  if (end.stopped === 'late') return failed(`plugin timed out after ${Math.round(call.timeoutMs / 1000)} seconds`, end.stderr)
-  if (end.stopped === 'large') return failed(`plugin said more than ${Math.round(outputBytes / 1024 / 1024)} MiB`, end.stderr)
+  const end = await runOnce(ground, callable, { verb: [verbOf(call)], message: messageOf(call), timeoutMs: call.timeoutMs, ...signals })
+  return answerOfEnd(ground, end, call.timeoutMs)
+}
+
+function verbOf(call: PluginCall): 'run' | 'test' {
+  return call.what === 'test' ? 'test' : 'run'
+}
+
+/** What a call has answered whose process has ended. */
+function answerOfEnd({ limits }: Ground, end: CallEnd & { readonly stopped: string | null }, timeoutMs: number): PluginAnswer {
+  if (end.stopped === 'late') return failed(`plugin timed out after ${Math.round(timeoutMs / 1000)} seconds`, end.stderr)
+  if (end.stopped === 'large') return failed(`plugin said more than ${Math.round(limits.outputBytes / 1024 / 1024)} MiB`, end.stderr)
   return readEnd(end)
 }
 
@@ -52,4 +59,4 @@ async function runOnce(ground: Ground, callable: Callable, { verb, message, time
   return { stdout: out.text(), stderr: err.tail(), code, signal: name, stopped: stopped.why }
 }
 
-export { callCold, runOnce }
+export { callCold, runOnce, verbOf, answerOfEnd }

@@ -7,6 +7,7 @@ import { findCgroup } from '../runtime/process/cgroup.ts'
 import { createUids } from '../runtime/process/uids.ts'
 import { readMountinfo } from '../runtime/process/view.ts'
 import { removeTree } from '../runtime/process/remove.ts'
+import { oldLedgers } from './kept-folder.ts'
 import { endOrphan } from './orphans.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
 import type { Log } from '../../core/kernel/log.ts'
@@ -87,6 +88,7 @@ async function prepareGround(options: GroundOptions): Promise<Ground> {
     if (host && !(await endOrphan(join(work, name), { log, shared }))) continue
     if (host || (!shared && name.startsWith('.probe-'))) await removeTree(join(work, name))
   }
+  for (const path of oldLedgers(work, shared)) await removeTree(path)
   const uids = process.getuid?.() === 0 ? createUids(work, uidRange) : null
   const mechanisms = options.mechanisms ?? (['bubblewrap', 'namespaces'] as const)
   const mounted = [places.node, places.relay, places.environment].map((path) => path.slice(1))

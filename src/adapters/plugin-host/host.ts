@@ -5,6 +5,7 @@ import { callCold, runOnce } from './cold.ts'
 import { openContainers } from './container.ts'
 import { Gate } from './gate.ts'
 import { prepareGround } from './ground.ts'
+import { KeptCalls } from './kept-calls.ts'
 import { answerIn, failed } from './message.ts'
 import { keyOf, removePluginFolder } from './plugin-folder.ts'
 import { programOf } from './program.ts'
@@ -19,10 +20,12 @@ import type {
   InstalledPlugin,
   PluginAnswer,
   PluginCall,
+  PluginCallKey,
   PluginEvent,
   PluginHost,
   PluginPackage,
   PluginSaid,
+  PluginStep,
   PluginTriggerStart,
   RegistryLogin,
 } from '../../ports/plugin-host.ts'
@@ -75,6 +78,7 @@ class Plugins implements ProcessPluginHost {
   readonly #setting: Setting
   readonly #pool: WarmPool
   readonly #cold: Gate
+  readonly #kept: KeptCalls
   readonly #threads: number
   readonly #preparing = new Map<string, Promise<void>>()
   readonly #closing = new AbortController()
@@ -88,6 +92,7 @@ class Plugins implements ProcessPluginHost {
     this.#setting = options
     this.#threads = options.pool?.threads ?? threads
     this.#pool = new WarmPool(ground, { threads, ...options.pool })
+    this.#kept = new KeptCalls(ground)
     this.#cold = new Gate(options.pool?.processes ?? coldAtOnce)
   }
 
@@ -128,14 +133,22 @@ class Plugins implements ProcessPluginHost {
 
   async #call(call: PluginCall, signal: AbortSignal): Promise<PluginAnswer> {
     signal.throwIfAborted()
-    if (this.#closing.signal.aborted) throw new PluginInterrupted('The server stops')
+    const closing = this.#closing.signal
+    if (closing.aborted) throw new PluginInterrupted('The server stops')
     try {
+      const before = call.key ? await this.#kept.find(call.key) : null
+      if (before) return await this.#kept.answer(before, call, { signal, closing })
       const callable = this.#callable(call.plugin)
       const warm = call.mode === 'warm' && call.plugin.runtime === 'process' ? await this.#callWarm(call, signal) : 'cold'
       if (warm !== 'cold') return warm
-      const closing = this.#closing.signal
+      const key = call.plugin.runtime === 'process' ? call.key : undefined
+      if (key) this.#kept.announce(key)
       await this.#cold.enter(AbortSignal.any([signal, closing]))
       try {
+        if (key) {
+          const begun = await this.#kept.begin(key, programOf(this.#ground, this.#setting, call.plugin), call)
+          return await this.#kept.answer(begun, call, { signal, closing })
+        }
         const answer = await callCold(this.#ground, callable, call, { signal, closing })
         const why = call.plugin.runtime === 'container' && answer.status === 'error' ? this.closed : null
         return why === null ? answer : { ...answer, log: `${answer.log}The container had no network: ${why}\n` }
@@ -146,6 +159,22 @@ class Plugins implements ProcessPluginHost {
       if (error instanceof PluginRefused) return failed(error.message)
       throw error
     }
+  }
+
+  recovers(step: PluginStep): Promise<boolean> {
+    return this.#kept.recovers(step)
+  }
+
+  made(key: PluginCallKey): boolean {
+    return this.#kept.made(key)
+  }
+
+  kept(): Promise<readonly PluginStep[]> {
+    return Promise.resolve(this.#kept.kept())
+  }
+
+  release(step: PluginStep): Promise<void> {
+    return this.#counted(this.#kept.release(step, this.#closing.signal))
   }
 
   #callWarm(call: PluginCall, signal: AbortSignal): Promise<PluginAnswer | 'cold'> {

@@ -1,45 +1,21 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, closeSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { sleep } from '../../core/kernel/clock.ts'
-import { PluginRefused } from '../../ports/plugin-host.ts'
-import { makeCgroup, removeCgroup } from '../runtime/process/cgroup.ts'
 import { openEnvironment, searchPath } from '../runtime/process/environment.ts'
 import { folderOf, makeFolder } from '../runtime/process/folder.ts'
 import { carrying, identify, signal, withBelow } from '../runtime/process/proc.ts'
 import { removeTree } from '../runtime/process/remove.ts'
 import { markOfServer } from '../runtime/process/server-mark.ts'
-import { openWayOut } from './way-out.ts'
-import { nodeOf, places } from './ground.ts'
 import { marker, writeRecord } from './orphans.ts'
-import { beginScript, cgroupScript } from './scripts.ts'
+import { prepare, refusal } from './prepare.ts'
+import { cgroupScript } from './scripts.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import type { Folder } from '../runtime/process/folder.ts'
-import type { Place } from '../runtime/process/view.ts'
 import type { Ground } from './ground.ts'
-import type { Door } from './way-out.ts'
-
-/** What a process of a plugin needs to begin. Its command and environment are made when it is known where it will find things. */
-type Launch = {
-  /** The folder of the package. */
-  readonly package: string
-  readonly uid: number | null
-  /** Folders that outlive the process: cache, environment. */
-  readonly more: readonly Place[]
-  command(paths: Paths): readonly string[]
-  environment(paths: Paths): Readonly<Record<string, string>>
-  /** `message`: standard input is what is written to `input`; `serve`: it stays. Both begin in the package or, `serve`, in a folder of their own. */
-  readonly how: 'message' | 'serve'
-  /** Lays what the process finds in the folder that both sides see, before it begins; gives doors besides the one to the network. */
-  readonly lay?: (folder: string) => Promise<readonly Door[]>
-  /** A limit of address space does not fit programs that reserve much and use little. */
-  readonly addressSpace: boolean
-}
-
-/** Where the process finds things. */
-type Paths = { readonly package: string; readonly own: string; readonly at: (place: string, from: string) => string }
+import type { Launch } from './prepare.ts'
 
 /** A process of a plugin with all that it starts. */
 type Running = {
@@ -57,66 +33,17 @@ type Running = {
 
 /** Starts a process of a plugin in its sandbox. Throws `PluginRefused` when it cannot be started. */
 async function launch(ground: Ground, what: Launch): Promise<Running> {
-  const { sandbox, limits } = ground
   const token = randomBytes(16).toString('hex')
   const folder = folderOf(ground.work, `host-${token.slice(0, 16)}`)
   makeFolder(folder)
-  const own = {
-    ...folder,
-    code: what.package,
-    codeReadOnly: true as const,
-    ...(sandbox.mechanism === 'bubblewrap' ? { tmpBytes: limits.fileBytes } : {}),
-  }
-  const found = sandbox.paths(own)
-  const isolated = sandbox.mechanism !== 'none'
-  const paths: Paths = { package: found.code, own: found.home, at: (place, from) => (isolated ? place : from) }
-  const cut = sandbox.cutsNetwork
-  const wayOut = await openWayOut(ground.egressProxy, { folder: folder.home, cut })
-  const laid = (await what.lay?.(folder.home)) ?? []
-  const doors = cut ? [...wayOut.doors, ...laid] : []
-  const node = nodeOf(sandbox)
-  const more: Place[] = [
-    { from: node.folder, to: places.node, writable: false },
-    { from: ground.relay.folder, to: places.relay, writable: false },
-    ...what.more,
-  ]
-  if (what.uid !== null) for (const path of [folder.task, folder.home, folder.tmp]) chownSync(path, what.uid, what.uid)
-  const cgroup =
-    ground.cgroup === null
-      ? null
-      : makeCgroup(
-          ground.cgroup,
-          `plugin-${token.slice(0, 16)}`,
-          { cpu: limits.cpu, memoryBytes: limits.memoryBytes, processes: null },
-          limits.processes,
-        )
-  const begin = [
-    what.how,
-    what.how === 'serve' ? found.home : found.code,
-    // Where a cgroup counts what is really used, what is only reserved need not be limited.
-    cgroup === null && what.addressSpace ? String(Math.ceil(limits.memoryBytes / 1024)) : '',
-    String(Math.ceil(limits.fileBytes / 512)),
-    '',
-    cut ? node.path : '',
-    cut ? `${places.relay}/${ground.relay.name}` : '',
-    doors.map(({ way, from, to }) => `${way}:${from}:${to}`).join(' '),
-  ]
-  const command = ['/bin/sh', '-c', beginScript, 'plugin', ...begin, ...what.command(paths)]
-  const environment = {
-    ...base(ground, found.tmp),
-    ...wayOut.environment,
-    ...what.environment(paths),
-  }
+  const prepared = await prepare(ground, what, { folder, name: `plugin-${token.slice(0, 16)}` })
   const release = async () => {
-    wayOut.close()
-    if (cgroup !== null) removeCgroup(cgroup)
+    prepared.release()
     await removeTree(folder.path)
   }
   try {
-    const argv = sandbox.launch(
-      { ...own, more },
-      { command, uid: what.uid, processes: limits.processes, ...(cut ? { network: 'none' as const } : {}) },
-    )
+    const { command, environment, cgroup, network } = prepared
+    const argv = ground.sandbox.launch(prepared.folder, { command, uid: what.uid, processes: ground.limits.processes, ...network })
     return await begun(ground, {
       folder,
       argv: cgroup === null ? argv : ['/bin/sh', '-c', cgroupScript, 'cgroup', cgroup, ...argv],
@@ -128,9 +55,7 @@ async function launch(ground: Ground, what: Launch): Promise<Running> {
     })
   } catch (error) {
     await release()
-    throw error instanceof PluginRefused
-      ? error
-      : new PluginRefused('A process of the plugin cannot be started just now. An operator finds the cause in the log.', { cause: error })
+    throw refusal(error)
   }
 }
 
@@ -229,28 +154,10 @@ function sweep(token: string, child: ChildProcess): void {
   for (const pid of carrying([`${marker}=${token}`])) if (pid !== child.pid || child.exitCode === null) signal(pid, 'SIGKILL')
 }
 
-/** What every plugin is given, and nothing of the server's. */
-function base({ certificates }: Ground, tmp: string): Record<string, string> {
-  const trust =
-    certificates === null
-      ? {}
-      : { SSL_CERT_FILE: certificates, REQUESTS_CA_BUNDLE: certificates, PIP_CERT: certificates, NODE_EXTRA_CA_CERTS: certificates }
-  return {
-    PATH: searchPath,
-    HOME: tmp,
-    TMPDIR: tmp,
-    LANG: 'C.UTF-8',
-    PYTHONUNBUFFERED: '1',
-    PYTHONDONTWRITEBYTECODE: '1',
-    SSL_CERT_DIR: '/etc/ssl/certs',
-    ...trust,
-  }
-}
-
 /** A name for a file of a process, as the host sees it. */
 function inside(running: Running, name: string): string {
   return join(running.own, name)
 }
 
-export type { Launch, Paths, Running }
+export type { Running }
 export { launch, inside }

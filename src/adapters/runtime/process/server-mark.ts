@@ -19,7 +19,7 @@ function hasEnded(mark: string): boolean {
   return !isAlive({ pid: Number(pid), startTime: start, bootId })
 }
 
-// Pids of another container mean other processes.
+/** Names the table of processes that pids mean something in: those of another container mean other processes. */
 function processTable(): string {
   try {
     return readlinkSync('/proc/self/ns/pid')
@@ -37,4 +37,4 @@ function startTime(): string {
   }
 }
 
-export { markOfServer, hasEnded }
+export { markOfServer, hasEnded, processTable }
