@@ -32,8 +32,8 @@ async function replayOf(ctx: Ctx, idempotency: Idempotency | null, kind: string,
   if (!record) return null
   const before = ctx.clock.now() - keptMs
   if (record.at < before) {
-    // Away with it now: the act that accepts a run does not ask how old a record is.
-    await ctx.services.store.write((tables) => tables.idempotency.prune(before))
+    // Away with it now, and so with all as old: the act that accepts a run does not ask how old a record is.
+    await ctx.services.store.write((tables) => tables.idempotency.prune(before, 1_000_000))
     return null
   }
   if (record.fingerprint !== idempotency.fingerprint) throw fault('idempotency_key_reuse')

@@ -9,7 +9,7 @@ import type { PruneScope, RunPlace } from '../../ports/store/runs.ts'
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
 const chunk = 200
-const stepChunk = 2000
+const rowChunk = 2000
 
 // Reading past so many runs takes a few milliseconds.
 const stride = 5000
@@ -44,17 +44,17 @@ async function prune(services: Services): Promise<number> {
       const which = { before: clock.now() - days * dayMs, beyond, limit: chunk, ...scopeOf(rule) }
       const past = await store.reader.runs.prunable(kind, which)
       // A run may have ten thousand steps: they go first, a few at a time.
-      while (past.length > 0 && !stopping.aborted && (await store.write((tables) => tables.steps.drop(past, stepChunk))) === stepChunk);
+      while (past.length > 0 && !stopping.aborted && (await store.write((tables) => tables.steps.drop(past, rowChunk))) === rowChunk);
       const ids = past.length === 0 || stopping.aborted ? [] : await store.write((tables) => tables.runs.prune(kind, which))
       for (const id of ids) await runLog.remove(id)
       removed += ids.length
       more = ids.length === chunk
     }
   }
-  await store.write(async (tables) => {
-    await tables.idempotency.prune(clock.now() - dayMs)
-    await tables.sessions.prune(clock.now() - dayMs)
-  })
+  const yesterday = clock.now() - dayMs
+  while (!stopping.aborted && (await store.write((tables) => tables.idempotency.prune(yesterday, rowChunk))) === rowChunk);
+  // Clients that log in before each call leave hundreds of thousands a day.
+  while (!stopping.aborted && (await store.write((tables) => tables.sessions.prune(yesterday, rowChunk))) === rowChunk);
   return removed
 }
 

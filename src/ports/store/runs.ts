@@ -225,7 +225,8 @@ type ServerTable = {
 type IdempotencyTable = {
   get(identity: string, route: string, key: string): Promise<IdempotencyRecord | null>
   put(record: IdempotencyRecord): Promise<IdempotencyRecord>
-  prune(before: number): Promise<number>
+  /** Forgets those that were kept before a moment, at most `limit`. Gives how many. */
+  prune(before: number, limit: number): Promise<number>
 }
 
 export type {

@@ -64,7 +64,8 @@ type SessionTable = {
   byId(id: string): Promise<SessionRow | null>
   end(id: string, at: number): Promise<void>
   endAll(userId: string, at: number): Promise<void>
-  prune(before: number): Promise<number>
+  /** Forgets those that expired before a moment, at most `limit`. Gives how many. */
+  prune(before: number, limit: number): Promise<number>
 }
 
 type ApiKeyTable = {

@@ -24,7 +24,11 @@ function idempotencyTable(sql: Sql): IdempotencyTable {
       if ((await sql.run(putText, idempotency.values(record))) > 0) return record
       return (await get(record.identity, record.route, record.key)) ?? record
     },
-    prune: (before) => sql.run('delete from idempotency where at < ?', [before]),
+    prune: (before, limit) =>
+      sql.run('delete from idempotency where (identity, route, key) in (select identity, route, key from idempotency where at < ? limit ?)', [
+        before,
+        limit,
+      ]),
   }
 }
 

@@ -30,7 +30,7 @@ function sessionTable(sql: Sql): SessionTable {
     async endAll(userId, at) {
       await sql.run('update session set ended_at = ? where user_id = ? and ended_at is null', [at, userId])
     },
-    prune: (before) => sql.run('delete from session where expires_at < ?', [before]),
+    prune: (before, limit) => sql.run('delete from session where id in (select id from session where expires_at < ? limit ?)', [before, limit]),
   }
 }
 

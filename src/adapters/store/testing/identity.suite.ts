@@ -140,8 +140,9 @@ export function identitySuite(use: UseStore): void {
     await store.write((t) => t.sessions.endAll(user.id, 7))
     expect(await store.reader.sessions.byId('a')).toStrictEqual({ ...session('a', 10), ended_at: 5 })
     expect((await store.reader.sessions.byId('b'))?.ended_at).toBe(7)
-    expect(await store.write((t) => t.sessions.prune(20))).toBe(1)
+    expect(await store.write((t) => t.sessions.prune(20, 10))).toBe(1)
     expect(await store.reader.sessions.byId('a')).toBeNull()
+    expect([await store.write((t) => t.sessions.prune(99, 1)), await store.write((t) => t.sessions.prune(99, 5))]).toEqual([1, 1])
   })
 
   test('API keys and signing keys are found by hash and by user', async () => {

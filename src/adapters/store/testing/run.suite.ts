@@ -46,6 +46,8 @@ export function runSuite(use: UseStore): void {
       [{ kinds: ['k0', 'k2'] }, (run) => run.kind !== 'k1'],
       [{ namespace: 's1', name: 'n3' }, (run) => run.namespace === 's1' && run.name === 'n3'],
       [{ states: ['failed', 'lost'] }, (run) => run.state === 'failed'],
+      [{ states: ['failed', 'lost'], resourceId: 'r' }, (run) => run.state === 'failed' && run.resource_id === 'r'],
+      [{ states: ['queued', 'waiting'] }, (run) => run.state === 'queued'],
       [{ parentId: 'p' }, (run) => run.parent_id === 'p'],
       [{ resourceId: 'r' }, (run) => run.resource_id === 'r'],
       [{ startedBy: 'u4' }, (run) => run.started_by === 'u4'],
@@ -203,8 +205,8 @@ export function runSuite(use: UseStore): void {
     expect(results[0]).toEqual(results[1])
     expect(await store.reader.idempotency.get('ann', 'POST /task', 'k')).toEqual(results[0])
     expect(await store.reader.idempotency.get('bob', 'POST /task', 'k')).toBeNull()
-    expect(await store.write((t) => t.idempotency.prune(1))).toBe(0)
-    expect(await store.write((t) => t.idempotency.prune(2))).toBe(1)
+    expect(await store.write((t) => t.idempotency.prune(1, 10))).toBe(0)
+    expect(await store.write((t) => t.idempotency.prune(2, 10))).toBe(1)
   })
 }
 
