@@ -8,6 +8,7 @@ import { triggerEvents } from './0007-trigger-event.ts'
 import { gists } from './0008-gist.ts'
 import { commitComments } from './0009-commit-comment.ts'
 import { userTitles } from './0010-user-title.ts'
+import { rareRuns } from './0011-rare-runs.ts'
 import type { Migration } from './migration.ts'
 
 /** All migrations in order. A new one is a new file and a line here. */
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   gists,
   commitComments,
   userTitles,
+  rareRuns,
 ]

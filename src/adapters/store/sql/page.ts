@@ -36,14 +36,17 @@ async function readPage<Row extends object>(
     page: PageRequest
     position: (row: Row, raw: Raw) => readonly (string | number)[]
     further?: readonly string[]
+    /** An index to read by; its condition is one of `conditions`. */
+    index?: string | null
   },
 ): Promise<Page<Row>> {
   const { codec, alias, order, page } = options
   const filter = where([...options.conditions, keyset(order, page)])
   const sorting = order.by.map(({ column }) => `${column} ${order.direction}`).join(', ')
   const list = [codec.listOf(alias), ...(options.further ?? [])].join(', ')
+  const by = options.index ? sql.dialect.by(options.index) : ''
   const values: Value[] = [...filter.values, page.limit + 1]
-  const raws = await sql.all(`select ${list} from ${codec.table} ${alias}${filter.text} order by ${sorting} limit ?`, values)
+  const raws = await sql.all(`select ${list} from ${codec.table} ${alias}${by}${filter.text} order by ${sorting} limit ?`, values)
   const rows = raws.map((raw) => ({ row: codec.decode(raw), raw }))
   const made = pageOf(rows, page.limit, ({ row, raw }) => options.position(row, raw))
   return { items: made.items.map(({ row }) => row), next: made.next }

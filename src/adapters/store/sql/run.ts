@@ -1,3 +1,4 @@
+import { isEnd, runStates } from '../../../core/kernel/run-state.ts'
 import type { RunState } from '../../../core/kernel/run-state.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
 import type { PruneOptions, PruneScope, RunFilter, RunKey, RunSort, RunSummary, RunTable } from '../../../ports/store/runs.ts'
@@ -200,8 +201,8 @@ function filtered(sql: Sql, filter: RunFilter): (Part | null)[] {
   ]
 }
 
-const going = runStates.filter((state) => !isEnd(state))
-const unwell = runStates.filter((state) => isEnd(state) && state !== 'succeeded')
+const going: readonly RunState[] = runStates.filter((state) => !isEnd(state))
+const unwell: readonly RunState[] = runStates.filter((state) => isEnd(state) && state !== 'succeeded')
 
 /** The index that has only the few runs of the states that are asked for: a list in order of time would walk through all the others. */
 function rareAmong({ states, resourceId }: RunFilter): { readonly index: string; readonly condition: Part } | null {

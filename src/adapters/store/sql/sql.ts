@@ -25,6 +25,8 @@ type Dialect = {
   readonly forUpdate: '' | ' for update'
   /** Many rows go in by one statement (one round trip) rather than by one statement each. */
   readonly sets: boolean
+  /** After a table and its alias: reads it by this index. Only SQLite needs to be told: it does not know how few rows a partial index has. */
+  by(index: string): string
   /** A table `k` of one bound JSON list of objects, for `from`: members are columns of the types given. */
   records(columns: Readonly<Record<string, ColumnType>>): string
 }
@@ -36,6 +38,7 @@ const sqliteDialect: Dialect = {
   texts: 'select value from json_each(?)',
   forUpdate: '',
   sets: false,
+  by: (index) => ` indexed by ${index}`,
   records(columns) {
     const members = Object.keys(columns).map((name) => `value ->> '${name}' as "${name}"`)
     return `(select ${members.join(', ')} from json_each(?)) as k`
@@ -47,6 +50,7 @@ const postgresDialect: Dialect = {
   texts: 'select json_array_elements_text(cast(? as json))',
   forUpdate: ' for update',
   sets: true,
+  by: () => '',
   records(columns) {
     const members = Object.entries(columns).map(([name, type]) => `"${name}" ${type}`)
     return `json_to_recordset(cast(? as json)) as k(${members.join(', ')})`
