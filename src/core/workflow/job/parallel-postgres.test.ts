@@ -1,6 +1,7 @@
 import { afterAll, test } from 'vitest'
 import { startPostgres } from '../../../../test/support/postgres.ts'
 import { parallelSuite } from './parallel.suite.ts'
+import { waitingRoundsSuite } from './parallel-waits.suite.ts'
 
 const postgres = await startPostgres({ durable: false })
 
@@ -9,4 +10,5 @@ if ('missing' in postgres) {
 } else {
   afterAll(() => postgres.stop())
   parallelSuite('PostgreSQL', async () => ({ databaseUrl: await postgres.database() }))
+  waitingRoundsSuite('PostgreSQL', async () => ({ databaseUrl: await postgres.database() }))
 }
