@@ -60,8 +60,12 @@ type OutboundRequest = {
 
 type OutboundAnswer = { readonly status: number; readonly excerpt: string }
 
-/** A request whose whole answer is wanted. */
-type OutboundCall = Omit<OutboundRequest, 'body'> & { readonly method: string; readonly body: string | null }
+/** A request whose whole answer is wanted. `trusted`, in PEM, is believed to sign certificates besides those that everybody believes. */
+type OutboundCall = Omit<OutboundRequest, 'body'> & {
+  readonly method: string
+  readonly body: string | Uint8Array | null
+  readonly trusted?: string
+}
 
 type OutboundReply = {
   readonly status: number

@@ -40,6 +40,8 @@ type Mailer = {
   readonly configured: boolean
   /** Hands a letter to a mail server, the operator's unless one is given. Errors: `MailFailed`, and the fault `egress_refused` for a server that was given. */
   send(letter: Letter, options: { readonly server?: MailServer; readonly signal: AbortSignal }): Promise<MailReceipt>
+  /** Greets a mail server, signs in where it says how, and sends nothing. Errors: those of `send`. */
+  check(server: MailServer, options: { readonly signal: AbortSignal }): Promise<void>
 }
 
 export type { Letter, MailServer, MailReceipt, Mailer }

@@ -77,3 +77,10 @@ test('a receiver that does not answer, or drips, is left after the time-out', as
   const dripping = await listen((_, answer) => void answer.writeHead(200).write('x'))
   expect(String(await failure(post(`http://hook.test:${dripping}/`, { timeoutMs: 100 })))).toMatch(/within 0.1 s/)
 })
+
+test('an answer that changes the protocol, or ends without one, is a failure at once', async () => {
+  const port = await listen((asked) => asked.socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n'))
+  expect(await failure(post(`http://hook.test:${port}/`, { timeoutMs: 60_000 }))).toMatchObject({ message: 'The answer speaks another protocol' })
+  const silent = await listen((asked) => asked.socket.end())
+  expect(await failure(post(`http://hook.test:${silent}/`, { timeoutMs: 60_000 }))).toMatchObject({ message: 'The connection was cut' })
+})

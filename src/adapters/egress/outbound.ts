@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { getCACertificates } from 'node:tls'
 import type { IncomingMessage } from 'node:http'
 import type { LookupFunction } from 'node:net'
 import { isFault } from '../../core/kernel/fault.ts'
@@ -72,9 +73,20 @@ async function send(url: URL, addresses: readonly string[], request: OutboundCal
       },
       agent: false,
       signal,
+      ...(request.trusted === undefined ? {} : { ca: [...getCACertificates(), request.trusted] }),
     })
     outgoing.once('error', reject)
+    // Nothing else comes of it then, not even its end in time.
+    outgoing.once('upgrade', (_, socket) => {
+      socket.destroy()
+      reject(new OutboundFailed('The answer speaks another protocol'))
+    })
+    let answers = false
+    outgoing.once('close', () => {
+      if (!answers) reject(new OutboundFailed('The connection was cut'))
+    })
     outgoing.once('response', (answer) => {
+      answers = true
       bodyOf(answer, request.keepBytes).then((kept) => {
         outgoing.destroy()
         resolve({ status: answer.statusCode ?? 0, headers: headersOf(answer), ...kept })
@@ -125,12 +137,14 @@ const words: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'There was no answer in time',
   EHOSTUNREACH: 'The host cannot be reached',
   ENETUNREACH: 'The host cannot be reached',
+  HPE_HEADER_OVERFLOW: 'The headers of the answer are larger than 16 KiB',
 }
 
 function said(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (words[code]) return words[code]
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) return `The certificate or the encryption of the other end is not good (${code})`
+  if (code.startsWith('HPE_')) return `The other end does not answer in HTTP (${code})`
+  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|EPROTO/.test(code)) return `The certificate or the encryption of the other end is not good (${code})`
   return code === '' ? 'The answer could not be read' : `The request failed (${code})`
 }
 

@@ -1,5 +1,6 @@
 import { isFault } from '../../core/kernel/fault.ts'
 import { MailFailed } from '../../ports/mailer.ts'
+import type { Transporter } from 'nodemailer'
 import type { Options as SmtpOptions, SentMessageInfo } from 'nodemailer/lib/smtp-transport'
 import type { Egress } from '../../ports/egress.ts'
 import type { Letter, MailReceipt, MailServer, Mailer } from '../../ports/mailer.ts'
@@ -24,13 +25,13 @@ function createMailer({ url, from, egress }: MailerOptions): Mailer {
       const transport = server ? await guarded(server, egress) : fromUrl(url ?? '')
       return deliver(letter, letter.from || server?.from || from, transport, signal)
     },
+    async check(server, { signal }) {
+      await talking(await guarded(server, egress), signal, (mailer) => mailer.verify())
+    },
   }
 }
 
 async function deliver(letter: Letter, from: string, transport: SmtpOptions, signal: AbortSignal): Promise<MailReceipt> {
-  const { createTransport } = await import('nodemailer')
-  // What a letter says is content: never a file of this machine, never an address to be fetched.
-  const mailer = createTransport({ ...transport, ...timeouts, disableFileAccess: true, disableUrlAccess: true })
   const { to, cc, bcc, replyTo, subject, text, html, attachments } = letter
   const message = {
     ...{ from, to: [...to], cc: [...cc], bcc: [...bcc], subject, text },
@@ -38,8 +39,15 @@ async function deliver(letter: Letter, from: string, transport: SmtpOptions, sig
     ...(html === '' ? {} : { html }),
     attachments: attachments.map(({ filename, content }) => ({ filename, content: Buffer.from(content) })),
   }
+  return receiptOf(await talking(transport, signal, (mailer) => mailer.sendMail(message)))
+}
+
+async function talking<T>(settings: SmtpOptions, signal: AbortSignal, talk: (mailer: Transporter<SentMessageInfo>) => Promise<T>): Promise<T> {
+  const { createTransport } = await import('nodemailer')
+  // What a letter says is content: never a file of this machine, never an address to be fetched.
+  const mailer = createTransport({ ...settings, ...timeouts, disableFileAccess: true, disableUrlAccess: true })
   try {
-    return receiptOf(await within(signal, mailer.sendMail(message)))
+    return await within(signal, talk(mailer))
   } catch (error) {
     if (signal.aborted || isFault(error)) throw error
     throw new MailFailed(said(error), { cause: error })

@@ -31,7 +31,7 @@ const faults = {
   egress_refused: {
     status: 403,
     retry: false,
-    message: 'The address {address} may not be called from here. An operator can allow it with CAPSTAN_EGRESS_ALLOW.',
+    message: 'The address {address} may not be called from here, or leads nowhere. An operator can allow it with CAPSTAN_EGRESS_ALLOW.',
   },
   remote_unavailable: {
     status: 502,

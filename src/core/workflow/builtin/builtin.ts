@@ -35,6 +35,8 @@ type BuiltinPlugin = {
   readonly name: string
   readonly version: string
   readonly actions: ReadonlyMap<string, BuiltinAction>
+  /** Tries the parameters of a connection and says what came of it. Errors: `ActionFailed`, and the fault `egress_refused`. Absent: nothing can be tried. */
+  test?(reaching: Pick<BuiltinContext, 'services' | 'signal'>, parameters: JsonObject): Promise<string>
 }
 
 /** An action could not do what it was asked for; the message is for the author of the workflow. */

@@ -1,9 +1,13 @@
-import { builtinPlugins } from '../builtin/all.ts'
+import { isFault } from '../../kernel/fault.ts'
+import { builtinAt } from '../builtin/all.ts'
+import { ActionFailed } from '../builtin/builtin.ts'
 import { testInstalled } from '../plugin/test.ts'
 import { connectionProblem } from './find.ts'
 import { openConnection } from './open.ts'
 import { connectionSpecOf } from './spec.ts'
+import type { JsonObject } from '../../kernel/json.ts'
 import type { Ctx } from '../../operation/context.ts'
+import type { BuiltinPlugin } from '../builtin/builtin.ts'
 import type { ResourceRow } from '../../../ports/store/rows.ts'
 
 /** What a plugin says of a connection that it was given to try. */
@@ -15,11 +19,20 @@ async function testConnection(ctx: Ctx, row: ResourceRow): Promise<Tested> {
   const plugin = { vendor, name, version }
   const problem = await connectionProblem(ctx, row.id, { ...plugin, identifier: '' })
   if (problem !== null) return failed(problem)
-  if (builtinPlugins.some((known) => known.vendor === vendor && known.name === name)) {
-    return { success: true, message: 'The settings are complete. The plugin is part of the server, and tries them only when it is called.', log: '' }
-  }
   const opened = await openConnection(ctx.services, ctx.principal, row.id, plugin)
-  return 'problem' in opened ? failed(opened.problem) : testInstalled(ctx, plugin, opened)
+  if ('problem' in opened) return failed(opened.problem)
+  const builtin = builtinAt(plugin)
+  return builtin ? testBuiltin(ctx, builtin, opened.parameters) : testInstalled(ctx, plugin, opened)
+}
+
+async function testBuiltin(ctx: Ctx, { test }: BuiltinPlugin, parameters: JsonObject): Promise<Tested> {
+  if (!test) return { success: true, message: 'The settings are complete. The plugin tries them only when it is called.', log: '' }
+  try {
+    return { success: true, message: await test(ctx, parameters), log: '' }
+  } catch (error) {
+    if (error instanceof ActionFailed || isFault(error, 'egress_refused')) return failed(error.message)
+    throw error
+  }
 }
 
 function failed(problem: string): Tested {

@@ -1,73 +1,60 @@
 import { OutboundFailed } from '../../../../ports/egress.ts'
 import { deeperThan } from '../../../kernel/json.ts'
-import { flagMember, memberOf, objectMember, textMember } from '../../document/members.ts'
-import { textOf } from '../../language/path.ts'
+import { flagMember, memberOf } from '../../document/members.ts'
 import { ActionFailed, builtinPlugin } from '../builtin.ts'
 import { numberInput } from '../input.ts'
+import { accessFrom, accessOf, isBelow } from './access.ts'
+import { askedFor, redirected } from './asked.ts'
 import { httpSpec } from './spec.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 import type { OutboundReply } from '../../../../ports/egress.ts'
-import type { BuiltinContext } from '../builtin.ts'
+import type { BuiltinAction, BuiltinContext, BuiltinPlugin } from '../builtin.ts'
+import type { HttpAccess } from './access.ts'
+import type { Asked } from './asked.ts'
 
 const bodyLimit = 10 * 1024 * 1024
 const deepest = 64
-const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/
-const mostHeaders = 100
+const testMs = 30_000
 
-type Asked = { readonly method: string; readonly url: string; readonly headers: Readonly<Record<string, string>>; readonly body: string | null }
+type Reaching = Pick<BuiltinContext, 'services' | 'signal'>
 
-/** Requests to the web. A request may change something over there, so one that a restart cut off is not repeated. */
-const httpPlugin = builtinPlugin('http', httpSpec, {
+const actions: Readonly<Record<string, BuiltinAction>> = {
   request: {
     repeatable: false,
     async run(context, input) {
       const until = context.services.clock.now() + timeoutOf(input)
       const redirects = Math.min(Math.max(numberInput(input, 'redirects'), 0), 20)
-      let asked = askedFor(input)
+      const access = await accessOf(context)
+      let asked = askedFor(input, access)
       for (let hop = 0; ; hop++) {
-        const reply = await call(context, asked, until - context.services.clock.now())
+        const reply = await call(context, asked, { access, leftMs: until - context.services.clock.now() })
         const location = reply.headers.get('location')
         if (!isRedirect(reply.status) || location === undefined || redirects === 0) return answer(input, asked, reply)
         if (hop === redirects) throw new ActionFailed(`There were more than ${redirects} redirects`)
-        asked = redirected(asked, reply.status, location)
+        asked = redirected(asked, { status: reply.status, location }, access)
         context.log(`${reply.status}: on to ${withoutQuery(asked.url)}`)
       }
     },
   },
-})
-
-function askedFor(input: JsonObject): Asked {
-  const url = URL.parse(textMember(input, 'url'))
-  if (!url) throw new ActionFailed('The URL cannot be read; write for example https://example.com/path')
-  const headers = headersOf(objectMember(input, 'headers'))
-  if ((url.username !== '' || url.password !== '') && !has(headers, 'authorization')) {
-    const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-    headers.authorization = `Basic ${Buffer.from(pair).toString('base64')}`
-  }
-  url.username = ''
-  url.password = ''
-  const object = objectMember(input, 'body_object')
-  const text = textMember(input, 'body')
-  const json = text === '' && Object.keys(object).length > 0
-  if (json && !has(headers, 'content-type')) headers['content-type'] = 'application/json'
-  return { method: textMember(input, 'method'), url: url.href, headers, body: json ? JSON.stringify(object) : text === '' ? null : text }
 }
 
-function headersOf(given: JsonObject): Record<string, string> {
-  const entries = Object.entries(given)
-  if (entries.length > mostHeaders) throw new ActionFailed(`There are more than ${mostHeaders} headers`)
-  for (const [name, value] of entries) {
-    if (!headerName.test(name)) throw new ActionFailed(`"${name.slice(0, 60)}" is no name of a header`)
-    // Line ends in a value would be headers of their own; other characters cannot be sent at all.
-    if (!/^[\t\x20-\x7e\x80-\xff]{0,8192}$/.test(textOf(value)))
-      throw new ActionFailed(`The header "${name}" has characters that headers cannot have`)
-  }
-  return Object.fromEntries([['accept-encoding', 'identity'], ...entries.map(([name, value]) => [name.toLowerCase(), textOf(value)])])
+/** Requests to the web. A request may change something over there, so one that a restart cut off is not repeated. */
+const httpPlugin: BuiltinPlugin = {
+  ...builtinPlugin('http', httpSpec, actions),
+  async test(reaching, parameters) {
+    const access = accessFrom(parameters)
+    const { status } = await call(reaching, askedFor({ url: access.base.href, method: 'GET' }, access), { access, leftMs: testMs })
+    if (status === 401 || status === 403 || status >= 500) throw new ActionFailed(`The base URL answers with the status ${status}`)
+    return `The base URL answers with the status ${status}.`
+  },
 }
 
-async function call({ services, signal }: BuiltinContext, asked: Asked, leftMs: number): Promise<OutboundReply> {
+async function call({ services, signal }: Reaching, asked: Asked, options: { access: HttpAccess | null; leftMs: number }): Promise<OutboundReply> {
+  const { access, leftMs } = options
+  const trusted = access?.trusted !== undefined && isBelow(access, new URL(asked.url)) ? { trusted: access.trusted } : {}
+  const limits = { timeoutMs: Math.max(leftMs, 1), keepBytes: bodyLimit }
   try {
-    const reply = await services.outbound.call({ ...asked, purpose: 'plugin', timeoutMs: Math.max(leftMs, 1), keepBytes: bodyLimit, signal })
+    const reply = await services.outbound.call({ ...asked, ...trusted, ...limits, purpose: 'plugin', signal })
     if (!reply.complete) throw new ActionFailed('The answer is larger than 10 MiB')
     return reply
   } catch (error) {
@@ -80,28 +67,11 @@ function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
 }
 
-function redirected(asked: Asked, status: number, location: string): Asked {
-  const url = URL.parse(location, asked.url)
-  if (!url) throw new ActionFailed('The answer leads to an address that cannot be read')
-  const credentials = new Set(['authorization', 'cookie'])
-  const body = new Set(['content-type'])
-  const elsewhere = url.origin !== new URL(asked.url).origin
-  const becomesGet = status === 303 ? asked.method !== 'HEAD' : (status === 301 || status === 302) && asked.method === 'POST'
-  const kept = Object.entries(asked.headers).filter(([name]) => !(elsewhere && credentials.has(name)) && !(becomesGet && body.has(name)))
-  url.username = ''
-  url.password = ''
-  return {
-    method: becomesGet ? 'GET' : asked.method,
-    url: url.href,
-    headers: Object.fromEntries(kept),
-    body: becomesGet ? null : asked.body,
-  }
-}
-
 function answer(input: JsonObject, { url }: Asked, { status, headers, body }: OutboundReply): JsonObject {
   if (flagMember(input, 'fail_on_status') && status >= 400) throw new ActionFailed(`The answer has the status ${status}`)
-  const text = textIn(body)
-  const object = text === null ? undefined : jsonIn(text, headers.get('content-type') ?? '')
+  const type = headers.get('content-type') ?? ''
+  const text = textIn(body, /;\s*charset="?([A-Za-z0-9._:-]{1,40})/i.exec(type)?.[1] ?? 'utf-8')
+  const object = text === null ? undefined : jsonIn(text, type)
   return {
     status,
     headers: Object.fromEntries(headers),
@@ -113,11 +83,12 @@ function answer(input: JsonObject, { url }: Asked, { status, headers, body }: Ou
   }
 }
 
-function textIn(body: Uint8Array): string | null {
+function textIn(body: Uint8Array, charset: string): string | null {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body)
-  } catch {
-    return null
+    return new TextDecoder(charset, { fatal: true }).decode(body)
+  } catch (error) {
+    // A name that nobody knows says nothing.
+    return error instanceof RangeError && charset !== 'utf-8' ? textIn(body, 'utf-8') : null
   }
 }
 
@@ -140,10 +111,6 @@ function timeoutOf(input: JsonObject): number {
 
 function withoutQuery(url: string): string {
   return url.replace(/[?#].*$/, '')
-}
-
-function has(headers: Readonly<Record<string, string>>, name: string): boolean {
-  return Object.hasOwn(headers, name)
 }
 
 export { httpPlugin }

@@ -4,7 +4,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createEgress } from '../../../../adapters/egress/egress.ts'
 import { createMailer } from '../../../../adapters/mailer/smtp.ts'
 import { callTest, failureOf } from '../testing/call.ts'
+import { mailPlugin } from './plugin.ts'
 import type { JsonObject } from '../../../kernel/json.ts'
+import type { Services } from '../../../operation/services.ts'
 
 const letters: { from: string; to: string[]; user: string; text: string }[] = []
 const server = new SMTPServer({
@@ -72,6 +74,11 @@ test('without a server it says how to get one', async () => {
 test.each<readonly [JsonObject, RegExp]>([
   [{ ...letter, subject: 'a\r\nBcc: eve@lab.test' }, /"subject" is text of one line/],
   [{ ...letter, to: ['ann@lab.test\r\nX: y'] }, /"to" is text of one line/],
+  [{ ...letter, to: ['ann@lab.test, bob@lab.test'] }, /"ann@lab\.test, bob@lab\.test" of "to" is not one address/],
+  [{ ...letter, to: ['All: ann@lab.test, bob@lab.test;'] }, /is not one address/],
+  [{ ...letter, cc: ['nobody'] }, /"nobody" of "cc" is not one address/],
+  [{ ...letter, to: ['<ann@lab.test> SIZE=1'] }, /is not one address/],
+  [{ ...letter, from: 'a@lab.test, b@lab.test' }, /of "from" is not one address/],
   [{ ...letter, to: [] }, /"to" names nobody/],
   [{ ...letter, to: 'ann@lab.test' }, /"to" must be of type array/],
   [{ ...letter, to: [5] }, /"to\.0" must be of type string/],
@@ -96,4 +103,21 @@ test('a server that a user names is reached through the guard, and gets no passw
     /The mail server|letter/,
   )
   expect(letters.length).toBe(before)
+})
+
+test.each(['"Ann, of Lab" <ann@lab.test>', 'Änn <ann@lab.test>', 'ü@münchen.test'])('%s is one address', async (to) => {
+  expect(await send({ ...letter, to: [to] })).toMatchObject({ refused: [] })
+})
+
+test('a connection is tried by greeting its server and signing in, without a letter', async () => {
+  const before = letters.length
+  const services = { mailer: createMailer({ url: null, from: 'capstan@lab.test', egress: createEgress({ allow: ['127.0.0.1/32'] }) }) }
+  const settings = { host: '127.0.0.1', port, security: 'none', from: 'bot@lab.test' }
+  const check = (more: JsonObject) =>
+    mailPlugin.test?.({ services: services as Partial<Services> as Services, signal: AbortSignal.timeout(5000) }, { ...settings, ...more })
+  expect(await check({})).toBe('The mail server answers.')
+  expect(await check({ credentials: { username: 'ann', password: 'right' } })).toMatch(/takes the user name and password/)
+  await expect(check({ credentials: { username: 'ann', password: 'wrong' } })).rejects.toThrow('does not take the user name and password')
+  await expect(check({ host: '127.0.0.2' })).rejects.toThrow('may not be called')
+  expect(letters).toHaveLength(before)
 })

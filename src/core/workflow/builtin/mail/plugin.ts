@@ -7,12 +7,11 @@ import { listInput } from '../input.ts'
 import { mailSpec } from './spec.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 import type { Letter, MailServer } from '../../../../ports/mailer.ts'
-import type { BuiltinContext } from '../builtin.ts'
+import type { BuiltinAction, BuiltinContext, BuiltinPlugin } from '../builtin.ts'
 
 const mostRecipients = 100
 
-/** Mail. A letter that a restart cut off may be on its way, so it is not sent again. */
-const mailPlugin = builtinPlugin('mail', mailSpec, {
+const actions: Readonly<Record<string, BuiltinAction>> = {
   send: {
     repeatable: false,
     async run(context, input) {
@@ -28,18 +27,33 @@ const mailPlugin = builtinPlugin('mail', mailSpec, {
       }
     },
   },
-})
+}
+
+/** Mail. A letter that a restart cut off may be on its way, so it is not sent again. */
+const mailPlugin: BuiltinPlugin = {
+  ...builtinPlugin('mail', mailSpec, actions),
+  async test({ services, signal }, parameters) {
+    const server = serverFrom(parameters)
+    try {
+      await services.mailer.check(server, { signal })
+    } catch (error) {
+      if (error instanceof MailFailed) throw new ActionFailed(error.message)
+      throw error
+    }
+    return server.user === '' ? 'The mail server answers.' : 'The mail server answers and takes the user name and password.'
+  },
+}
 
 function letterOf(input: JsonObject): Letter {
-  const [to, cc, bcc] = ['to', 'cc', 'bcc'].map((name) => listInput(input, name).map((one) => oneLine(one, name))) as [string[], string[], string[]] // three names
+  const [to, cc, bcc] = ['to', 'cc', 'bcc'].map((name) => listInput(input, name).map((one) => address(one, name))) as [string[], string[], string[]] // three names
   if (to.length + cc.length + bcc.length > mostRecipients) throw new ActionFailed(`A letter has at most ${mostRecipients} recipients`)
   if (to.length === 0) throw new ActionFailed('"to" names nobody')
   return {
     to,
     cc,
     bcc,
-    from: oneLine(memberOf(input, 'from') ?? '', 'from'),
-    replyTo: oneLine(memberOf(input, 'reply_to') ?? '', 'reply_to'),
+    from: addressOrNone(input, 'from'),
+    replyTo: addressOrNone(input, 'reply_to'),
     subject: oneLine(memberOf(input, 'subject') ?? '', 'subject'),
     text: textMember(input, 'text'),
     html: textMember(input, 'html'),
@@ -50,6 +64,19 @@ function letterOf(input: JsonObject): Letter {
       return { filename: oneLine(memberOf(attachment, 'filename') ?? '', 'filename'), content }
     }),
   }
+}
+
+/** One address, with or without the name before it. A comma or a group would be several, more than are counted. */
+function address(value: Json, name: string): string {
+  const text = oneLine(value, name).trim()
+  const bare = text.replace(/^(?:"(?:[^"\\]|\\.)*"|[^"<>,;:@]*)\s*<([^<>]*)>$/, '$1')
+  if (!/^(?:"(?:[^"\\]|\\.)*"|[^\s"<>()[\],;:@\\]+)@[^\s"<>()[\],;:@\\]+$/.test(bare))
+    throw new ActionFailed(`"${text.slice(0, 100)}" of "${name}" is not one address; write for example ann@example.com or Ann <ann@example.com>`)
+  return text
+}
+
+function addressOrNone(input: JsonObject, name: string): string {
+  return textMember(input, name) === '' ? '' : address(memberOf(input, name) ?? '', name)
 }
 
 /** A value of a header. Line ends in it could be headers of their own. */
@@ -63,7 +90,10 @@ async function serverOf({ services, starter, connection }: BuiltinContext): Prom
   if (connection === null) return null
   const opened = await openConnection(services, starter, connection, { vendor: 'capstan', name: 'mail' })
   if ('problem' in opened) throw new ActionFailed(opened.problem)
-  const { parameters } = opened
+  return serverFrom(opened.parameters)
+}
+
+function serverFrom(parameters: JsonObject): MailServer {
   const credentials = objectMember(parameters, 'credentials')
   const security = textMember(parameters, 'security')
   return {
