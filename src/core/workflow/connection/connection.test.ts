@@ -3,7 +3,7 @@ import { openApp } from '../../../../test/support/app.ts'
 import { documentOf, trigger } from '../job/workflow.suite.ts'
 import { connectionProblem } from './find.ts'
 import { openConnection } from './open.ts'
-import { sortParameters } from './parameters.ts'
+import { sortParameters, withSpecDefaults } from './parameters.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { JsonObject } from '../../kernel/json.ts'
 import type { Person, TestApp } from '../../../../test/support/app.ts'
@@ -77,6 +77,18 @@ test('what the plugin would refuse is said at once, with its place', () => {
   const { problems } = sortParameters(schema, { port: 'x', login: { username: 'ann' }, hosts: ['y'] })
   expect(problems.map(({ path, code }) => `${path} ${code}`)).toEqual(['/url required', '/port type', '/login/password required', '/hosts/0 type'])
   expect(sortParameters(null, { url: 'x' })).toMatchObject({ shown: { url: mask }, problems: [] })
+})
+
+test('a value that the spec does not list is refused, and what is left out has the default of the spec when the plugin is called', () => {
+  const of: JsonObject = {
+    type: 'object',
+    properties: { mode: { type: 'string', enum: ['a', 'b'], default: 'a' }, port: { type: 'integer', default: 443 }, note: { type: 'string' } },
+  }
+  expect(sortParameters(of, { mode: 'c' }).problems).toEqual([{ path: '/mode', code: 'value', message: 'must be one of a, b' }])
+  expect(sortParameters(of, { mode: 'b' }).problems).toEqual([])
+  expect(withSpecDefaults(of, { port: 8443 })).toEqual({ port: 8443, mode: 'a' })
+  expect(withSpecDefaults(of, JSON.parse('{"__proto__":{"mode":"b"}}'))).toEqual(JSON.parse('{"__proto__":{"mode":"b"},"mode":"a","port":443}'))
+  expect(withSpecDefaults(null, { port: 1 })).toEqual({ port: 1 })
 })
 
 test('a connection never shows a secret, neither to who made it nor in the store', async () => {

@@ -1,7 +1,7 @@
 import { viewerOf } from '../../identity/principal.ts'
 import { atLeast } from '../../kernel/level.ts'
 import { isUuid } from '../../kernel/id.ts'
-import { sortParameters } from './parameters.ts'
+import { sortParameters, withSpecDefaults } from './parameters.ts'
 import { connectionKey, connectionSpecOf, openParameters } from './spec.ts'
 import { heldOn } from '../../access/held.ts'
 import type { JsonObject } from '../../kernel/json.ts'
@@ -29,8 +29,9 @@ async function openConnection(
   const problem = wrongPlugin(row, plugin)
   if (problem !== null) return { problem }
   try {
-    const parameters = openParameters(services.secretBox, row)
-    return { key: connectionKey(row), parameters, secrets: sortParameters(connectionSpecOf(row).schema, parameters).secrets }
+    const { schema } = connectionSpecOf(row)
+    const parameters = withSpecDefaults(schema, openParameters(services.secretBox, row))
+    return { key: connectionKey(row), parameters, secrets: sortParameters(schema, parameters).secrets }
   } catch (error) {
     services.log.warn('connection.not_opened', { connection: row.id, error })
     return { problem: `the settings of the connection "${row.name}" cannot be opened any more; enter them again` }

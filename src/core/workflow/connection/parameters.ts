@@ -49,6 +49,7 @@ function sortValue(given: JsonObject, value: Json, path: string, sorting: Sortin
   const secret = textMember(schema, 'format') === 'password' || reference.startsWith('credential_')
   if (value === null) return null
   checkType(textMember(schema, 'type'), value, path, sorting)
+  checkAllowed(memberOf(given, 'enum'), value, path, sorting)
   if (secret) {
     // What a credential lacks is said all the same.
     if (isJsonObject(value)) sortObject(schema, value, path, { ...sorting, secrets: new Set(), masked: false })
@@ -74,6 +75,20 @@ function checkType(type: string, value: Json, path: string, { problems }: Sortin
   if (holds && !holds(value)) problems.push({ path, code: 'type', message: `must be of type ${type}` })
 }
 
+function checkAllowed(allowed: Json | undefined, value: Json, path: string, { problems }: Sorting): void {
+  if (!Array.isArray(allowed) || allowed.includes(value)) return
+  problems.push({ path, code: 'value', message: `must be one of ${allowed.map(String).join(', ')}` })
+}
+
+/** The parameters with the defaults of the spec for what was left out: plugins count on them, and fill in nothing themselves. */
+function withSpecDefaults(schema: JsonObject | null, parameters: JsonObject): JsonObject {
+  const usual = Object.entries(schema ? objectMember(schema, 'properties') : {}).flatMap(([name, of]): [string, Json][] => {
+    const value = isJsonObject(of) && memberOf(parameters, name) === undefined ? memberOf(of, 'default') : undefined
+    return value === undefined || value === null ? [] : [[name, value]]
+  })
+  return usual.length === 0 ? parameters : Object.fromEntries([...Object.entries(parameters), ...usual])
+}
+
 function hidden(value: Json, sorting: Sorting): Json {
   if (value === null) return null
   if (Array.isArray(value)) return value.map((item) => hidden(item, sorting))
@@ -84,4 +99,4 @@ function hidden(value: Json, sorting: Sorting): Json {
 }
 
 export type { Sorted }
-export { sortParameters, mask }
+export { sortParameters, withSpecDefaults, mask }
