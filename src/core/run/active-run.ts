@@ -433,12 +433,16 @@ export class ActiveRun {
 
   async #due(live: LiveStep): Promise<void> {
     if (!this.#live.has(live)) return
-    // Who answered in time is heard even if the news of it comes later than the clock.
-    if (live.node.kind === 'question' && (await this.#takeAnswer(live))) return
+    // Who answered in time is heard even if the news of it comes later than the clock; who comes after this is told that it is too late.
+    if (live.node.kind === 'question' && !(await this.#expire(live)) && (await this.#takeAnswer(live))) return
     if (live.node.kind === 'timer') await this.#end(live, { state: 'succeeded', reason: null })
     else if (live.node.kind === 'question')
       await this.#end(live, { state: 'timed_out', reason: 'timeout', message: lateMessage(live.node), output: timeoutAnswer(live.node) })
     else await this.#worker.retry(live)
+  }
+
+  #expire({ row: { key } }: LiveStep): Promise<boolean> {
+    return this.#host.services.store.write(({ steps }) => steps.expire(this.row.id, key))
   }
 
   async #timedOut(live: LiveStep): Promise<void> {

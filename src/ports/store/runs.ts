@@ -178,6 +178,8 @@ type StepTable = {
   countActive(states: readonly StepState[]): Promise<number>
   /** Keeps the answer of a question that waits and has none yet, as its handle; false when it does not wait for one. */
   answer(runId: string, key: string, answer: Json): Promise<boolean>
+  /** From now on a question that waits takes no answer any more; false when it has one, or takes none already. */
+  expire(runId: string, key: string): Promise<boolean>
 }
 
 type ScheduleTable = {

@@ -41,6 +41,8 @@ const summaries = codec<StepSummary>('step', {
   exit_code: 'int',
 })
 
+const settle = `update step set handle = ? where run_id = ? and key = ? and kind = 'question' and state = 'waiting' and handle is null`
+
 /** The condition of the partial index on steps that have not ended: a statement must repeat it for SQLite to use the index. */
 export const live = `state in ('queued', 'starting', 'running', 'waiting')`
 
@@ -62,8 +64,10 @@ export function stepTable(sql: Sql): StepTable {
       return (await sql.all(text, [textList(runIds)])).map(summaries.decode)
     },
     async answer(runId, key, answer) {
-      const text = `update step set handle = ? where run_id = ? and key = ? and kind = 'question' and state = 'waiting' and handle is null`
-      return (await sql.run(text, [encode('json', { answer }), runId, key])) > 0
+      return (await sql.run(settle, [encode('json', { answer }), runId, key])) > 0
+    },
+    async expire(runId, key) {
+      return (await sql.run(settle, [encode('json', { expired: true }), runId, key])) > 0
     },
     drop(runIds, limit) {
       const ended = 'exists (select 1 from run r where r.id = step.run_id and r.active = 0)'
