@@ -2,6 +2,7 @@ import { isJsonObject, memberOf, objectMember, textMember } from '../document/me
 import { choicesOf, isInnerPath, shapeOf, targetOf, goesOnAfterFailure } from '../document/shape.ts'
 import { isRepeatable } from './interruption.ts'
 import { nodesOf, partOf } from './nodes.ts'
+import { loopsWithFilters, reachedIn, wayPast } from './ways.ts'
 import { chunkGraph, parallelOf, repeatsList } from './parallel.ts'
 import { builtinAt } from '../builtin/all.ts'
 import { flowLimits } from '../../flow/graph.ts'
@@ -53,7 +54,9 @@ function namesOf({ paths }: WorkflowDocument): Map<string, string> {
 function bodyOf(compiling: Compiling, parent: string, depth: number): FlowGraph {
   const { inside, shape } = compiling
   // A draft is tested as it is: the check of the graph says that it is nested too deeply, and need not see how deeply.
-  const steps = depth > flowLimits.nesting + 1 ? [] : (inside.get(parent) ?? []).filter(({ type }) => type !== 'end')
+  const reached = reachedIn(shape, parent)
+  const steps =
+    depth > flowLimits.nesting + 1 ? [] : (inside.get(parent) ?? []).filter(({ id, type }) => type !== 'end' && (reached === null || reached.has(id)))
   const nodes: FlowNode[] = []
   const edges: FlowEdge[] = []
   const pause = pauseOf(compiling, parent)
@@ -68,11 +71,13 @@ function bodyOf(compiling: Compiling, parent: string, depth: number): FlowGraph 
     const last = chain.at(-1)
     for (const path of shape.out.get(step.id) ?? []) {
       const target = targetOf(shape.steps, path)
-      if (!target || !last || isInnerPath(step, path) || target.parent !== parent || passedOver(shape, step, path)) continue
+      if (!target || !last || isInnerPath(step, path) || target.parent !== parent) continue
       edges.push(edgeOf(compiling, step, path, last.id, firstNode(compiling, target)))
     }
   }
   const loop = shape.steps.get(parent)
+  // A body may be empty: its path ends it at once, and its rounds are counted all the same.
+  if (loop && nodes.length === 0) nodes.push({ kind: 'pass', id: partOf(compiling.nodes.nodeOf(loop.id), 'pause'), join: 'all', when: 'no-error' })
   const begin = loop ? (shape.out.get(loop.id) ?? []).find((path) => isInnerPath(loop, path)) : undefined
   const first = begin ? targetOf(shape.steps, begin) : null
   if (pause && first) edges.push({ from: pause.id, to: firstNode(compiling, first), on: 'success' })
@@ -148,15 +153,13 @@ function loopNodes(
   common: Common,
   { before, depth }: { before: (part: Part) => FlowNode; depth: number },
 ): FlowNode[] {
-  const { nodes } = compiling
   const items = outputOf(partOf(common.id, 'items'))
-  const breaks = (compiling.inside.get(step.id) ?? []).filter(({ type, is_disabled }) => type === 'break' && !is_disabled)
+  const leaves = leavesOf(compiling, step)
   const parallel = parallelOf(step) > 1
   const joined = partOf(common.id, 'joined')
   const body = parallel
     ? chunkGraph(step, common.id, { ...call(compiling, step, 'joined'), input: {} }, { inLoop: step.parent !== compiling.base })
     : bodyOf(compiling, step.id, depth + 1)
-  const broken = parallel ? [joined] : breaks.map(({ id }) => nodes.nodeOf(id))
   const loop: FlowNode = {
     ...common,
     join: 'all',
@@ -165,11 +168,25 @@ function loopNodes(
     over: repeatsList(step) ? { items: `${items}.${parallel ? 'chunks' : 'items'}` } : { times: `${items}.times` },
     max_rounds: flowLimits.rounds,
     parallel: 1,
-    ...(breaks.length === 0 ? {} : { break_if: broken.map((node) => `(${outputOf(node)}.break ?? false)`).join(' || ') }),
+    ...(leaves.length === 0 ? {} : { break_if: parallel ? `(${outputOf(joined)}.break ?? false)` : leaves.join(' || ') }),
   }
   const custom = memberOf(step.parameters, 'customOutput') ?? memberOf(step.parameters, 'customOutputs')
-  const after: FlowNode[] = Array.isArray(custom) && custom.length > 0 ? [{ ...call(compiling, step, 'outputs'), ...failing(step) }] : []
+  const gives = (Array.isArray(custom) && custom.length > 0) || loopsWithFilters(compiling.document).has(step.id)
+  const after: FlowNode[] = gives ? [{ ...call(compiling, step, 'outputs'), ...failing(step) }] : []
   return [before('items'), loop, ...after]
+}
+
+/** What says, of each step in a round, that the loop is left: a break, or a filter that ends the job, also from a loop inside. */
+function leavesOf({ document, inside, nodes, shape }: Compiling, loop: WorkflowStep): string[] {
+  const filtered = loopsWithFilters(document)
+  const reached = reachedIn(shape, loop.id)
+  return (inside.get(loop.id) ?? []).flatMap(({ id, type, is_disabled }) => {
+    const node = nodes.nodeOf(id)
+    if (is_disabled || reached?.has(id) === false) return []
+    if (type === 'break') return [`(${outputOf(node)}.break ?? false)`]
+    if (type === 'filter') return [`!(${outputOf(node)}.passed ?? true)`]
+    return type === 'loop' && filtered.has(id) ? [`(${outputOf(partOf(node, 'outputs'))}.stopped ?? false)`] : []
+  })
 }
 
 /** The pause between the rounds of a loop that has one: a timer at the beginning of each round but the first. */
@@ -219,8 +236,12 @@ function choicesFor(step: WorkflowStep, names: ReadonlyMap<string, string>): Jso
 function edgeOf(compiling: Compiling, step: WorkflowStep, path: WorkflowPath, from: string, to: string): FlowEdge {
   const edge = { from, to, on: 'success' as const }
   const output = outputOf(compiling.nodes.nodeOf(step.id))
-  if (step.is_disabled) return edge
+  const past = wayPast(compiling.shape, step)
+  // A path that is never taken stays a path: without one a step would begin by itself.
+  if (step.is_disabled) return past === null || past === path.id ? edge : { ...edge, if: 'false' }
   if (step.type === 'automated_decision' || step.type === 'human_decision') return { ...edge, if: `${output}.edge == ${JSON.stringify(path.id)}` }
+  if (step.type === 'loop' && loopsWithFilters(compiling.document).has(step.id))
+    return { ...edge, if: `!(${outputOf(partOf(compiling.nodes.nodeOf(step.id), 'outputs'))}.stopped ?? false)` }
   if (step.type === 'filter') return { ...edge, if: `${output}.passed` }
   return step.type === 'break' ? { ...edge, if: `!${output}.break` } : edge
 }
@@ -240,13 +261,6 @@ function firstPart(step: WorkflowStep): Part {
 
 function tellsSomebody(step: WorkflowStep): boolean {
   return Object.keys(objectMember(step.parameters, 'notifications')).length > 0
-}
-
-/** A decision that is disabled takes its default, or its first path. */
-function passedOver(shape: Shape, step: WorkflowStep, path: WorkflowPath): boolean {
-  if (!step.is_disabled || (step.type !== 'automated_decision' && step.type !== 'human_decision')) return false
-  const usual = textMember(step.parameters, 'defaultEdgeId') || shape.out.get(step.id)?.[0]?.id
-  return path.id !== usual
 }
 
 /** The action `delay` of the timers: the graph waits for it, so that it survives a restart. */

@@ -115,28 +115,48 @@ function ownEntry(
 ): JsonObject {
   if (entry.$success !== true) return entry
   if (step.type === 'snippet' && row.child_id) return { ...children.get(row.child_id), ...entry }
-  return step.type === 'loop' ? { ...entry, ...loopOutputs(nodes, run, row.key, rows) } : entry
+  return step.type === 'loop' ? { ...entry, ...loopOutputs(nodes, run, row.key, rows, children) } : entry
 }
 
-/** `$outputs` of a loop and its own outputs, from the rows below it: an object per round that ran, keyed by step as templates name it. */
-function loopOutputs(nodes: Nodes, run: RunRow, key: string, rows: readonly StepRow[]): JsonObject {
-  const rounds = new Map<number, JsonObject>()
+/**
+ * `$outputs` of a loop and its own outputs, from the rows below it: an object per round that ran, keyed by step as templates name it. The entry of a loop in a
+ * round has its outputs, and that of a snippet those of its run.
+ */
+function loopOutputs(nodes: Nodes, run: RunRow, key: string, rows: readonly StepRow[], children: ReadonlyMap<string, JsonObject>): JsonObject {
   const prefix = `${key}/`
-  let custom: JsonObject = {}
-  for (const row of rows) {
-    if (row.key === `${key}~outputs` && isJsonObject(row.output)) custom = objectMember(row.output, 'entry')
-    if (!row.key.startsWith(prefix)) continue
-    const [round = '', node = '', ...deeper] = row.key.slice(prefix.length).split('/')
-    const number = Number(round)
-    const outputs = rounds.get(number) ?? {}
-    rounds.set(number, outputs)
-    const found = deeper.length === 0 ? nodes.stepOf(node) : null
-    const entry = found?.part === 'main' ? entryOf(run, found.step, row) : undefined
-    if (!found || entry === undefined) continue
-    const name = nodes.document.format === 'kom' ? found.step.name : found.step.id
-    Object.defineProperty(outputs, name, { value: entry, enumerable: true, configurable: true, writable: true })
+  const loops = new Map<string, { custom: JsonObject; readonly rounds: Map<number, StepRow[]> }>()
+  const loopAt = (at: string) => {
+    const known = loops.get(at) ?? { custom: {}, rounds: new Map<number, StepRow[]>() }
+    loops.set(at, known)
+    return known
   }
-  return { $outputs: [...rounds].sort(([a], [b]) => a - b).map(([, outputs]) => outputs), ...custom }
+  for (const row of rows) {
+    if (row.key !== `${key}~outputs` && !row.key.startsWith(prefix)) continue
+    if (nodes.stepOf(row.node)?.part === 'outputs') loopAt(stepKey(row)).custom = isJsonObject(row.output) ? objectMember(row.output, 'entry') : {}
+    if (!row.key.startsWith(prefix)) continue
+    const round = row.key.lastIndexOf('/')
+    const loop = row.key.lastIndexOf('/', round - 1)
+    const { rounds } = loopAt(row.key.slice(0, loop))
+    const number = Number(row.key.slice(loop + 1, round))
+    const known = rounds.get(number)
+    if (known) known.push(row)
+    else rounds.set(number, [row])
+  }
+  const outputsAt = (at: string): JsonObject => {
+    const { custom, rounds } = loopAt(at)
+    const numbers = [...rounds].sort(([a], [b]) => a - b)
+    return { $outputs: numbers.map(([, inside]) => Object.fromEntries(inside.flatMap((row) => entryIn(row)))), ...custom }
+  }
+  const entryIn = (row: StepRow): [string, JsonObject][] => {
+    const found = nodes.stepOf(row.node)
+    const entry = found?.part === 'main' ? entryOf(run, found.step, row) : undefined
+    if (!found || entry === undefined) return []
+    const name = nodes.document.format === 'kom' ? found.step.name : found.step.id
+    if (entry.$success !== true) return [[name, entry]]
+    if (found.step.type === 'loop') return [[name, { ...entry, ...outputsAt(row.key) }]]
+    return [[name, found.step.type === 'snippet' && row.child_id ? { ...children.get(row.child_id), ...entry } : entry]]
+  }
+  return outputsAt(key)
 }
 
 /** The key of a step as seen from a place in the graph: in the rounds that stand open there, null where it is inside of a loop that is not. */

@@ -13,6 +13,8 @@ type Nodes = {
   stepOf(node: string): { readonly step: WorkflowStep; readonly part: Part } | null
   /** A step by how templates name it: by name in `kom`, by id in `icon`. */
   named(name: string): WorkflowStep | null
+  /** What templates name the steps right inside of a loop, which they name too; null where there is no such loop. */
+  inside(loop: string): ReadonlySet<string> | null
 }
 
 const plain = /^[A-Za-z0-9_.$-]{1,80}$/
@@ -28,11 +30,13 @@ function nodesOf(document: WorkflowDocument): Nodes {
   // Ids come from files and may hold anything; a node's id is part of keys and expressions.
   const nodes = new Map(document.steps.map((step, index) => [step.id, plain.test(step.id) ? step.id : `step:${index}`]))
   const back = new Map(document.steps.map((step) => [nodes.get(step.id) ?? '', step]))
+  const nameOf = (step: WorkflowStep) => (document.format === 'kom' ? step.name : step.id)
   const names = new Map<string, WorkflowStep>()
   for (const step of document.steps) {
-    const name = document.format === 'kom' ? step.name : step.id
+    const name = nameOf(step)
     if (name !== '' && !names.has(name)) names.set(name, step)
   }
+  const inner = new Map<string, ReadonlySet<string>>()
   const made: Nodes = {
     document,
     steps,
@@ -46,6 +50,13 @@ function nodesOf(document: WorkflowDocument): Nodes {
       return step && isPart(part) ? { step, part } : null
     },
     named: (name) => names.get(name) ?? null,
+    inside(loop) {
+      const step = names.get(loop)
+      if (step?.type !== 'loop') return null
+      const found = inner.get(loop) ?? new Set(document.steps.filter(({ parent }) => parent === step.id).map(nameOf))
+      inner.set(loop, found)
+      return found
+    },
   }
   known.set(document, made)
   return made

@@ -39,7 +39,7 @@ async function scopeOf(
       name === '$job' ? jobRoot(standing) : name === '$workflow' ? standing.document.parameters : await stepRoot(standing, nodes, name, reading)
     if (value !== undefined) values.set(name, value)
   }
-  return { root: (name) => values.get(name) }
+  return { root: (name) => values.get(name), inside: (loop) => nodes.inside(loop) }
 }
 
 /** The members of `$job`, each in both spellings. */
@@ -69,7 +69,8 @@ async function stepRoot(standing: Standing, nodes: Nodes, name: string, reading:
   const entry = row ? entryOf(standing.run, step, row) : undefined
   if (!row || entry === undefined) return undefined
   const rows = step.type === 'loop' && entry.$success === true ? await reading.all() : []
-  return ownEntry(nodes, standing.run, step, row, entry, rows, await childEntries(standing.services, [row]))
+  const snippets = step.type === 'loop' ? rows.filter(({ child_id, key: inside }) => child_id !== null && inside.startsWith(`${row.key}/`)) : [row]
+  return ownEntry(nodes, standing.run, step, row, entry, rows, await childEntries(standing.services, snippets))
 }
 
 /** A loop as seen from inside of one of its rounds. */

@@ -4,7 +4,7 @@ import { isEnd } from '../../kernel/run-state.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
 import { goesOnAfterFailure } from '../document/shape.ts'
 import { jobSpecOf } from '../spec.ts'
-import { entriesOf, executionsOf, hasFailed, startMessage } from './context.ts'
+import { entriesOf, executionsOf, hasFailed, startMessage, stepKey } from './context.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
 import { choicesFor, namesOf } from './compile.ts'
 import { pathsOf } from './paths.ts'
@@ -172,7 +172,7 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
   const open = executions.filter(({ row }) => !isEnd(row.state))
   return {
     ...summary,
-    context: { data: shown.json({ ...baseData(ctx, run), ...entries }), stack: stackOf(document, executions) },
+    context: { data: shown.json({ ...baseData(ctx, run), ...entries }), stack: stackOf(document, executions, rows) },
     traversed_paths: paths.taken.map(viewPath),
     potential_next_paths: paths.next.map(viewPath),
     next_steps: isEnd(run.state) ? [] : open.map(({ step }) => step.id),
@@ -210,16 +210,27 @@ function baseData(ctx: Ctx, run: RunRow): JsonObject {
   }
 }
 
-function stackOf(document: WorkflowDocument, executions: readonly StepExecution[]): JsonObject[] {
+/** The loops that the job stands in, or was in when it ended; one that is over is left. */
+function stackOf(document: WorkflowDocument, executions: readonly StepExecution[], rows: readonly StepRow[]): JsonObject[] {
   const nodes = nodesOf(document)
+  const pause = rows.findLast(({ node, state }) => !isEnd(state) && nodes.stepOf(node)?.part === 'pause')
+  const pausing = pause && nodes.stepOf(pause.node)?.step
   const last = executions.at(-1)
-  if (!last) return [rootFrame]
-  const rounds = last.row.key.split('/')
-  const loops = loopsOf(nodes, last.step)
+  const key = pause?.key ?? last?.row.key ?? ''
+  const loops = pausing ? [...loopsOf(nodes, pausing), pausing] : last ? loopsOf(nodes, last.step) : []
+  const rounds = key.split('/')
+  const over = new Set(executions.filter(({ step, row }) => step.type === 'loop' && isOver(step, row)).map(({ row }) => stepKey(row)))
+  const left = loops.findIndex((_, depth) => over.has(rounds.slice(0, depth * 2 + 1).join('/')))
   return [
     rootFrame,
-    ...loops.map((loop, depth) => ({ parent_step_uid: loop.id, parent_step_name: loop.name, loop_index: Number(rounds[depth * 2 + 1] ?? 1) - 1 })),
+    ...loops
+      .slice(0, left < 0 ? loops.length : left)
+      .map((loop, depth) => ({ parent_step_uid: loop.id, parent_step_name: loop.name, loop_index: Number(rounds[depth * 2 + 1] ?? 1) - 1 })),
   ]
+}
+
+function isOver(step: WorkflowStep, { state }: StepRow): boolean {
+  return state === 'succeeded' || (isEnd(state) && goesOnAfterFailure(step))
 }
 
 function viewPath({ id, from, to, name, description }: WorkflowPath): Static<typeof Path> {

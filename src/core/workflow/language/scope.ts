@@ -4,6 +4,8 @@ import type { Json } from '../../kernel/json.ts'
 type Scope = {
   /** The value of a root (`$job`, a step's name or node id, `$workflow`), or undefined when there is none. Asked at most once a root and evaluation. */
   root(name: string): Json | undefined
+  /** The names of what each round of a loop has in `$outputs`; null for everything that is no loop. */
+  inside?(loop: string): ReadonlySet<string> | null
 }
 
 /** What one evaluation may use up. A language that would go beyond throws `LanguageError`; nothing is partly done. */

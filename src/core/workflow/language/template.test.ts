@@ -77,6 +77,19 @@ describe('a template', () => {
     })
   })
 
+  test('names in the rounds of a loop what ran in that round, and nothing of another one', () => {
+    const rounds: JsonObject = { $outputs: [{ step: { v: 1 } }, { other: 2 }, { step: { v: 3 }, inner: { $outputs: [{ deep: 4 }, {}] } }] }
+    const of: JsonObject = { loop: rounds, step: { v: 'latest' }, deep: 'latest', far: 'far', L: { $outputs: [{}] } }
+    const inside = (loop: string) => (loop === 'loop' ? new Set(['step', 'other', 'inner']) : loop === 'inner' ? new Set(['deep']) : null)
+    const within: Scope = { root: (name) => of[name], inside }
+    expect(renderTemplate('{{#each [loop].[$outputs]}}{{step.v}}{{#if other}}o{{/if}}{{far}};{{/each}}{{step.v}}', within)).toBe(
+      '1far;ofar;3far;latest',
+    )
+    expect(renderTemplate('{{#each [loop].[$outputs]}}{{#each inner.[$outputs]}}{{deep}}{{step.v}},{{/each}}{{/each}}', within)).toBe('43,3,')
+    expect(renderTemplate('{{#each [loop].[$outputs]}}{{#each this.inner.[$outputs]}}{{deep}},{{/each}}{{/each}}', within)).toBe('4,,')
+    expect(renderTemplate('{{#each L.[$outputs]}}{{step.v}}{{/each}}', within)).toBe('latest')
+  })
+
   test('is not rendered again', () => {
     const inner: Scope = { root: () => '{{$job.[$id]}}' }
     expect(fillTemplates('{{a}}', inner)).toBe('{{$job.[$id]}}')

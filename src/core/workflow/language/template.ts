@@ -12,6 +12,8 @@ const comparedTimes = 10
 type Frame = {
   readonly value: Json | undefined
   readonly position: { readonly index: number; readonly key: string | null; readonly count: number } | null
+  /** Names that are looked up no further out: a round in which a step did not run has no entry of it, and no other round's either. */
+  readonly own: ReadonlySet<string> | null
   readonly outer: Frame | null
 }
 
@@ -118,7 +120,7 @@ function renderBranch(branch: Branch, state: Rendering, frame: Frame | null): st
   const taken = branch.name === 'equal' ? same(first, second, state) : branch.name === 'unless' ? !holds(first) : holds(first)
   if (!taken) return null
   nextRound(state)
-  return render(branch.parts, state, branch.name === 'with' ? { value: first, position: null, outer: frame } : frame)
+  return render(branch.parts, state, branch.name === 'with' ? { value: first, position: null, own: null, outer: frame } : frame)
 }
 
 /** Whether two values have the same text. What is looked at leaves nothing in the output, so it is counted by itself. */
@@ -133,12 +135,20 @@ function renderEach(branch: Branch, list: Json | undefined, state: Rendering, ou
   if (list === null || typeof list !== 'object') return null
   const elements: [string | null, Json][] = Array.isArray(list) ? list.map((element) => [null, element]) : Object.entries(list)
   if (elements.length === 0) return null
+  const own = roundsOf(branch.operands[0], state)
   const texts: string[] = []
   for (const [index, [key, value]] of elements.entries()) {
     nextRound(state)
-    texts.push(render(branch.parts, state, { value, position: { index, key, count: elements.length }, outer }))
+    texts.push(render(branch.parts, state, { value, position: { index, key, count: elements.length }, own, outer }))
   }
   return texts.join('')
+}
+
+/** What the elements of `[loop].[$outputs]` have members for. */
+function roundsOf(operand: Operand | undefined, { scope }: Rendering): ReadonlySet<string> | null {
+  if (!operand || !('segments' in operand)) return null
+  const [loop, last] = operand.segments.slice(-2)
+  return loop !== undefined && last === '$outputs' ? (scope.inside?.(loop) ?? null) : null
 }
 
 function evaluate(operand: Operand, state: Rendering, frame: Frame | null): Json | undefined {
@@ -157,6 +167,7 @@ function lookUp(segments: readonly [string, ...string[]], state: Rendering, fram
   for (let current = frame; current; current = current.outer) {
     const member = memberOf(current.value, first)
     if (member !== undefined) return follow(member, rest)
+    if (current.own?.has(first)) return undefined
   }
   if (!state.roots.has(first)) state.roots.set(first, state.scope.root(first))
   return follow(state.roots.get(first), rest)

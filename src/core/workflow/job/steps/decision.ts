@@ -3,9 +3,11 @@ import { parseQuery, queryVariables } from '../../language/query-parser.ts'
 import { queryHolds } from '../../language/query.ts'
 import { LanguageError } from '../../language/scope.ts'
 import { fillTemplates, templateRoots } from '../../language/template.ts'
+import { shapeOf } from '../../document/shape.ts'
 import { keyFrom } from '../context.ts'
 import { nodesOf } from '../nodes.ts'
 import { scopeOf } from '../scope.ts'
+import { wayPast } from '../ways.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 import type { Performed } from '../../../run/source.ts'
 import type { WorkflowDocument } from '../../document/model.ts'
@@ -80,10 +82,12 @@ async function performJoin(act: Act): Promise<Performed> {
 async function takenEdge(act: Act): Promise<string | null> {
   const { document, rows, step, key } = act
   const nodes = nodesOf(document)
+  const shape = shapeOf(document)
   const edges = memberOf(step.parameters, 'decisionEdgeIds')
   for (const edge of Array.isArray(edges) ? edges : []) {
     const from = document.paths.find(({ id }) => id === edge)?.from
     const decision = from === undefined ? undefined : nodes.steps.get(from)
+    if (decision && edge === wayPast(shape, decision)) return edge
     const place = decision ? keyFrom(nodes, key, decision) : null
     const row = place === null ? null : await rows.one(place)
     if (typeof edge === 'string' && row && isJsonObject(row.output) && memberOf(row.output, 'edge') === edge) return edge

@@ -3,6 +3,8 @@ import { contextLimit, sizeOf } from '../../../run/outcome.ts'
 import { isJsonObject, memberOf } from '../../document/members.ts'
 import { nodesOf } from '../nodes.ts'
 import { laneOf, parallelOf } from '../parallel.ts'
+import { endsJob } from '../ways.ts'
+import type { JsonObject } from '../../../kernel/json.ts'
 import type { Performed } from '../../../run/source.ts'
 import type { StepRow } from '../../../../ports/store/rows.ts'
 import type { Act } from '../perform.ts'
@@ -25,13 +27,15 @@ async function performJoined({ services, document, step, own }: Act): Promise<Pe
     // One after the other: no more than the outputs of one round are in memory.
     const rows = row.child_id ? await services.store.reader.steps.ofRun(row.child_id) : []
     size += sizeOfRows(rows)
-    broke ||= rows.some(
-      ({ node, key, output }) => node === key && nodes.stepOf(node)?.step.type === 'break' && isJsonObject(output) && output.break === true,
-    )
+    broke ||= rows.some(({ node, key, output }) => node === key && isJsonObject(output) && (breaks(node, output) || endsJob(output)))
     if (size > contextLimit) return { output: { size }, failed: { reason: 'context_too_large', message: tooLarge } }
   }
   if (failed !== null) return { output: { size }, failed: { reason: 'round_failed', message: failed } }
   return { output: { break: broke, size } }
+
+  function breaks(node: string, output: JsonObject): boolean {
+    return nodes.stepOf(node)?.step.type === 'break' && output.break === true
+  }
 
   /** With what the rounds of loops inside of them have left, as the last chunk of each says. */
   function sizeOfRows(rows: readonly StepRow[]): number {

@@ -7,6 +7,7 @@ import { nodesOf, partOf } from '../nodes.ts'
 import { parallelOf, repeatsList } from '../parallel.ts'
 import { graphOfRound } from '../round.ts'
 import { StepRows, scopeOf } from '../scope.ts'
+import { endsJob, loopsWithFilters } from '../ways.ts'
 import { ruleHolds } from './decision.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 import type { Performed } from '../../../run/source.ts'
@@ -54,10 +55,11 @@ async function performDelay(act: Act): Promise<Performed> {
 /** The outputs that a loop makes of its rounds (contract §10.1): lists, counts, and whether any or all rounds met a rule. */
 async function performOutputs(act: Act): Promise<Performed> {
   const { step, row } = act
-  const reading = await new StepRows(act.rows).load()
   const key = row.key.slice(0, -partOf('', 'outputs').length)
   const wanted = memberOf(step.parameters, 'customOutput') ?? memberOf(step.parameters, 'customOutputs')
   const outputs = (Array.isArray(wanted) ? wanted : []).filter(isJsonObject)
+  const reading = new StepRows(act.rows)
+  if (outputs.length > 0 || parallelOf(step) > 1) await reading.load()
   const loop = await reading.one(key)
   const rounds = loop && isJsonObject(loop.output) ? Number(memberOf(loop.output, 'rounds') ?? 0) : 0
   const prepared = await reading.one(partOf(key, 'items'))
@@ -77,7 +79,25 @@ async function performOutputs(act: Act): Promise<Performed> {
     const standing: Standing = { ...act, key: `${key}/${round}/${node}`, loop: view }
     for (const output of outputs) await addRound(standing, reading, output, entry, { first: round === 1, size })
   }
-  return { output: { entry: Object.fromEntries(entry) } }
+  const stopped = await isStopped(act, reading, `${key}/`, { from: (Math.max(rounds, 1) - 1) * parallelOf(step), to: count })
+  return { output: { entry: Object.fromEntries(entry), ...(stopped ? { stopped } : {}) } }
+}
+
+/** Whether a filter has ended the job, in the last round or in one of the last that ran at once. */
+async function isStopped(act: Act, reading: StepRows, prefix: string, { from, to }: { from: number; to: number }): Promise<boolean> {
+  const { document, step } = act
+  if (!loopsWithFilters(document).has(step.id)) return false
+  const nodes = nodesOf(document)
+  const inside = document.steps.filter(
+    ({ parent, type, is_disabled }) => parent === step.id && !is_disabled && (type === 'filter' || type === 'loop'),
+  )
+  for (let round = from + 1; round <= to; round++) {
+    for (const { id, type } of inside) {
+      const row = await reading.one(`${prefix}${round}/${partOf(nodes.nodeOf(id), type === 'loop' ? 'outputs' : 'main')}`)
+      if (row && endsJob(row.output)) return true
+    }
+  }
+  return false
 }
 
 function startOf(output: JsonObject): Json {
