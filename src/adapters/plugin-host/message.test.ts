@@ -65,6 +65,11 @@ describe('the body of an envelope', () => {
     })
   })
 
+  test('has its log once where standard error has it too', () => {
+    const answer = answerOf({ status: 'ok', log: 'one $&\ntwo\n', output: {} }, { before: 'printed\n', stderr: 'a warning\none $&\ntwo\na trace\n' })
+    expect(answer.log).toBe('printed\none $&\ntwo\na warning\na trace\n')
+  })
+
   test('gives texts without NUL, which stands before later logs of old runtimes', () => {
     const answer = answerOf({ status: 'error', log: '\0\0\0later\n', error: 'bro\0ken' }, { before: '', stderr: 'sa\0id\n' })
     expect(answer).toMatchObject({ error: 'broken', log: 'later\nsaid\n' })

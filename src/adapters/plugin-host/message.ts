@@ -51,7 +51,10 @@ function answerIn({ stdout, stderr }: Pick<CallEnd, 'stdout' | 'stderr'>): Plugi
 
 /** The answer in the body of an envelope: the status counts, not what came with it. */
 function answerOf(body: JsonObject, around: { before: string; stderr: string }): PluginAnswer {
-  const log = tail([around.before, logOf(body), around.stderr].map((part) => ended(textOf(part))).join(''))
+  const own = logOf(body)
+  // Older runtimes say their log on standard error too.
+  const beside = own === '' ? textOf(around.stderr) : textOf(around.stderr).replace(own, () => '')
+  const log = tail([textOf(around.before), own, beside].map(ended).join(''))
   const state = objectOf(body.state)
   if (body.status === 'ok') return { status: 'ok', output: body.output ?? null, log, error: null, exception: null, ...(state ? { state } : {}) }
   const error = textOf(body.error) || 'the plugin gave no reason'

@@ -2,13 +2,12 @@ import { closeSync, constants, fstatSync, openSync, writeFileSync } from 'node:f
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { sleep } from '../../core/kernel/clock.ts'
-import { capture } from './capture.ts'
 import { inside, launch } from './launch.ts'
 import { answerOf, envelopeBody, failed, messageOf } from './message.ts'
 import { pathOnly, shared } from './way-out.ts'
+import type { Readable } from 'node:stream'
 import type { Json } from '../../core/kernel/json.ts'
 import type { PluginAnswer, PluginCall } from '../../ports/plugin-host.ts'
-import type { Captured } from './capture.ts'
 import type { Ground } from './ground.ts'
 import type { Running } from './launch.ts'
 import type { Program } from './program.ts'
@@ -51,17 +50,51 @@ async function startWarm(
   })
   running.input.end()
   running.out.on('error', () => {}).resume()
-  const err = capture(running.err, 0, () => {})
+  const said = listen(running.err)
   const socket = await listening(ground, running, signal)
   if (socket === null) {
     await running.end(0)
     return null
   }
   void running.ended.then(() => closeSync(socket))
-  return { ended: running.ended, end: running.end, call: (call, stop) => post(ground, { running, err, socket }, call, stop) }
+  return { ended: running.ended, end: running.end, call: (call, stop) => post(ground, { running, said, socket }, call, stop) }
 }
 
-type Heard = { readonly running: Running; readonly err: Captured; readonly socket: number }
+type Heard = { readonly running: Running; readonly said: Said; readonly socket: number }
+
+/** What a process says on standard error while it carries calls. */
+type Said = {
+  /** A call begins. */
+  begin(): {
+    /** The last 64 KiB of what was said since; nothing when other calls were carried meanwhile, for it may be theirs. */
+    text(): string
+    end(): void
+  }
+}
+
+const keptBytes = 64 * 1024
+
+function listen(from: Readable): Said {
+  let kept = Buffer.alloc(0)
+  let total = 0
+  let under = 0
+  let begun = 0
+  from.on('error', () => {})
+  from.on('data', (chunk: Buffer) => {
+    total += chunk.length
+    kept = Buffer.concat([kept, chunk]).subarray(-keptBytes)
+  })
+  return {
+    begin() {
+      const [start, mine, alone] = [total, ++begun, under === 0]
+      under += 1
+      return {
+        text: () => (alone && begun === mine ? kept.subarray(Math.max(0, kept.length - (total - start))).toString('utf8') : ''),
+        end: () => void under--,
+      }
+    },
+  }
+}
 
 /** The descriptor of the socket that the plugin answers on. */
 async function listening(ground: Ground, running: Running, signal: AbortSignal): Promise<number | null> {
@@ -101,24 +134,42 @@ function socketAt(path: string): number | null {
   return null
 }
 
-async function post(ground: Ground, { running, err, socket }: Heard, call: PluginCall, signal: AbortSignal): Promise<PluginAnswer> {
+async function post(ground: Ground, heard: Heard, call: PluginCall, signal: AbortSignal): Promise<PluginAnswer> {
+  const said = heard.said.begin()
+  try {
+    return await exchange(ground, heard, call, { signal, said: () => said.text() })
+  } finally {
+    said.end()
+  }
+}
+
+async function exchange(
+  ground: Ground,
+  { running, socket }: Heard,
+  call: PluginCall,
+  { signal, said }: { signal: AbortSignal; said: () => string },
+): Promise<PluginAnswer> {
   const { outputBytes } = ground.limits
   const of = call.what === 'test' ? (call.testOf ?? 'action') : call.what
   const path = `/${of}s/${encodeURIComponent(call.name)}${call.what === 'test' ? '/test' : ''}`
-  const said = await ask(socket, { path, method: 'POST', body: messageOf(call), limit: outputBytes, signal })
+  const answer = await ask(socket, { path, method: 'POST', body: messageOf(call), limit: outputBytes, signal })
   signal.throwIfAborted()
-  if (said === null) {
+  if (answer === null) {
     // The socket closes a little before the process is known to have ended.
     const over = await Promise.race([running.ended, sleep(ground.clock, 500).then(() => null)])
     const how = over === null ? '' : over.signal ? `, it was ended by ${over.signal}` : `, it ended with ${over.code}`
-    return failed(`the process of the plugin broke off in the middle of the call${how}`, err.tail())
+    return failed(`the process of the plugin broke off in the middle of the call${how}`, said())
   }
-  if (said === 'large') return failed(`plugin said more than ${Math.round(outputBytes / 1024 / 1024)} MiB`)
-  const value = parsed(said.body)
+  if (answer === 'large') return failed(`plugin said more than ${Math.round(outputBytes / 1024 / 1024)} MiB`)
+  const value = parsed(answer.body)
   const body = envelopeBody(value)
   if (body) return answerOf(body, { before: '', stderr: '' })
   const error = typeof value === 'object' && value !== null && !Array.isArray(value) && typeof value.error === 'string' ? value.error : null
-  return failed(error ?? `the plugin answered ${said.status} and no message`, err.tail())
+  if (error !== null) return failed(error, said())
+  // Why is said beside the answer, and may come after it.
+  await sleep(ground.clock, 100)
+  const last = said().trimEnd().split('\n').at(-1)?.trim()
+  return failed(`the plugin answered ${answer.status} and no message${last ? `: ${last}` : ''}`, said())
 }
 
 type Ask = { readonly path: string; readonly method: string; readonly body: string; readonly limit: number; readonly signal: AbortSignal }

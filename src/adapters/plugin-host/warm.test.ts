@@ -66,6 +66,15 @@ describe('a plugin in http mode', () => {
     })
   })
 
+  test('tells with a broken answer what was said since the call began, and nothing that may be of another call', async () => {
+    const plugin = lab.script('says', server.replace("case 'html':", "case 'html': console.error('why ' + body.input.why);"))
+    const broken = (why: string) => lab.act(plugin, { ...warm, input: { do: 'html', why } })
+    await broken('of the one before')
+    expect(await broken('of its own')).toMatchObject({ log: 'why of its own\n', error: 'the plugin answered 500 and no message: why of its own' })
+    const both = [lab.act(plugin, { ...warm, input: { do: 'later' } }), broken('of either')]
+    expect((await Promise.all(both))[1]).toMatchObject({ log: '', error: 'the plugin answered 500 and no message' })
+  })
+
   test('has a process of its own for each connection, and one that has changed is dropped', async () => {
     const plugin = lab.script('connects', server)
     const with_ = (key: string) => lab.act(plugin, { ...warm, connection: { key, parameters: { key } } })
