@@ -219,6 +219,23 @@ describe('validation', () => {
   })
 
   test.each<[string, string, JsonObject, string, string]>([
+    ['a number of rounds that does not parse', 'loop', { innerEdgeId: 'x', repeatCount: '{{#if}}' }, 'repeatCount', 'a reference is expected'],
+    [
+      'an output of a loop that does not parse',
+      'loop',
+      { innerEdgeId: 'x', repeatCount: 1, customOutput: [{ name: 'v', outputType: 'array', input: { expressionText: '{{a}} = 1', value: '{{' } }] },
+      'customOutput.0.input.value',
+      'a reference is expected',
+    ],
+    ['content that does not parse', 'artifact', { content: '{{/each}}' }, 'content', 'nothing is open'],
+  ])('finds %s, wherever templates are filled', async (_, type, parameters, input, message) => {
+    const document = only(komFile())
+    const [start, , report] = document.steps as [WorkflowStep, WorkflowStep, WorkflowStep]
+    const steps = [start, { ...report, type, parameters }]
+    expect(await check({ ...document, steps, paths: [] })).toContainEqual({ step: report.name, input, message: expect.stringContaining(message) })
+  })
+
+  test.each<[string, string, JsonObject, string, string]>([
     ['a filter without a rule', 'filter', {}, 'stepControlParam', 'the step has no rule'],
     ['a decision without a choice', 'automated_decision', {}, 'stepControlParams', 'a decision has at least one choice'],
     ['a question that nobody could answer', 'human_decision', {}, 'stepControlParams', 'nobody could ever answer'],

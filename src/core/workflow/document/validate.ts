@@ -105,11 +105,21 @@ function rulesOf(step: WorkflowStep): { input: string; text: string }[] {
 
 /** What of a step is templated; rules hold `{{…}}` too, in a language of their own. */
 function templated(step: WorkflowStep): JsonObject {
-  const members = Object.entries(step.parameters).filter(([name]) => templatedMembers.has(name))
-  return Object.fromEntries(members)
+  return Object.fromEntries(
+    Object.entries(step.parameters).flatMap(([name, value]) => {
+      if (customOutputs.has(name) && Array.isArray(value)) return [[name, value.map(valueOfOutput)]]
+      return templatedMembers.has(name) || (step.type === 'loop' ? countedMembers.has(name) : name === 'content') ? [[name, value]] : []
+    }),
+  )
 }
 
 const templatedMembers: ReadonlySet<string> = new Set(['input', 'repeatVariable', 'variableSets', 'message', 'question'])
+const countedMembers: ReadonlySet<string> = new Set(['repeatCount', 'repeatDelay'])
+const customOutputs: ReadonlySet<string> = new Set(['customOutput', 'customOutputs'])
+
+function valueOfOutput(output: Json): Json {
+  return { input: { value: isJsonObject(output) ? (memberOf(objectMember(output, 'input'), 'value') ?? null) : null } }
+}
 
 async function checkNamed(step: WorkflowStep, catalog: Catalog): Promise<Finding[]> {
   const findings: Finding[] = []
