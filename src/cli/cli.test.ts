@@ -110,6 +110,13 @@ describe('secrets', () => {
     expect(err).not.toContain('hunter2')
   })
 
+  test('nor out of --input as it stands there; piped in or in a file it is taken', async () => {
+    const shown = await capstan(['thing', 'create', 'a', '--input', '{"password":"hunter2"}'])
+    expect([shown.status, shown.err.includes('"--input -"'), shown.err.includes('hunter2')]).toEqual([2, true, false])
+    expect((await capstan(['thing', 'create', 'a', '--input', '-'], { stdin: '{"password":"hunter2"}' })).status).toBe(0)
+    expect((await capstan(['thing', 'create', '--input', '{"name":"a"}'])).status).toBe(0)
+  })
+
   test('it is asked for without showing it, or read from standard input', async () => {
     expect((await capstan(['thing', 'create', 'a', '--password'], { answers: ['x'] })).asked).toEqual(['password: (hidden)'])
     expect((await capstan(['thing', 'create', 'a', '--password', '-'], { stdin: 'x\n' })).status).toBe(0)

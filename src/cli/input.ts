@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { isObject } from '../core/kernel/json.ts'
 import { CommandFailure } from './exit.ts'
 import { secretLine } from './login.ts'
-import { parseJson, readValue } from './parameters.ts'
+import { parseFile, parseJson, readValue } from './parameters.ts'
 import type { JsonObject } from '../core/kernel/json.ts'
 import type { Parameter, Parameters } from './parameters.ts'
 import type { Terminal } from './terminal.ts'
@@ -14,6 +14,7 @@ type Given = Readonly<Record<string, unknown>>
 async function readInput(terminal: Terminal, { positional, options }: Parameters, given: Given, whole: string | undefined): Promise<JsonObject> {
   const input: JsonObject = whole === undefined ? {} : await wholeInput(terminal, whole)
   const known = positional ? [positional, ...options] : options
+  if (whole !== undefined && whole !== '-' && !whole.startsWith('@')) refuseSecrets(known, input)
   for (const parameter of known) {
     const value = given[parameter.member]
     if (parameter.secret) await addSecret(terminal, parameter, value, input)
@@ -25,6 +26,15 @@ async function readInput(terminal: Terminal, { positional, options }: Parameters
     throw new CommandFailure('usage', `Missing: ${names.join(', ')}. Add it; "--help" shows an example.`)
   }
   return input
+}
+
+function refuseSecrets(known: readonly Parameter[], input: JsonObject): void {
+  const shown = known.find(({ secret, member }) => secret && Object.hasOwn(input, member))
+  if (!shown) return
+  throw new CommandFailure(
+    'usage',
+    `--input holds "${shown.member}", and others can read command lines. Write "--input -" and pipe it in, or @file, or ${shown.flag} besides.`,
+  )
 }
 
 async function addSecret(terminal: Terminal, parameter: Parameter, value: unknown, input: JsonObject): Promise<void> {
@@ -46,13 +56,14 @@ async function valueGiven(parameter: Parameter, value: unknown): Promise<JsonObj
   if (typeof value === 'boolean') return value
   if (Array.isArray(value)) return value.map((item) => readValue(parameter, String(item)))
   const text = String(value)
-  if (parameter.kind === 'json' && text.startsWith('@')) return parseJson(await fileText(text.slice(1)), parameter.flag)
+  if (parameter.kind === 'json' && text.startsWith('@')) return parseFile(await fileText(text.slice(1)), text.slice(1))
   return readValue(parameter, text)
 }
 
 async function wholeInput(terminal: Terminal, source: string): Promise<JsonObject> {
-  const text = source === '-' ? await terminal.readAll() : source.startsWith('@') ? await fileText(source.slice(1)) : source
-  const value = parseJson(text, '--input')
+  const file = source === '-' ? 'Standard input' : source.startsWith('@') ? source.slice(1) : null
+  const text = source === '-' ? await terminal.readAll() : file === null ? source : await fileText(file)
+  const value = file === null ? parseJson(text, '--input') : parseFile(text, file)
   if (!isObject(value)) throw new CommandFailure('usage', '--input must be a JSON object.')
   return value as JsonObject // it came out of JSON
 }

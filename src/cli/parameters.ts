@@ -1,4 +1,5 @@
 import { CommandFailure } from './exit.ts'
+import { oneLine } from './terminal.ts'
 import type { JsonObject } from '../core/kernel/json.ts'
 import type { AnyOperation } from '../core/operation/operation.ts'
 
@@ -92,7 +93,16 @@ function readValue(parameter: Parameter, text: string): JsonObject[string] {
   }
 }
 
-/** JSON from the command line, or from a file (`@name`) by way of `read`. */
+/** JSON out of a file or standard input, which `what` names. */
+function parseFile(text: string, what: string): JsonObject[string] {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new CommandFailure('usage', `${what} is not JSON: ${oneLine(error instanceof Error ? error.message : '')}.`)
+  }
+}
+
+/** JSON from the command line. */
 function parseJson(text: string, what: string): JsonObject[string] {
   try {
     return JSON.parse(text)
@@ -117,4 +127,4 @@ function wordsOf(name: string): { noun: string; verb: string } {
 }
 
 export type { Parameter, Parameters }
-export { parametersOf, readValue, parseJson, placeholderOf, wordsOf }
+export { parametersOf, readValue, parseFile, parseJson, placeholderOf, wordsOf }

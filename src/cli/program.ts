@@ -2,11 +2,12 @@ import { Command, Option } from 'commander'
 import { version } from '../core/kernel/version.ts'
 import { additionOf } from './additions.ts'
 import { callOperation } from './client.ts'
+import { comfortOf, withComfort } from './comforts.ts'
 import { serverOf } from './credentials.ts'
 import { exitLines } from './exit.ts'
 import { readInput } from './input.ts'
 import { parametersOf, placeholderOf, wordsOf } from './parameters.ts'
-import { safeJson } from './terminal.ts'
+import { safeJson, shellWord } from './terminal.ts'
 import { renderOf } from './views.ts'
 import type { ClientEnvironment } from '../config/client.ts'
 import type { AnyOperation } from '../core/operation/operation.ts'
@@ -61,11 +62,13 @@ function descriptionOf(noun: string, operations: readonly AnyOperation[]): strin
 }
 
 function addOperation(group: Command, verb: string, operation: AnyOperation, { terminal, environment }: ProgramOptions): void {
-  const parameters = parametersOf(operation)
+  const comfort = comfortOf(operation.name)
+  const parameters = comfort ? withComfort(parametersOf(operation), comfort) : parametersOf(operation)
   const command = takesServer(group.command(verb).summary(operation.summary).description(describe(operation)))
   command.option('--input <json>', 'the whole input as JSON, @file, or - for standard input')
   const { positional } = parameters
   if (positional) command.argument(`[${positional.member.replaceAll('_', '-')}]`, positional.description)
+  else if (comfort?.argument) command.argument(`[${comfort.argument.name}]`, comfort.argument.description)
   const members = new Map<string, string>()
   for (const parameter of parameters.options) {
     for (const option of optionsOf(parameter)) {
@@ -77,12 +80,13 @@ function addOperation(group: Command, verb: string, operation: AnyOperation, { t
   if (addition) command.option(addition.flag, addition.description)
   command.addHelpText('after', `\nExample:\n  ${exampleOf(operation)}`)
   command.action(async (...args: unknown[]) => {
-    const [argument] = positional ? args : []
+    const argument = (positional || comfort?.argument) && typeof args[0] === 'string' ? args[0] : undefined
     const chosen: Readonly<Record<string, unknown>> & CommonOptions = command.opts()
     const given: Record<string, unknown> = positional && argument !== undefined ? { [positional.member]: argument } : {}
     for (const [attribute, member] of members) if (chosen[attribute] !== undefined) given[member] = chosen[attribute]
-    const input = await readInput(terminal, parameters, given, chosen.input)
+    const read = await readInput(terminal, parameters, given, chosen.input)
     const server: Server = await serverOf(environment, chosen.server)
+    const input = comfort ? await comfort.complete({ terminal, server, input: read, argument }) : read
     const output = await callOperation(server, operation.name, input)
     if (addition && chosen[addition.flag.slice(2)] === true) await addition.run(terminal, server, output, { json: chosen.json === true })
     else terminal.out(chosen.json ? `${safeJson(output)}\n` : renderOf(operation.name, output))
@@ -97,7 +101,8 @@ function describe({ summary, description, access }: AnyOperation): string {
 
 function optionsOf(parameter: Parameter): Option[] {
   const { flag, description, kind, many, secret, required } = parameter
-  const text = [description, required ? '(required)' : ''].filter(Boolean).join(' ')
+  const hidden = parameter.choices.length > 0 && !placeholderOf(parameter).includes(parameter.choices[0] ?? '')
+  const text = [description, hidden ? `One of ${parameter.choices.join(', ')}.` : '', required ? '(required)' : ''].filter(Boolean).join(' ')
   if (secret) return [new Option(`${flag} [-]`, `${text} Asked for; "-" reads standard input.`.trim())]
   if (kind === 'boolean' && !many) return [new Option(flag, text), new Option(`--no-${flag.slice(2)}`, `not ${flag.slice(2)}`).hideHelp()]
   const option = new Option(`${flag} <${placeholderOf(parameter)}>`, many ? `${text} Repeatable.`.trim() : text)
@@ -110,20 +115,16 @@ function exampleOf(operation: AnyOperation): string {
   const { positional, options } = parametersOf(operation)
   const words = ['capstan', noun, verb]
   const first = positional ? operation.example[positional.member] : undefined
-  if (first !== undefined) words.push(quote(String(first)))
+  if (first !== undefined) words.push(shellWord(String(first)))
   for (const { member, flag, secret, kind, many } of options) {
     const value = operation.example[member]
     if (value === undefined) continue
     if (secret) words.push(flag)
     else if (kind === 'boolean' && !many) words.push(value === false ? `--no-${flag.slice(2)}` : flag)
-    else if (many && Array.isArray(value)) for (const item of value) words.push(flag, quote(String(item)))
-    else words.push(flag, quote(typeof value === 'object' ? JSON.stringify(value) : String(value)))
+    else if (many && Array.isArray(value)) for (const item of value) words.push(flag, shellWord(String(item)))
+    else words.push(flag, shellWord(typeof value === 'object' ? JSON.stringify(value) : String(value)))
   }
   return words.join(' ')
-}
-
-function quote(text: string): string {
-  return /^[\w./:@=+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 export type { ProgramOptions, CommonOptions }

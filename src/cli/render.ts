@@ -16,6 +16,7 @@ const preferred = [
   'level',
   'scope',
   'state',
+  'status',
   'at',
   'actor',
   'operation',

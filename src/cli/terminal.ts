@@ -99,5 +99,10 @@ function safeJson(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, asEscape)
 }
 
+/** A text as one word of a command line of a shell, with what a terminal obeys replaced. */
+function shellWord(text: string): string {
+  return /^[\w./:@=+-]+$/.test(text) ? text : `'${oneLine(text).replaceAll("'", `'\\''`)}'`
+}
+
 export type { Terminal }
-export { processTerminal, oneLine, harmless, safeJson }
+export { processTerminal, oneLine, harmless, safeJson, shellWord }

@@ -3,7 +3,7 @@ import { callOperation } from './client.ts'
 import { CommandFailure } from './exit.ts'
 import { oneLineJson } from './follow.ts'
 import { interruptible, lookUntil } from './look.ts'
-import { oneLine } from './terminal.ts'
+import { oneLine, shellWord } from './terminal.ts'
 import type { Server } from './client.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -58,17 +58,29 @@ function newLines(steps: readonly ShownStep[], seen: Map<string, string>): strin
   })
 }
 
+// As commands that can be copied, with names where they say which is meant.
 function questionsOf(output: unknown): string[] {
-  const waiting = isObject(output) && Array.isArray(output.waiting_for) ? output.waiting_for.filter(isObject) : []
-  return waiting.flatMap(({ step, key, choices }) => {
-    // Where a step waits more than once, in rounds of a loop, the answer says which of them it is for.
-    const which = waiting.filter((other) => other.step === step).length > 1 ? ` --key ${oneLine(String(key))}` : ''
+  const { id, waiting_for: list } = isObject(output) ? output : {}
+  const waiting = Array.isArray(list) ? list.filter(isObject) : []
+  const steps = new Set(waiting.map(({ step }) => step))
+  return waiting.flatMap(({ step, name, key, choices }) => {
     const ways = (Array.isArray(choices) ? choices : []).filter(isObject).filter(({ timeout_only: late }) => late !== true)
+    const paths = ways.map(({ path }) => path)
+    const twins = waiting.some((other) => other.step !== step && other.name === name)
+    const at = steps.size === 1 ? '' : ` --step ${shellWord(callable(name, twins ? [] : [name]) ?? String(step))}`
+    // Where a step waits more than once, in rounds of a loop, the answer says which of them it is for.
+    const which = waiting.filter((other) => other.step === step).length > 1 ? ` --key ${shellWord(String(key))}` : ''
     return ways.map(
       ({ edge, path }) =>
-        `           "capstan job decide … --step ${oneLine(String(step))} --path ${oneLine(String(edge))}${which}" takes ${oneLine(String(path))}`,
+        `           capstan job decide ${oneLine(String(id))}${at} --path ${shellWord(callable(path, paths) ?? String(edge))}${which}`,
     )
   })
+}
+
+/** A name that a command can be given: one that is printable and the only one among `all`. */
+function callable(name: unknown, all: readonly unknown[]): string | null {
+  const text = typeof name === 'string' ? name : ''
+  return text !== '' && text === oneLine(text) && all.filter((other) => other === name).length === 1 ? text : null
 }
 
 async function stepsOf(server: Server, job: string, signal?: AbortSignal): Promise<ShownStep[]> {

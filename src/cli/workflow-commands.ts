@@ -1,10 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { Option } from 'commander'
 import { isObject } from '../core/kernel/json.ts'
 import { callOperation } from './client.ts'
 import { serverOf } from './credentials.ts'
 import { CommandFailure } from './exit.ts'
-import { parseJson } from './parameters.ts'
+import { parseFile } from './parameters.ts'
 import { takesServer } from './program.ts'
 import { oneLine, safeJson } from './terminal.ts'
 import { printJob, watchJob } from './watch-job.ts'
@@ -58,24 +58,24 @@ function addFileCommands(workflows: Command, { terminal, environment }: ProgramO
       if (chosen.out === undefined) terminal.out(`${safeJson(file)}\n`)
       else await writeFile(chosen.out, text).catch((error: NodeJS.ErrnoException) => Promise.reject(unusable(chosen.out, 'written', error)))
       for (const warning of warnings) terminal.err(`${plain(warning)}\n`)
+      if (chosen.out !== undefined) terminal.err(`Written to ${plain(chosen.out)}.\n`)
     })
   takesServer(workflows.command('validate'))
-    .description('Print everything that stands against activating a workflow, or the workflows of a .kom file. Fails if anything does.')
-    .argument('<workflow>', 'its id or name, or @file')
+    .description('Print everything that stands against activating a workflow, or the workflows of a .kom or .icon file. Fails if anything does.')
+    .argument('<workflow>', 'its id or name, @file, or - for a file on standard input')
     .action(async (workflow: string, { server: url, json }: CommonOptions) => {
       const server = await serverOf(environment, url)
-      const inputs = workflow.startsWith('@') ? documentsIn(await fileOf(terminal, workflow.slice(1))) : [{ workflow }]
-      let count = 0
-      for (const input of inputs) {
-        const output = await callOperation(server, 'workflow.validate', input)
-        if (json) terminal.out(`${safeJson(output)}\n`)
-        for (const { step, input: where, message } of findingsOf(output)) {
-          count++
-          const place = [step, where].filter((part) => typeof part === 'string' && part !== '').map(plain)
-          if (!json) terminal.out(`${[...place, plain(message)].join(': ')}\n`)
-        }
+      const file = workflow === '-' ? '-' : workflow.startsWith('@') ? workflow.slice(1) : null
+      const input = file === null ? { workflow } : checkable(await fileOf(terminal, file))
+      const output = await callOperation(server, 'workflow.validate', input).catch((error) => meantFile(workflow, error))
+      if (json) terminal.out(`${safeJson(output)}\n`)
+      const findings = findingsOf(output)
+      const many = new Set(findings.map((finding) => finding.workflow)).size > 1
+      for (const { workflow: of, step, input: where, message } of json ? [] : findings) {
+        const place = [many ? of : '', step, where].filter((part) => typeof part === 'string' && part !== '').map(plain)
+        terminal.out(`${[...place, plain(message)].join(': ')}\n`)
       }
-      if (count > 0) throw new CommandFailure('failure', `${count} finding(s) stand against activating it.`)
+      if (findings.length > 0) throw new CommandFailure('failure', `${findings.length} finding(s) stand against activating it.`)
       if (!json) terminal.out('Nothing stands against activating it.\n')
     })
   takesServer(workflows.command('watch'))
@@ -96,18 +96,20 @@ async function fileOf(terminal: Terminal, file: string): Promise<JsonObject> {
     file === '-'
       ? await terminal.readAll()
       : await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => Promise.reject(unusable(file, 'read', error)))
-  const value = parseJson(text, file)
+  const value = parseFile(text, file === '-' ? 'Standard input' : file)
   if (!isObject(value)) throw new CommandFailure('usage', `${file} is not a JSON object.`)
   return value as JsonObject // it came out of JSON
 }
 
-/** The workflows of a file, as the operation takes them one by one. */
-function documentsIn(file: JsonObject): { document: JsonObject }[] {
-  if (isObject(file.kom))
-    throw new CommandFailure('usage', 'Only .kom files are checked before they are imported; "capstan workflow import" says it of others.')
-  if (!Array.isArray(file.workflows)) return [{ document: file }]
-  const triggers = Array.isArray(file.triggers) ? { triggers: file.triggers } : {}
-  return file.workflows.filter(isObject).map((workflow) => ({ document: { ...(workflow as JsonObject), ...triggers } })) // members of JSON
+/** What is to be checked: an export file, or the document of one workflow. */
+function checkable(file: JsonObject): JsonObject {
+  return isObject(file.kom) || Array.isArray(file.workflows) ? { file } : { document: file }
+}
+
+// Other commands take a file as it is: what is no workflow and is a file was meant as one.
+async function meantFile(workflow: string, error: unknown): Promise<never> {
+  const known = error instanceof CommandFailure && error.exit === 'notFound' && (await stat(workflow).catch(() => null))?.isFile()
+  throw known ? new CommandFailure('notFound', `${error.message} There is a file of that name: write "@${plain(workflow)}" to check it.`) : error
 }
 
 const plain = (value: unknown) => oneLine(String(value))

@@ -17,7 +17,9 @@ afterAll(() => server?.close(), 30_000)
 
 type Ran = { status: number | null; out: string; err: string }
 
-function begin(line: readonly string[]): { said: Ran; end: Promise<Ran> } {
+type Around = { readonly stdin?: string; readonly answer?: string }
+
+function begin(line: readonly string[], { stdin = '', answer }: Around = {}): { said: Ran; end: Promise<Ran> } {
   const said: Ran = { status: null, out: '', err: '' }
   const end = run(
     line,
@@ -26,12 +28,15 @@ function begin(line: readonly string[]): { said: Ran; end: Promise<Ran> } {
       terminal: {
         out: (text) => void (said.out += text),
         err: (text) => void (said.err += text),
-        interactive: false,
+        interactive: answer !== undefined,
         screen: null,
         interruptible: (work) => work(new AbortController().signal),
         browse: async () => false,
-        ask: async () => '',
-        readAll: async () => '',
+        async ask(question) {
+          said.err += question
+          return answer ?? ''
+        },
+        readAll: async () => stdin,
       },
       environment: { credentialsFile: join(server.folder, 'none'), server: server.url, token: adminKey },
     },
@@ -69,17 +74,21 @@ test('a workflow is imported from a file, checked, activated, run, watched, deci
   expect((await capstan('workflow', 'activate', 'Ask first')).status).toBe(0)
 
   const watching = begin(['workflow', 'run', 'Ask first', '--watch'])
-  await until('it asks', () => watching.said.out.includes('takes Yes'))
+  await until('it asks', () => watching.said.out.includes('--path Yes'))
   const id = /Started as (\S+)\.\n/.exec(watching.said.err)?.[1] ?? ''
-  expect(watching.said.out).toContain('--step ask --path ask>yes" takes Yes')
+  expect(watching.said.out).toContain(`capstan job decide ${id} --path Yes\n`)
   expect((await capstan('job', 'show', id)).out).toContain('Ask first: waiting\n')
   expect((await capstan('job', 'decide', id, '--step', 'ask', '--path', 'ask>yes')).status).toBe(0)
   const ended = await watching.end
   expect([ended.status, ended.out.endsWith('Ask first: succeeded\n')]).toEqual([0, true])
-  expect((await capstan('job', 'list')).out).toContain(id)
+  const listed = (await capstan('job', 'list', '--workflow', 'Ask first')).out
+  expect(listed).toMatch(/^NAME +STATUS .*\nAsk first +succeeded /)
+  expect(listed).toContain(id)
+  expect((await capstan('job', 'list', '--workflow', 'nothing')).status).toBe(5)
+  expect((await capstan('job', 'list-artifacts', id)).out).toBe('yes:\n\nyes\n')
 
   const to = join(server.folder, 'again.kom')
-  expect((await capstan('workflow', 'export', 'Ask first', '--out', to)).status).toBe(0)
+  expect(await capstan('workflow', 'export', 'Ask first', '--out', to)).toMatchObject({ status: 0, out: '', err: `Written to ${to}.\n` })
   const { workflows } = JSON.parse(await readFile(to, 'utf8'))
   // What it is here comes with it; everything else is as it was.
   const here = Object.fromEntries(['workflow_id', 'workflow_version_id', 'created_by', 'last_modified'].map((name) => [name, expect.anything()]))
@@ -88,7 +97,7 @@ test('a workflow is imported from a file, checked, activated, run, watched, deci
 
 test('the exit status tells how a job ended, and what stands against a workflow', async () => {
   const watching = begin(['workflow', 'run', 'Ask first', '--watch'])
-  await until('it asks', () => watching.said.out.includes('takes No'))
+  await until('it asks', () => watching.said.out.includes('--path No'))
   const id = /Started as (\S+)\.\n/.exec(watching.said.err)?.[1] ?? ''
   await capstan('job', 'decide', id, '--step', 'ask', '--path', 'ask>no')
   expect(await watching.end).toMatchObject({ status: 8, out: expect.stringContaining('failed     no: ') })
@@ -106,4 +115,68 @@ test('the exit status tells how a job ended, and what stands against a workflow'
   expect(await capstan('workflow', 'validate', `@${bad}`)).toMatchObject({ status: 1, out: expect.stringContaining('ask') })
   expect((await capstan('workflow', 'import', join(server.folder, 'none.kom'))).status).toBe(2)
   expect((await capstan('workflow', 'watch', 'nothing')).status).toBe(5)
+}, 60_000)
+
+test('a decision takes names, finds the step that waits, asks for the path, and says what there is to choose', async () => {
+  const started = async () => JSON.parse((await capstan('workflow', 'run', 'Ask first', '--json')).out).id as string
+  const waiting = async () => {
+    const id = await started()
+    await until('it asks', async () => (await capstan('job', 'show', id)).out.includes('--path'))
+    return id
+  }
+  const id = await waiting()
+  expect(await capstan('job', 'decide', id)).toMatchObject({ status: 2, err: 'Missing: --path. "ask" takes Yes, No.\n' })
+  expect(await capstan('job', 'decide', id, '--path', 'Maybe')).toMatchObject({ status: 2, err: expect.stringContaining('"ask" takes Yes, No.') })
+  expect(await capstan('job', 'decide', id, '--path', 'Yes', '--step', 'other')).toMatchObject({ status: 6 })
+  expect((await capstan('job', 'decide', id, '--path', 'yes')).status).toBe(0)
+  await until('it has ended', async () => (await capstan('job', 'show', id)).out.startsWith('Ask first: succeeded'))
+  expect(await capstan('job', 'decide', id, '--path', 'Yes')).toMatchObject({ status: 6, err: expect.stringContaining('waits for no decision') })
+
+  const asked = await begin(['job', 'decide', await waiting()], { answer: 'No' }).end
+  expect(asked).toMatchObject({ status: 0, err: '"ask" takes Yes, No. ' })
+  // From a step by its name: the question is asked again.
+  const again = begin(['job', 'rerun', id, '--from', 'ask', '--watch'])
+  await until('it asks', () => again.said.out.includes('--path Yes'))
+  const rerun = /Started as (\S+)\.\n/.exec(again.said.err)?.[1] ?? ''
+  expect((await capstan('job', 'decide', rerun, '--step', 'ask', '--path', 'Yes')).status).toBe(0)
+  expect((await again.end).status).toBe(0)
+}, 60_000)
+
+test('files are checked in both formats and from standard input, and what is no JSON is said of the file', async () => {
+  const kom = JSON.stringify({ ...file, workflows: [file.workflows[0], { ...file.workflows[0], name: 'Bad', paths: [] }] })
+  const both = await begin(['workflow', 'validate', '-'], { stdin: kom }).end
+  expect(both.status).toBe(1)
+  expect(both.out).toContain('ask')
+  const icon = join(server.folder, 'ask.icon')
+  expect((await capstan('workflow', 'export', 'Ask first', '--format', 'icon', '--out', icon)).status).toBe(0)
+  expect(await capstan('workflow', 'validate', `@${icon}`)).toMatchObject({ status: 0, out: 'Nothing stands against activating it.\n' })
+  expect(await capstan('workflow', 'validate', icon)).toMatchObject({ status: 5, err: expect.stringContaining(`write "@${icon}"`) })
+  const text = join(server.folder, 'no.kom')
+  await writeFile(text, 'komand_version: 0.4')
+  expect(await capstan('workflow', 'import', text)).toMatchObject({ status: 2, err: expect.stringContaining(`${text} is not JSON: `) })
+  expect(await begin(['workflow', 'import', '-'], { stdin: '' }).end).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('Standard input is not JSON'),
+  })
+}, 60_000)
+
+test('an event is sent by the name of a workflow, and a trigger found by its own where it is the only one', async () => {
+  expect((await capstan('trigger', 'send-event', 'Ask first', '--message', '{"n": 1}')).status).toBe(0)
+  expect((await capstan('trigger', 'send-event', 'nothing')).status).toBe(5)
+  await capstan('trigger', 'create', 'Twice', '--type', 'api_trigger')
+  expect((await capstan('trigger', 'get', 'Twice')).out).toMatch(/name +Twice/)
+  await capstan('trigger', 'create', 'Twice', '--type', 'api_trigger')
+  expect(await capstan('trigger', 'delete', 'Twice')).toMatchObject({ status: 2, err: expect.stringContaining('There are 2 of the name') })
+}, 60_000)
+
+test('a plugin is installed from a folder of this machine, and what cannot be read is said', async () => {
+  const folder = join(import.meta.dirname, '..', '..', 'examples', 'plugins', 'host_facts')
+  const installed = await capstan('plugin', 'install', folder, '--mode', 'cold')
+  expect(installed, installed.err).toMatchObject({ status: 0 })
+  expect((await capstan('plugin', 'list')).out).toMatch(/host_facts\S+ +\S.* process /)
+  expect(await capstan('plugin', 'install', join(folder, 'none'))).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('cannot be read (ENOENT)'),
+  })
+  expect((await capstan('plugin', 'install', join(folder, 'README.md'))).status).toBe(2)
 }, 60_000)

@@ -14,7 +14,7 @@ import { Workflow, viewWorkflows } from './view.ts'
 import type { Json } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
-import type { WorkflowDocument } from './document/model.ts'
+import type { Finding, WorkflowDocument } from './document/model.ts'
 import type { Catalog } from './document/validate.ts'
 
 const importFile = defineOperation({
@@ -29,15 +29,10 @@ const importFile = defineOperation({
   audit: { subject: () => 'workflow:imported', detail: ({ file }) => ({ workflows: namesOf(file) }) },
   example: { file: { workflows: [{ name: 'Look up', steps: [], paths: [] }] } },
   async run(ctx, input) {
-    const read = readWorkflowFile(input.file as Json) // what arrived was JSON
-    const ids = read.documents.map(() => ctx.ids.record())
-    const documents = withNewIds(read.documents, ids)
-    if (documents.length === 0) throw fault('malformed_request', { why: 'the file holds no workflow' })
-    if (documents.length > 100) throw fault('malformed_request', { why: 'the file holds more than 100 workflows' })
-    const warnings: string[] = [...read.warnings]
-    const snippets = new Map(documents.map(({ name }, index) => [ids[index] ?? '', name]))
-    for (const document of documents) {
-      const findings = await validateDocument(document, withinFile(catalogOf(ctx), snippets), ctx.services.patterns)
+    const { documents, ids, findings: found, warnings: told } = await examineFile(ctx, input.file)
+    const warnings: string[] = [...told]
+    for (const [index, document] of documents.entries()) {
+      const findings = found[index] ?? []
       for (const { step, input: where, message } of findings) {
         warnings.push(`${document.name}${step === '' ? '' : `, step "${step}"`}${where === '' ? '' : `, ${where}`}: ${message}`)
       }
@@ -84,6 +79,19 @@ const exportFile = defineOperation({
     return { file: (await shownOf(ctx)).json(written.file), warnings: written.warnings }
   },
 })
+
+/** The workflows of an export file as they would be here, and what stands against activating each. */
+async function examineFile(ctx: Ctx, file: unknown) {
+  const read = readWorkflowFile(file as Json) // what arrived was JSON
+  const ids = read.documents.map(() => ctx.ids.record())
+  const documents = withNewIds(read.documents, ids)
+  if (documents.length === 0) throw fault('malformed_request', { why: 'the file holds no workflow' })
+  if (documents.length > 100) throw fault('malformed_request', { why: 'the file holds more than 100 workflows' })
+  const snippets = new Map(documents.map(({ name }, index) => [ids[index] ?? '', name]))
+  const findings: Finding[][] = []
+  for (const document of documents) findings.push(await validateDocument(document, withinFile(catalogOf(ctx), snippets), ctx.services.patterns))
+  return { documents, ids, findings, warnings: read.warnings }
+}
 
 /** The documents of a file with their ids of here: a step that runs another workflow of the file goes on to mean that one. */
 function withNewIds(documents: readonly WorkflowDocument[], ids: readonly string[]): WorkflowDocument[] {
@@ -139,4 +147,4 @@ function namesOf(file: unknown): string[] {
 
 const transferOperations: readonly AnyOperation[] = [importFile, exportFile]
 
-export { transferOperations }
+export { transferOperations, examineFile }

@@ -9,6 +9,8 @@ import { startStep } from './document/shape.ts'
 import { validateDocument } from './document/validate.ts'
 import { readWorkflow } from './document/file.ts'
 import { storedSpec, workflowSpecOf } from './spec.ts'
+import { bindingFindings, bindTrigger } from './trigger/binding.ts'
+import { examineFile } from './transfer-operations.ts'
 import { objectOf, workflowExample, workflowMember } from './workflow-operations.ts'
 import { Version, Workflow, viewVersions, viewWorkflow } from './view.ts'
 import type { Problem } from '../kernel/fault.ts'
@@ -18,6 +20,7 @@ import type { ResourceRow } from '../../ports/store/rows.ts'
 import type { Finding, WorkflowDocument } from './document/model.ts'
 
 const FindingSchema = Closed({
+  workflow: Type.Optional(Type.String({ description: 'Which workflow of a file.' })),
   step: Type.String({ description: 'The name of the step; empty for the workflow as a whole.' }),
   input: Type.String({ description: 'Which input or member of it; empty for the step as a whole.' }),
   message: Type.String(),
@@ -25,10 +28,11 @@ const FindingSchema = Closed({
 
 const validate = defineOperation({
   name: 'workflow.validate',
-  summary: 'Everything that stands against activating a workflow, or a document that is not stored.',
+  summary: 'Everything that stands against activating a workflow, or a document or an export file that is not stored.',
   input: Closed({
     workflow: Type.Optional(workflowMember),
     document: Type.Optional(Type.Unknown({ description: 'A document to be checked in place of the stored draft.' })),
+    file: Type.Optional(Type.Unknown({ description: 'The whole content of an export file (`.kom`, `.icon`) whose workflows are to be checked.' })),
   }),
   output: Closed({ valid: Type.Boolean(), findings: Type.Array(FindingSchema) }),
   access: 'signed-in',
@@ -37,14 +41,24 @@ const validate = defineOperation({
   audit: 'none',
   example: workflowExample,
   async run(ctx, input, found) {
+    if (input.file !== undefined) return verdict(await findingsInFile(ctx, input.file))
     const row = input.workflow === undefined ? null : found.workflow.row
     if (!row && input.document === undefined)
-      throw fault('malformed_request', { why: 'neither "workflow" nor "document" says what is to be checked' })
+      throw fault('malformed_request', { why: 'none of "workflow", "document" and "file" says what is to be checked' })
     const document = input.document === undefined && row ? await documentToPublish(ctx, row) : readWorkflow(objectOf(input.document))
     const findings = await validateDocument(document, catalogOf(ctx), ctx.services.patterns)
-    return { valid: findings.length === 0, findings: findings.map((finding) => ({ ...finding })) }
+    return verdict([...findings, ...(await bindingFindings(ctx, document))])
   },
 })
+
+async function findingsInFile(ctx: Ctx, file: unknown) {
+  const { documents, findings } = await examineFile(ctx, file)
+  return documents.flatMap(({ name }, index) => (findings[index] ?? []).map((finding) => ({ workflow: name, ...finding })))
+}
+
+function verdict(findings: readonly (Finding & { workflow?: string })[]) {
+  return { valid: findings.length === 0, findings: findings.map((finding) => ({ ...finding })) }
+}
 
 const activate = defineOperation({
   name: 'workflow.activate',
@@ -72,7 +86,7 @@ const activate = defineOperation({
       })
     }
     const document = await documentOf(ctx, version)
-    const findings = await validateDocument(document, catalogOf(ctx), ctx.services.patterns)
+    const findings = [...(await validateDocument(document, catalogOf(ctx), ctx.services.patterns)), ...(await bindingFindings(ctx, document))]
     if (findings.length > 0) throw notActivated(workflow.row, findings)
     const step = startStep(document)
     const trigger = step ? textMember(step.parameters, 'trigger_config_id') : ''
@@ -82,7 +96,7 @@ const activate = defineOperation({
       if (!now || now.deleted_at !== null) throw fault('not_found', { kind: 'workflow', reference: workflow.row.name })
       const current = workflowSpecOf(now)
       await inside.db.workflowVersions.publish(version)
-      await inside.db.workflowTriggers.bind(now.id, trigger === '' ? null : trigger)
+      await bindTrigger(inside, now.id, trigger)
       const next = {
         ...current,
         active: true,
