@@ -253,6 +253,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   },
   'dispatcher.receive': { input: async (make) => ({ trigger: await make.trigger(), nonce: 'none', event: {} }), ends: 'not_found' },
   'job.list': nothing,
+  'job.list-ids': nothing,
   'job.get': job,
   'job.list-steps': job,
   'job.list-artifacts': job,

@@ -42,6 +42,34 @@ async function listed<Item>(doing: Doing, listing: Listing<Item>): Promise<unkno
   return new Pieces(pieces())
 }
 
+/**
+ * A list whose order changes while it is read, in its wrapper: its ids are asked for at once, and what they stand for part by part, so that nothing is in it
+ * twice and nothing is left out.
+ */
+async function listedByIds<Item>(
+  doing: Doing,
+  ids: readonly string[],
+  listing: Omit<Listing<Item>, 'limit' | 'input'> & { readonly input: object },
+): Promise<unknown> {
+  const { member, operation, input, encode, atOnce = mostAtOnce } = listing
+  const read = async (from: number) =>
+    (await doing.invoke<Page<Item>>(operation, { ...input, jobs: ids.slice(from, from + atOnce) })).items.map(encode)
+  if (ids.length <= atOnce) return { [member]: ids.length === 0 ? [] : await read(0) }
+  async function* pieces(): AsyncGenerator<string> {
+    yield `{${JSON.stringify(member)}:[`
+    let separator = ''
+    for (let from = 0; from < ids.length; from += atOnce) {
+      for (const item of await read(from)) {
+        yield separator + JSON.stringify(item)
+        separator = ','
+      }
+      await turn()
+    }
+    yield ']}'
+  }
+  return new Pieces(pieces())
+}
+
 /** Every item of a list, for lists that are short by their nature. */
 async function allOf<Item>(doing: Doing, operation: string, input: Readonly<Record<string, unknown>> = {}): Promise<Item[]> {
   const items: Item[] = []
@@ -65,4 +93,4 @@ function pageOf<Item>(
 }
 
 export type { Page, Listing }
-export { listed, allOf }
+export { listed, listedByIds, allOf }

@@ -1,6 +1,6 @@
 import { bad, flagParameter, memberOf, optionalText, requiredText, sortKeys, uuid, wholeNumber, wordParameter } from './decode.ts'
 import { encodeJob, encodeJobArtifact, encodeStep } from './encode-job.ts'
-import { listed } from './pages.ts'
+import { listed, listedByIds } from './pages.ts'
 import type { JobView, StepView } from './encode-job.ts'
 import type { Doing, Route } from './route.ts'
 import type { SortKey } from './decode.ts'
@@ -13,7 +13,7 @@ const sortFields = { created_at: 'created', updated_at: 'updated', ended_at: 'en
 
 /** Jobs (contract §7). */
 const jobRoutes: readonly Route[] = [
-  { method: 'GET', path: '/v2/jobs', operations: ['job.list'], does: list },
+  { method: 'GET', path: '/v2/jobs', operations: ['job.list', 'job.list-ids'], does: list },
   {
     method: 'GET',
     path: base,
@@ -68,6 +68,10 @@ const jobRoutes: readonly Route[] = [
   },
 ]
 
+/** So many jobs are read at once: their contexts may be large. */
+const atOnce = 25
+const mostIds = 100_000
+
 async function list(doing: Doing): Promise<unknown> {
   const { query } = doing
   const status = wordParameter(query, 'status', statuses)
@@ -79,24 +83,31 @@ async function list(doing: Doing): Promise<unknown> {
   if (limit === 0) return { jobs: [] }
   const input = {
     all_kinds: true,
-    details: true,
     ...(status && { status }),
     ...(workflow && { workflow }),
     ...(group && { group }),
     ...(from && { created_from: from }),
     ...(to && { created_to: throughout(to) }),
-    // A list in its own order is read on from its last row; another one is counted.
     ...(!isNewestFirst(sort) && { sort }),
     ...(offset > 0 && { offset }),
   }
-  return listed<JobView>(doing, {
-    member: 'jobs',
-    operation: 'job.list',
-    input,
-    encode: (job) => encodeJob(job, { minimum }),
-    atOnce: 25,
-    ...(limit !== undefined && { limit }),
-  })
+  const listing = { member: 'jobs', operation: 'job.list', encode: (job: JobView) => encodeJob(job, { minimum }), atOnce }
+  if (isNewestFirst(sort) && offset === 0)
+    return listed<JobView>(doing, { ...listing, input: { ...input, details: true }, ...(limit !== undefined && { limit }) })
+  // In another order jobs change their places while a long list is read.
+  const ids = await idsOf(doing, input, limit ?? Number.POSITIVE_INFINITY)
+  return listedByIds<JobView>(doing, ids, { ...listing, input: { details: true } })
+}
+
+async function idsOf(doing: Doing, input: { readonly offset?: number }, wanted: number): Promise<string[]> {
+  const ids: string[] = []
+  for (;;) {
+    const limit = Math.min(wanted - ids.length, mostIds)
+    const offset = (input.offset ?? 0) + ids.length
+    const { items } = await doing.invoke<{ items: string[] }>('job.list-ids', { ...input, offset, limit })
+    for (const id of items) ids.push(id)
+    if (items.length < limit || ids.length >= wanted) return ids
+  }
 }
 
 function isNewestFirst(sort: readonly SortKey[]): boolean {

@@ -46,7 +46,7 @@ describe('a declared variable', () => {
     (property) => {
       const document = described(property)
       expect(declaredVariables(document, { v: null })).toEqual({ v: null })
-      expect(() => declaredVariables(document, { v: 'x' })).toThrow('the variable "v" is a whole number or null')
+      expect(() => declaredVariables(document, { v: 'x' })).toThrow('the variable "v" is a whole number or null, and not what was sent')
       const both = declaring({ api_variables: [{ name: 'v', type: 'integer' }], api_schema: { properties: { v: property } } })
       expect(declaredVariables(both, { v: null })).toEqual({ v: null })
     },

@@ -32,7 +32,7 @@ function declaredVariables(document: WorkflowDocument, message: JsonObject, shar
     const known = types.map((type) => typeWords.get(type))
     const right = known.length === 0 || known.some((type) => type === undefined || type.holds(value)) || (value === null && !fromOutside)
     if (!right) {
-      const wanted = known.flatMap((type) => type?.word ?? []).join(' or ')
+      const wanted = [...new Set(known.flatMap((type) => type?.word ?? []))].join(' or ')
       throw fault('malformed_request', { why: `the variable "${name}" is ${wanted}, and not ${value === null ? 'null' : 'what was sent'}` })
     }
     outputs.push([name, value])

@@ -1,6 +1,7 @@
 import { afterAll, test } from 'vitest'
 import { startPostgres } from '../../../../test/support/postgres.ts'
 import { jobSuite } from './job.suite.ts'
+import { toldSuite } from './told.suite.ts'
 
 const postgres = await startPostgres({ durable: false })
 
@@ -9,4 +10,5 @@ if ('missing' in postgres) {
 } else {
   afterAll(() => postgres.stop())
   jobSuite('PostgreSQL', async () => ({ databaseUrl: await postgres.database() }))
+  toldSuite('PostgreSQL', async () => ({ databaseUrl: await postgres.database() }))
 }

@@ -1,24 +1,21 @@
 import { fault } from '../../kernel/fault.ts'
-import { isUuid } from '../../kernel/id.ts'
 import { isEnd, runStates } from '../../kernel/run-state.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
 import { isJsonObject, memberOf, textMember } from '../document/members.ts'
+import { keyToBeginWith } from './begin-with.ts'
 import { decide } from './decide.ts'
 import { documentOf, rowsOf } from './of-job.ts'
 import { graphOf } from '../start.ts'
 import { jobSpecOf, workflowSpecOf } from '../spec.ts'
-import { executionsOf, stepKey } from './context.ts'
-import { partOf } from './nodes.ts'
-import { listJobs } from './list-operation.ts'
-import { parallelAround } from './round.ts'
+import { listIds, listJobs } from './list-operation.ts'
 import { shownOf } from './shown.ts'
-import { Job, JobStep, JobSummary, jobStatus, jobStep, jobSummary, jobView } from './view.ts'
+import { JobStep, jobSteps } from './step-view.ts'
+import { Job, JobSummary, jobStatus, jobSummary, jobView } from './view.ts'
 import type { JsonObject } from '../../kernel/json.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { AnyOperation } from '../../operation/operation.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
-import type { WorkflowDocument } from '../document/model.ts'
 import type { JobMarks } from '../spec.ts'
 
 const jobMember = Type.String({ description: 'Id of the job.' })
@@ -54,8 +51,7 @@ const steps = defineOperation({
   async run(ctx, _, { job }) {
     const document = await documentOf(ctx, job.row)
     const rows = await rowsOf(ctx, job.row, document)
-    const shown = await shownOf(ctx)
-    return { items: document ? executionsOf(job.row, document, rows).map((execution) => jobStep(ctx, execution, shown)) : [] }
+    return { items: document ? await jobSteps(ctx, job.row, document, rows) : [] }
   },
 })
 
@@ -234,32 +230,6 @@ async function activeVersion(ctx: Ctx, run: RunRow): Promise<string> {
   return spec.published
 }
 
-/** The key of the row that a re-run begins with; null for the start. */
-async function keyToBeginWith(ctx: Ctx, run: RunRow, before: WorkflowDocument, now: WorkflowDocument, from: string): Promise<string | null> {
-  if (from === 'start') return null
-  const executions = executionsOf(run, before, await rowsOf(ctx, run, before))
-  const failed = (state: string) => state === 'failed' || state === 'timed_out' || state === 'lost' || state === 'cancelled'
-  const found = from === 'failed_step' ? executions.findLast(({ row }) => failed(row.state)) : executions.findLast(({ step }) => step.id === from)
-  const none = {
-    what: `The job ${run.id}`,
-    state: from === 'failed_step' ? 'without a failed step' : `one that never ran the step "${from}"`,
-    next: 'Begin with the start.',
-  }
-  if (!found && from !== 'failed_step' && !isUuid(from) && !before.steps.some(({ id }) => id === from)) {
-    throw fault('malformed_request', { why: `"from" is neither "start" nor "failed_step" nor the id of a step: "${from.slice(0, 60)}"` })
-  }
-  if (!found) throw fault('state_conflict', none)
-  if (!now.steps.some(({ id }) => id === found.step.id)) {
-    throw fault('state_conflict', { what: `The step "${found.step.name}"`, state: 'not in the active version', next: 'Run the same version again.' })
-  }
-  // Rounds that ran at once began in no order that could be gone back to: their loop begins again, with what it goes over.
-  const key = stepKey(found.row)
-  const loop = parallelAround(before, key)
-  if (loop !== null) return partOf(loop, 'items')
-  // What a loop goes over belongs to it, and has another form when its rounds run at once in one version only.
-  return found.step.type === 'loop' && !found.step.is_disabled ? partOf(key, 'items') : key
-}
-
 async function mark(ctx: Ctx, id: string, marks: JobMarks): Promise<RunRow> {
   return ctx.write(async ({ db }) => {
     const run = await db.runs.byId(id)
@@ -270,6 +240,6 @@ async function mark(ctx: Ctx, id: string, marks: JobMarks): Promise<RunRow> {
   })
 }
 
-const jobOperations: readonly AnyOperation[] = [listJobs, get, steps, artifacts, cancel, rerun, dismiss, update, decide]
+const jobOperations: readonly AnyOperation[] = [listJobs, listIds, get, steps, artifacts, cancel, rerun, dismiss, update, decide]
 
 export { jobOperations }

@@ -1,12 +1,13 @@
 import { timestamp } from '../../kernel/clock.ts'
 import { Closed, Nullable, OneOf, Time, Type } from '../../kernel/schema.ts'
 import { isEnd } from '../../kernel/run-state.ts'
-import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
+import { memberOf, objectMember, textMember } from '../document/members.ts'
 import { goesOnAfterFailure } from '../document/shape.ts'
 import { jobSpecOf } from '../spec.ts'
 import { entriesOf, executionsOf, hasFailed, startMessage, stepKey } from './context.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
 import { choicesFor, namesOf } from './compile.ts'
+import { failuresIn, runMessage } from './failures.ts'
 import { pathsOf } from './paths.ts'
 import { executionNumber } from './execution-number.ts'
 import { withRounds } from './round.ts'
@@ -76,26 +77,6 @@ const Job = Closed({
   ),
 })
 
-const JobStep = Closed({
-  execution: Type.Integer({ description: 'Number of this execution: later ones have higher numbers, whatever their job.' }),
-  step: Type.String({ description: 'Id of the step in the workflow.' }),
-  key: Type.String(),
-  name: Type.String(),
-  type: Type.String(),
-  status: OneOf(['running', 'waiting', 'succeeded', 'failed', 'skipped', 'cancelled']),
-  started_at: Nullable(Time),
-  ended_at: Nullable(Time),
-  time_spent: Type.Number(),
-  input: Type.Unknown(),
-  output: Type.Unknown(),
-  log: Type.String(),
-  error: Nullable(Type.String()),
-  exception: Type.Unknown(),
-  loop_index: Type.Integer({ description: '-1 outside of loops.' }),
-  parent_step: Type.String(),
-  attempt: Type.Integer(),
-})
-
 /** How a job stands, marks included. `starting` counts as running, `timed_out` and `lost` as failed. */
 function jobStatus(run: Pick<RunRow, 'state' | 'spec'>): JobStatus {
   const { marks } = jobSpecOf(run.spec)
@@ -162,27 +143,37 @@ async function jobViews(ctx: Ctx, runs: readonly RunRow[]): Promise<Static<typeo
 async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown: Shown): Promise<Static<typeof Job>> {
   const document = run.kind === 'workflow' ? await ctx.services.workflows.ofVersion(jobSpecOf(run.spec).version_id) : null
   const summary = jobSummary(ctx, run, shown)
-  if (!document) return { ...summary, rerunnable: false, context: { data: shown.json(baseData(ctx, run)), stack: [rootFrame] }, ...nothingTaken }
+  if (!document) {
+    const context = { data: shown.json(baseData(ctx, run)), stack: [rootFrame] }
+    return { ...summary, rerunnable: false, context, ...nothingTaken, errors: ofRun(summary) }
+  }
   const rows = await withRounds(ctx.db.steps, document, own)
   const executions = executionsOf(run, document, rows)
   const entries = entriesOf(run, document, rows, await childEntries(ctx.services, rows))
   const paths = pathsOf(document, executions)
   // A decision that nobody made in time is no failure where a path leads on from that.
   const failed = executions.findLast(({ row, step, entry }) => !goesOnAfterFailure(step) && hasFailed(row.state) && entry?.$success === false) ?? null
+  const told = failed ? await failuresIn(ctx.services, run, document, rows) : new Map<string, string>()
   const open = executions.filter(({ row }) => !isEnd(row.state))
+  const errors = executions
+    .filter(({ row }) => row.reason === 'rule_failed' || row.reason === 'expression_failed')
+    .map(({ step, row }) => ({ step: step.name, message: shown.text(row.message ?? '') }))
   return {
     ...summary,
+    message: textOrNull(shown, runMessage(document, run.message)),
     context: { data: shown.json({ ...baseData(ctx, run), ...entries }), stack: stackOf(document, executions, rows) },
     traversed_paths: paths.taken.map(viewPath),
     potential_next_paths: paths.next.map(viewPath),
     next_steps: isEnd(run.state) ? [] : open.map(({ step }) => step.id),
     failed_step:
       failed && summary.status !== 'succeeded'
-        ? { execution: executionNumber(failed.row), name: failed.step.name, message: textOrNull(shown, failed.row.message) }
+        ? {
+            execution: executionNumber(failed.row),
+            name: failed.step.name,
+            message: textOrNull(shown, told.get(failed.row.key) ?? failed.row.message),
+          }
         : null,
-    errors: executions
-      .filter(({ row }) => row.reason === 'rule_failed' || row.reason === 'expression_failed')
-      .map(({ step, row }) => ({ step: step.name, message: shown.text(row.message ?? '') })),
+    errors: errors.length === 0 && !failed ? ofRun(summary) : errors,
     waiting_for: open
       .filter(({ row }) => row.kind === 'question' && row.handle === null)
       .map(({ step, row }) => ({
@@ -199,6 +190,13 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
 
 const rootFrame: JsonObject = { parent_step_uid: '', parent_step_name: '', loop_index: -1 }
 const nothingTaken = { traversed_paths: [], potential_next_paths: [], next_steps: [], failed_step: null, errors: [], waiting_for: [] }
+
+/** Why a job failed in which no step did, or whose steps are not shown here. */
+function ofRun({ status, message }: Pick<Static<typeof JobSummary>, 'status' | 'message'>): { step: string; message: string }[] {
+  return message !== null && endedBadly.has(status) ? [{ step: '', message }] : []
+}
+
+const endedBadly: ReadonlySet<string> = new Set<JobStatus>(['failed', 'retried', 'dismissed'])
 
 function baseData(ctx: Ctx, run: RunRow): JsonObject {
   return {
@@ -247,39 +245,9 @@ function loopIndexOf({ key }: StepRow): number {
   return rounds.length > 1 ? Number(rounds.at(-2)) - 1 : -1
 }
 
-function attemptsIn(output: JsonObject): number | null {
-  const attempts = memberOf(output, 'attempts')
-  return typeof attempts === 'number' ? attempts : null
-}
-
-const textOrNull = (shown: Shown, text: string | null) => (text === null ? null : shown.text(text))
-
-/** An execution of a step as callers see it. */
-function jobStep(ctx: Ctx, { step, row, entry }: StepExecution, shown: Shown): Static<typeof JobStep> {
-  const output = isJsonObject(row.output) ? row.output : {}
-  const end = row.finished_at ?? ctx.clock.now()
-  const state = shownState(row.state)
-  return {
-    execution: executionNumber(row),
-    step: step.id,
-    key: row.key,
-    name: step.name,
-    type: step.type,
-    // What is disabled was passed over: nothing was carried out.
-    status: step.is_disabled && row.state === 'succeeded' ? 'skipped' : state === 'queued' ? 'running' : state,
-    started_at: timestamp(row.started_at ?? row.created_at),
-    ended_at: timestamp(row.finished_at),
-    time_spent: Math.max(end - (row.started_at ?? row.created_at), 0) / 1000,
-    input: shown.json(memberOf(output, 'input') ?? null),
-    output: shown.json(entry ?? null),
-    log: shown.text(textMember(output, 'log')),
-    error: row.state === 'succeeded' ? null : textOrNull(shown, row.message),
-    exception: shown.json(memberOf(output, 'exception') ?? null),
-    loop_index: loopIndexOf(row),
-    parent_step: step.parent,
-    attempt: attemptsIn(output) ?? row.attempt,
-  }
+function textOrNull(shown: Shown, text: string | null): string | null {
+  return text === null ? null : shown.text(text)
 }
 
 export type { JobStatus }
-export { Job, JobSummary, JobStep, jobStates, jobStatus, jobSummary, jobView, jobViews, jobStep }
+export { Job, JobSummary, jobStates, jobStatus, jobSummary, jobView, jobViews, shownState, loopIndexOf, subjectOf, textOrNull }

@@ -1,0 +1,3 @@
+import { toldSuite } from './told.suite.ts'
+
+toldSuite('SQLite', async () => ({}))
