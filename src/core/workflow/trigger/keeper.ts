@@ -2,9 +2,10 @@ import { principalOf } from '../../identity/principal.ts'
 import { isFault } from '../../kernel/fault.ts'
 import { sleep } from '../../kernel/clock.ts'
 import { Lookout } from '../../kernel/lookout.ts'
-import { pluginCallOf } from './plugin-start.ts'
+import { pluginCallOf, triggerMeta } from './plugin-start.ts'
 import { triggerOf } from './model.ts'
-import { activeOf, queueEvent } from './queue.ts'
+import { queuePluginEvent } from './plugin-event.ts'
+import { activeOf } from './queue.ts'
 import { syncTimes } from './times.ts'
 import type { Services } from '../../operation/services.ts'
 import type { WorkflowTriggerRow } from '../../../ports/store/workflows.ts'
@@ -90,14 +91,19 @@ class TriggerKeeper {
     return JSON.stringify([row.spec, 'problem' in call ? call.problem : call.start.connection?.key])
   }
 
-  // It acts as the owner of the first workflow that it starts: a connection must be one that they may use.
+  // It acts as the owner of a workflow that it starts: the first of them who may use its plugin and its connection.
   async #callOf(row: WorkflowTriggerRow): ReturnType<typeof pluginCallOf> {
     const services = this.#services()
     const trigger = triggerOf(row)
-    const [workflow] = await activeOf(services.store.reader, row.id)
-    const owner = workflow ? await services.store.reader.users.byId(workflow.owner_id ?? '') : null
-    if (trigger.type !== 'plugin' || !owner?.active) return { problem: 'Nobody who may act owns a workflow that it starts.' }
-    return pluginCallOf(services, principalOf(owner, 'run', null), trigger)
+    let problem = 'Nobody who may act owns a workflow that it starts.'
+    for (const workflow of trigger.type === 'plugin' ? await activeOf(services.store.reader, row.id) : []) {
+      const owner = await services.store.reader.users.byId(workflow.owner_id ?? '')
+      if (trigger.type !== 'plugin' || !owner?.active) continue
+      const call = await pluginCallOf(services, principalOf(owner, 'run', null), trigger)
+      if ('start' in call) return call
+      problem = call.problem
+    }
+    return { problem }
   }
 
   #claim(id: string): Promise<boolean> {
@@ -148,7 +154,8 @@ class TriggerKeeper {
       if ('problem' in call) return call.problem
       await this.#note(row.id, null)
       const onEvent = (event: PluginEvent) => this.#event(row, event)
-      const answer = await services.plugins.trigger(call.start, { signal, onEvent })
+      const start = { ...call.start, meta: await triggerMeta(services, row) }
+      const answer = await services.plugins.trigger(start, { signal, onEvent })
       return call.masked(answer.error ?? 'The trigger ended by itself.')
     } catch (error) {
       if (signal.aborted) return ''
@@ -163,7 +170,7 @@ class TriggerKeeper {
   async #event(row: WorkflowTriggerRow, { output }: PluginEvent): Promise<void> {
     const { store, clock, ids, events } = this.#services()
     const event = { id: `plugin.${ids.record()}`, at: clock.now(), message: output, cause: null }
-    const { full } = await store.write((db) => queueEvent(db, row, event))
+    const { full } = await store.write((db) => queuePluginEvent(db, row, event))
     events.publish({ kind: 'trigger', id: row.id, name: row.name, state: 'fired', resource_id: null })
     if (full > 0) throw new Error('Too many events of this trigger wait')
   }

@@ -3,9 +3,14 @@ import { withDefaults } from '../plugin/defaults.ts'
 import { installedRow } from '../plugin/installed.ts'
 import { masksOf } from '../plugin/masking.ts'
 import { pluginRecordOf, specOfRow } from '../plugin/record.ts'
+import { startStep } from '../document/shape.ts'
+import { workflowSpecOf } from '../spec.ts'
+import { activeOf } from './queue.ts'
 import type { Principal } from '../../identity/principal.ts'
+import type { JsonObject } from '../../kernel/json.ts'
 import type { Services } from '../../operation/services.ts'
 import type { PluginTriggerStart } from '../../../ports/plugin-host.ts'
+import type { WorkflowTriggerRow } from '../../../ports/store/workflows.ts'
 import type { Trigger } from './model.ts'
 
 /** How a trigger of a plugin is started for somebody, with its connection opened, and what hides its secrets; or why it cannot be. */
@@ -36,4 +41,17 @@ async function pluginCallOf(
   }
 }
 
-export { pluginCallOf }
+/** What a plugin is told of where its trigger stands (contract §15.1): the first workflow that it starts as it was published last, and itself. */
+async function triggerMeta(services: Services, row: Pick<WorkflowTriggerRow, 'id'>): Promise<JsonObject> {
+  const [workflow] = await activeOf(services.store.reader, row.id)
+  const version = workflow ? workflowSpecOf(workflow).published : null
+  const document = version ? await services.workflows.ofVersion(version) : null
+  return {
+    workflow_uid: workflow?.id ?? '',
+    workflow_version_uid: version ?? '',
+    step_uid: (document && startStep(document)?.id) ?? '',
+    trigger_config_id: row.id,
+  }
+}
+
+export { pluginCallOf, triggerMeta }
