@@ -26,22 +26,26 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 }, 30_000)
 
-/** One shell for all blocks, as a person has it: what one exports the next one sees. */
+/** One shell for all blocks, as a person has it who has signed in: what one exports the next one sees. */
 async function typed(script: string): Promise<string> {
-  const here = script.replaceAll('127.0.0.1:9120', `127.0.0.1:${server.port}`)
-  const { code, out, err } = await ran(['bash', '-e', '-c', here], { cwd: folder, env: { KEY: adminKey, HOME: folder } })
+  const here = script.replaceAll('127.0.0.1:9120', `127.0.0.1:${server.port}`).replaceAll('npx capstan', `"$NODE" "${join(root, 'src', 'main.ts')}"`)
+  const signedIn = { CAPSTAN_SERVER: server.url, CAPSTAN_TOKEN: adminKey }
+  const { code, out, err } = await ran(['bash', '-e', '-c', here], { cwd: folder, env: { NODE: process.execPath, HOME: folder, ...signedIn } })
   expect(code, err).toBe(0)
   return out
 }
 
-test('a push starts the sample workflow, which asks a person, deploys a task and reports: by the commands of its page', async () => {
-  expect(blocks).toHaveLength(4)
+test('a push starts the sample workflow, which asks a person, deploys a task and reports: by the commands of its page, in both ways', async () => {
+  expect(blocks).toHaveLength(9)
   const out = await typed(blocks.join('\n'))
+  expect(out).toContain('Release after review: waiting')
+  expect(out).toContain('--path Release')
+  expect(out).toContain('Release after review: succeeded')
   expect(out).toContain('"status":"active"')
-  expect(out).toMatch(/let main of sample go on at [0-9a-f]{40}/)
-  expect(out).toMatch(/The task released-[0-9a-f]{40} has succeeded/)
-  expect(out).toContain('- A new word')
-}, 60_000)
+  expect(out.match(/let master of sample go on at [0-9a-f]{40}/g)).toHaveLength(2)
+  expect(out.match(/The task released-[0-9a-f]{40} has succeeded/g)).toHaveLength(2)
+  for (const word of ['- A new word', '- Another word']) expect(out).toContain(word)
+}, 90_000)
 
 test('what happened is in the one audit trail: the push, the start, the decision and the deploy, by who they were', async () => {
   const { items } = await server.admin.ok('audit.list', { limit: 200 })
