@@ -1,10 +1,11 @@
 import { triggerLevel } from '../../access/find.ts'
 import { heldAmong } from '../../access/held.ts'
 import { viewerOf } from '../../identity/principal.ts'
-import { fault } from '../../kernel/fault.ts'
+import { fault, problemsFault } from '../../kernel/fault.ts'
 import { pageRequest, viewPage } from '../../kernel/page.ts'
 import { Closed, listMembers, Nullable, PageOf, Type } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
+import { missing, usableConnection } from '../connection/open.ts'
 import { printableName } from '../named.ts'
 import { withMembers } from '../document/members.ts'
 import { receiveOperations } from './receive.ts'
@@ -70,6 +71,7 @@ const create = defineOperation({
       updated_at: now,
     }
     checkTrigger('trigger.create', row, now)
+    await checkConnection(ctx, 'trigger.create', input)
     await ctx.db.workflowTriggers.insert(row)
     await countRunsFrom(ctx, type)
     tell(ctx, row, 'created')
@@ -140,6 +142,7 @@ const update = defineOperation({
       updated_at: now,
     }
     checkTrigger('trigger.update', next, now)
+    await checkConnection(ctx, 'trigger.update', input)
     const { id: _, created_at: __, ...patch } = next
     await ctx.db.workflowTriggers.update(row.id, patch)
     tell(ctx, next, 'updated')
@@ -183,6 +186,14 @@ const listEvents = defineOperation({
       return rows.filter((event) => seen.has(event.workflow_id)).map(viewEvent)
     }),
 })
+
+// It is opened as the owner of a workflow that is bound, who may be somebody else: nobody lends out what others may use.
+async function checkConnection(ctx: Ctx, operation: string, input: { readonly connection_id?: unknown }): Promise<void> {
+  const { connection_id: connection } = input
+  if (typeof connection !== 'number' && typeof connection !== 'string') return
+  if (await usableConnection(ctx.db, ctx.principal, connection)) return
+  throw problemsFault('invalid_input', operation, [{ path: '/connection_id', code: 'value', message: missing(connection) }])
+}
 
 function noSecret() {
   return fault('malformed_request', { why: 'only a trigger of type webhook has a secret' })

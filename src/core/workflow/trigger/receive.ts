@@ -11,6 +11,7 @@ import { startStep } from '../document/shape.ts'
 import { declaredVariables, sharedTrigger } from '../variables.ts'
 import { workflowSpecOf } from '../spec.ts'
 import { triggerOf } from './model.ts'
+import { queuePluginEvent } from './plugin-event.ts'
 import { activeOf, causeOfCall, queueEvent, queueFor } from './queue.ts'
 import { triggerContext } from './settings.ts'
 import { isNear, sameText, signatureOf } from './signature.ts'
@@ -132,7 +133,7 @@ const receivePlugin = defineOperation({
     if (!sameText(secret ?? 'none', input.nonce) || !row || secret === null) throw unknown(input.trigger, false)
     const event = objectOf(input.event, 'the event')
     const message = objectMember(objectMember(event, 'body'), 'output')
-    const counts = await queueEvent(ctx.db, row, { id: `plugin.${ctx.ids.record()}`, at: ctx.clock.now(), message, cause: null })
+    const counts = await queuePluginEvent(ctx.db, row, { id: `plugin.${ctx.ids.record()}`, at: ctx.clock.now(), message, cause: null })
     return accepted(ctx, row, counts)
   },
 })
@@ -187,7 +188,11 @@ async function boundTo(ctx: WriteCtx, id: string): Promise<Bound> {
 /** Who knows the trigger is told that nothing active is bound to it; to others there is none. */
 async function refusal(ctx: WriteCtx, id: string, hidden: boolean) {
   const trigger = hidden ? null : await ctx.db.workflowTriggers.byId(id)
-  return trigger && (await triggerLevel(ctx, trigger)) !== 'none' ? inactive(trigger) : unknown(id, hidden)
+  if (!trigger || (await triggerLevel(ctx, trigger)) === 'none') return unknown(id, hidden)
+  const { type } = triggerOf(trigger)
+  if (type === 'api_trigger') return inactive(trigger)
+  const next = 'Only triggers of type api_trigger are sent events.'
+  return fault('state_conflict', { what: `The trigger "${trigger.name}"`, state: `one of type ${type}`, next })
 }
 
 /** Refuses a variable of another type than a workflow, or the trigger that it is bound to, declares, by name. */

@@ -1,4 +1,5 @@
 import { fault, problemsFault } from '../../kernel/fault.ts'
+import { isEnd, runStates } from '../../kernel/run-state.ts'
 import { OneOf, Type } from '../../kernel/schema.ts'
 import { marker } from '../../webhook/runs.ts'
 import { isJsonObject, memberOf, textMember } from '../document/members.ts'
@@ -70,9 +71,13 @@ function settingsFor(operation: string, type: (typeof triggerTypes)[number], inp
 
 /** Refuses a trigger that could never fire, with why. */
 function checkTrigger(operation: string, row: Pick<WorkflowTriggerRow, 'type' | 'spec'>, now: number): void {
-  const trigger = triggerOf(row)
-  const problem = variablesProblem(row.spec) ?? problemOf(trigger, now)
+  const problem = triggerProblem(row, now)
   if (problem) throw problemsFault('invalid_input', operation, [{ code: 'value', ...problem }])
+}
+
+/** Why a trigger could never fire, with the member that it lies at; null when it could. Throws the faults of `parseCron`. */
+function triggerProblem(row: Pick<WorkflowTriggerRow, 'type' | 'spec'>, now: number): { path: string; message: string } | null {
+  return variablesProblem(row.spec) ?? problemOf(triggerOf(row), now)
 }
 
 /** Variables are a list of objects with a name: what is otherwise would silently allow everything. */
@@ -100,13 +105,23 @@ function problemOf(trigger: Trigger, now: number): { path: string; message: stri
     const own = trigger.operations.find((operation) => operation.startsWith('trigger.'))
     return own === undefined ? null : { path: '/operations', message: `must not name ${own}, which triggers do` }
   }
+  if (trigger.type === 'run') return strangeOf('states', trigger.states, endStates)
+  if (trigger.type === 'pull_request') return strangeOf('actions', trigger.actions, pullRequestActions)
   if (trigger.type !== 'timer') return null
+  if (!['string', 'undefined'].includes(typeof memberOf(trigger.input, 'message'))) return { path: '/input', message: '"message" is no text' }
   try {
     return timetableOf(trigger, now).next(now) === null ? { path: '/input', message: 'it never comes' } : null
   } catch (error) {
     if (error instanceof TimesRefused) return { path: '/input', message: error.message }
     throw error
   }
+}
+
+const endStates = runStates.filter((state) => isEnd(state) && state !== 'skipped')
+const pullRequestActions = ['opened', 'updated', 'closed', 'reopened', 'merged'] as const
+
+function strangeOf(name: string, given: readonly string[], known: readonly string[]): { path: string; message: string } | null {
+  return given.every((one) => known.includes(one)) ? null : { path: `/${name}`, message: `must be some of ${known.join(', ')}` }
 }
 
 /** What a trigger's secret is sealed for. */
@@ -127,4 +142,4 @@ function changeableType(row: WorkflowTriggerRow): (typeof triggerTypes)[number] 
   return type
 }
 
-export { settingMembers, typeMember, settingsFor, checkTrigger, triggerContext, countRunsFrom, changeableType }
+export { settingMembers, typeMember, settingsFor, checkTrigger, triggerProblem, triggerContext, countRunsFrom, changeableType }

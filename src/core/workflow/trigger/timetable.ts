@@ -26,7 +26,7 @@ function timetableOf(trigger: TimeTrigger, since: number): Schedule {
     case 'periodic':
       return periodic(numberOf(input, 'period', 60, 1 / 60, 366 * 24 * 60) * minuteMs, since)
     case 'hourly': {
-      const minute = wholeOf(input, 'minute', 0, 0, 59)
+      const minute = wholeOf(input, 'minute', 0, 59)
       return onDays(
         () => true,
         Array.from({ length: 24 }, (_, hour) => (hour * 60 + minute) * minuteMs),
@@ -39,7 +39,7 @@ function timetableOf(trigger: TimeTrigger, since: number): Schedule {
       return onDays((day) => days.has(new Date(day).getUTCDay()), timesOf(input, null))
     }
     case 'monthly': {
-      const wanted = wholeOf(input, 'day_of_month', 1, 1, 31)
+      const wanted = wholeOf(input, 'day_of_month', 1, 31)
       return onDays((day) => new Date(day).getUTCDate() === wanted, timesOf(input, '00:00'))
     }
     default:
@@ -129,9 +129,10 @@ function numberOf(input: JsonObject, name: string, usual: number, least: number,
   return value
 }
 
-function wholeOf(input: JsonObject, name: string, usual: number, least: number, most: number): number {
-  const value = numberOf(input, name, usual, least, most)
-  if (!Number.isInteger(value)) throw new TimesRefused(`"${name}" is not a whole number`)
+function wholeOf(input: JsonObject, name: string, least: number, most: number): number {
+  const value = numeric(memberOf(input, name) ?? null)
+  if (value === null || !Number.isInteger(value) || value < least || value > most)
+    throw new TimesRefused(`"${name}" is no whole number from ${least} to ${most}`)
   return value
 }
 

@@ -79,7 +79,7 @@ describe('events of our own', () => {
   test('a workflow hears only of what its owner may read at that time', async () => {
     const eve = await app.person('eve')
     await app.system('grant.set', { to: 'user:eve', on: 'system:system', level: 'none', extras: ['workflow.modify'] })
-    const { trigger } = await bound({ type: 'push', repository: 'lab' }, eve)
+    const { trigger } = await bound({ type: 'push' }, eve)
     await app.system('grant.set', { to: 'everyone', on: 'repository:lab', level: 'none' })
     await commit('hidden')
     expect(await eventsOf(trigger)).toEqual([])
@@ -256,7 +256,10 @@ describe('events from outside', () => {
     const made = await ann.ok('trigger.create', {
       ...{ name: 'plugin', type: 'plugin', plugin_vendor: 'lab', plugin_name: 'watch', plugin_version: '1.0.0', trigger_name: 'poll' },
     })
-    const workflow = await bind(made.id)
+    // As it is when the plugin was taken away after it was bound.
+    const workflow = await bind('')
+    await app.services.store.write(({ workflowTriggers }) => workflowTriggers.bind(workflow, made.id))
+    await ann.ok('trigger.update', { trigger: made.id, name: 'a plugin' })
     const row = await app.services.store.reader.workflowTriggers.byId(made.id)
     const nonce = app.services.secretBox.open(row?.sealed ?? '', `trigger:${made.id}`).reveal()
     const event = { body: { meta: { trigger: 'another' }, output: { text: 'seen' }, log: '' }, type: 'trigger_event', version: 'v1' }
