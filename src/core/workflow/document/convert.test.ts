@@ -74,6 +74,14 @@ describe('a document in the other format', () => {
     expect(back.unknown_of_file).toEqual([1, { two: null }])
   })
 
+  test('keeps the values of the workflow, whichever format describes them', () => {
+    const kom = writeWorkflowFile(only(iconFile()), 'kom', by).file
+    expect((kom.workflows as JsonObject[])[0]?.parameters).toEqual({ Threshold: 5 })
+    const icon = writeWorkflowFile(only(kom), 'icon', by).file
+    expect(versionOf(icon).parameters).toEqual({ definitionSchema: { type: 'object', properties: { Threshold: { type: 'integer', default: 5 } } } })
+    expect(only(icon).parameters).toEqual({ Threshold: 5 })
+  })
+
   test('has the tree of each rule made anew, and an input that is only called like one stays', () => {
     const icon = iconFile()
     const steps = objectMember(versionOf(icon), 'steps')

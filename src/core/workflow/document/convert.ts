@@ -26,12 +26,26 @@ function converted(document: WorkflowDocument, format: Format): { document: Work
     triggers: document.triggers.map((trigger) => convertedTrigger(trigger, format)),
     kept: {
       file: without(objectMember(document.kept, 'file'), ...ownNames[document.format].file),
-      workflow: withMembers(blankOf(format, 'workflow'), without(objectMember(document.kept, 'workflow'), ...ownNames[document.format].workflow)),
+      workflow: withMembers(blankOf(format, 'workflow'), {
+        ...without(objectMember(document.kept, 'workflow'), ...ownNames[document.format].workflow),
+        ...(format === 'icon' && { parameters: { definitionSchema: definitionOf(document.parameters) } }),
+      }),
       ...(format === 'icon' && { graph: { nodes: {}, edges: {} } }),
     },
   }
   if (lost.length > 0) warnings.push(`what only the ${document.format} format has is left out: ${lost.join(', ')}`)
   return { document: whole, warnings }
+}
+
+/** The values that `$workflow` has, as `.icon` describes them: by defaults. */
+function definitionOf(parameters: JsonObject): JsonObject | null {
+  const entries = Object.entries(parameters).map(([name, value]) => [name, { type: typeOf(value), default: value }] as const)
+  return entries.length === 0 ? null : { type: 'object', properties: Object.fromEntries(entries) }
+}
+
+function typeOf(value: Json): string {
+  if (value === null || Array.isArray(value)) return value === null ? 'null' : 'array'
+  return typeof value === 'number' && Number.isInteger(value) ? 'integer' : typeof value
 }
 
 /** What each step is called in the other format, and which of them nothing can name there. */
