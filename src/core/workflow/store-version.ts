@@ -151,7 +151,8 @@ async function unlessTaken<Result>(name: string, work: () => Promise<Result>): P
 async function freeName(ctx: WriteCtx, name: string): Promise<string> {
   for (let number = 1; ; number++) {
     const end = number === 1 ? '' : ` (${number})`
-    const candidate = [...name].slice(0, longestName - end.length).join('') + end
+    // One that is too long as it is stays so, and is refused by that.
+    const candidate = number === 1 ? name : [...name].slice(0, longestName - end.length).join('') + end
     if (!(await ctx.db.resources.byName('workflow', candidate))) return candidate
   }
 }

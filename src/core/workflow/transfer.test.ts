@@ -19,6 +19,8 @@ describe('an export file that is imported', () => {
     const before = await count()
     const bad = fileOf(drawn('good one'), { ...drawn('bad one'), name: 'tab\u0009bed' }, drawn('good two'))
     await expect(app.system('workflow.import', { file: bad })).rejects.toMatchObject({ code: 'invalid_name' })
+    const long = fileOf(drawn('good one'), drawn('n'.repeat(201)))
+    await expect(app.system('workflow.import', { file: long })).rejects.toMatchObject({ code: 'invalid_name' })
     await expect(app.system('workflow.import', { file: fileOf(drawn('good one'), { ...drawn('x'), steps: {} }) })).rejects.toThrow(
       '"steps" of the workflow "x"',
     )
