@@ -63,6 +63,7 @@ import { RunEngine } from './core/run/engine.ts'
 import { Scheduler, pruneSchedules } from './core/run/schedule.ts'
 import { makeSample } from './core/sample.ts'
 import { sources } from './core/sources.ts'
+import { releaseLeftCalls } from './core/workflow/job/kept-calls.ts'
 import { dropOldConnections } from './core/workflow/plugin/drop-connections.ts'
 import { registryLogin } from './core/workflow/plugin/registry.ts'
 import { WorkflowDocuments } from './core/workflow/documents.ts'
@@ -231,6 +232,7 @@ async function createApp(config: Config, options: AppOptions = {}): Promise<App>
         await sweepRepositories(services, shared ? { olderThanMs: hourMs } : {})
         const port = await listenHttp(http, { host: config.host, port: config.port })
         await engine.start()
+        await releaseLeftCalls(services)
         await reconciler.start()
         const gateway = await openGateway(config, services, traffic)
         if (gateway) own(gateway, (it) => it.close())

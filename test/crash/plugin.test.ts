@@ -7,7 +7,8 @@ import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
 import type { Server } from '../support/server.ts'
 
-// The story: a step has called a plugin, and nobody knows yet whether the plugin acted when the server is killed.
+// The story: a step has called a plugin in http mode, and nobody knows yet whether the plugin acted when the server is killed. In command line mode it is
+// never in doubt: `plugin-recovered.test.ts`.
 
 let server: Server
 const mark = randomBytes(8).toString('hex')
@@ -24,17 +25,13 @@ const act = (text, answer) => {
   if (calls === 1) return spawn('sleep', ['600'], { env: { PATH: process.env.PATH, MARK: '${mark}' } })
   answer(JSON.stringify({ version: 'v1', type: 'action_event', body: { status: 'ok', log: '', meta: {}, output: { calls } } }))
 }
-if (process.argv[2] === 'run') act(readFileSync(0, 'utf8'), (answer) => process.stdout.write(answer))
-else {
-  const { bind } = JSON.parse(readFileSync(process.env.GUNICORN_CONFIG_FILE, 'utf8'))
-  createServer((request, response) => {
-    let text = ''
-    request.on('data', (chunk) => (text += chunk)).on('end', () => (text === '' ? response.end('{}') : act(text, (answer) => response.end(answer))))
-  }).listen(bind.startsWith('unix:') ? bind.slice(5) : 10001)
-}
+const { bind } = JSON.parse(readFileSync(process.env.GUNICORN_CONFIG_FILE, 'utf8'))
+createServer((request, response) => {
+  let text = ''
+  request.on('data', (chunk) => (text += chunk)).on('end', () => (text === '' ? response.end('{}') : act(text, (answer) => response.end(answer))))
+}).listen(bind.startsWith('unix:') ? bind.slice(5) : 10001)
 `
-const modes = ['cold', 'warm'] as const
-const spec = (name: string) => `name: ${name}
+const spec = `name: warm
 vendor: test
 version: 1.0.0
 enable_cache: true
@@ -45,20 +42,18 @@ actions:
 
 beforeAll(async () => {
   server = await startServer()
-  for (const mode of modes) {
-    const folder = join(server.data, 'plugins', mode)
-    mkdirSync(join(folder, 'bin'), { recursive: true })
-    writeFileSync(join(folder, `bin/icon_${mode}`), entry, { mode: 0o755 })
-    writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-    writeFileSync(join(folder, 'plugin.spec.yaml'), spec(mode))
-    const installed = await server.admin.call('plugin.install', { path: mode, mode })
-    expect(installed.status, installed.text).toBe(200)
-  }
+  const folder = join(server.data, 'plugins', 'warm')
+  mkdirSync(join(folder, 'bin'), { recursive: true })
+  writeFileSync(join(folder, 'bin/icon_warm'), entry, { mode: 0o755 })
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  writeFileSync(join(folder, 'plugin.spec.yaml'), spec)
+  const installed = await server.admin.call('plugin.install', { path: 'warm', mode: 'warm' })
+  expect(installed.status, installed.text).toBe(200)
 })
 afterAll(() => server?.close())
 
-async function start(plugin: string, action: string, name: string, more: object): Promise<string> {
-  const about = { plugin_vendor: 'test', plugin_name: plugin, plugin_version: '1.0.0', step_id: action }
+async function start(action: string, name: string, more: object): Promise<string> {
+  const about = { plugin_vendor: 'test', plugin_name: 'warm', plugin_version: '1.0.0', step_id: action }
   const steps = [
     { id: 'start', name: 'start', type: 'api_trigger', parent_id: '', parameters: {} },
     { id: 'act', name: 'act', type: 'action', parent_id: '', parameters: { ...about, input: { name }, ...more } },
@@ -77,12 +72,11 @@ const rows: readonly Row[] = [
   ['its type says that it may be, and the step that it may not', 'ask', { on_interrupt: 'fail' }, false],
 ]
 
-describe('a call of a plugin that is cut off by kill -9 is made again only where that may be', () => {
+describe('a call of a plugin in http mode that is cut off by kill -9 is made again only where that may be', () => {
   const jobs = new Map<string, string>()
 
   beforeAll(async () => {
-    for (const mode of modes)
-      for (const [at, [what, action, more]] of rows.entries()) jobs.set(`${mode} ${what}`, await start(mode, action, `${mode}${at}`, more))
+    for (const [at, [what, action, more]] of rows.entries()) jobs.set(what, await start(action, `name${at}`, more))
     await until('all calls are under way', () => processesWith(`MARK=${mark}`).length === jobs.size)
     await server.kill()
     await server.start()
@@ -94,13 +88,11 @@ describe('a call of a plugin that is cut off by kill -9 is made again only where
       return json.ended_at === null ? null : json
     })
 
-  describe.each(modes)('%s', (mode) => {
-    test.each(rows)('%s', async (what, _action, _more, again) => {
-      const job = await ended(jobs.get(`${mode} ${what}`) ?? '')
-      if (again) return expect(job).toMatchObject({ status: 'succeeded', context: { data: { act: { calls: 2 } } } })
-      expect(job).toMatchObject({ status: 'failed', failed_step: { name: 'act', message: expect.stringContaining('interrupted by a restart') } })
-      expect(job.context.data.act).toEqual({ $success: false })
-    })
+  test.each(rows)('%s', async (what, _action, _more, again) => {
+    const job = await ended(jobs.get(what) ?? '')
+    if (again) return expect(job).toMatchObject({ status: 'succeeded', context: { data: { act: { calls: 2 } } } })
+    expect(job).toMatchObject({ status: 'failed', failed_step: { name: 'act', message: expect.stringContaining('interrupted by a restart') } })
+    expect(job.context.data.act).toEqual({ $success: false })
   })
 
   test('no process of an earlier server is left', () => expect(processesWith(`MARK=${mark}`)).toEqual([]))

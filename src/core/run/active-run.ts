@@ -1,4 +1,5 @@
 import { isFault } from '../kernel/fault.ts'
+import { LetGo } from '../kernel/let-go.ts'
 import { createFlow } from '../flow/flow.ts'
 import { timeoutAnswer } from '../flow/graph.ts'
 import { ContextBudget } from './context-budget.ts'
@@ -164,7 +165,7 @@ export class ActiveRun {
 
   /** Lets go of everything: the work goes on, this server does not follow it any more. */
   async drop(): Promise<void> {
-    this.#letGo(new Error('This server lets go of the run'))
+    this.#letGo(new LetGo('This server lets go of the run'))
     await this.#mailbox
   }
 
@@ -273,7 +274,7 @@ export class ActiveRun {
   }
 
   #lost(): void {
-    this.#letGo(new Error('Another server carries this run out'))
+    this.#letGo(new LetGo('Another server carries this run out'))
     this.#host.forget(this)
   }
 
@@ -410,7 +411,12 @@ export class ActiveRun {
     // Only what was created ends here, and that is never skipped.
     const effects = await this.#flow.ended(row.key, { state: state === 'skipped' ? 'cancelled' : state, output })
     const instant = live.node.kind === 'call' && live.node.instant === true
-    await this.#record([{ key: row.key, attempt: row.attempt, patch }], effects, instant ? { ended: { ...row, ...patch } } : {})
+    const recorded = await this.#record([{ key: row.key, attempt: row.attempt, patch }], effects, instant ? { ended: { ...row, ...patch } } : {})
+    if (recorded && !instant) this.#settled(live)
+  }
+
+  #settled({ node, row }: LiveStep): void {
+    if (node.kind === 'call') this.#host.source(this.row.kind).settled?.(this.#host.services, this.row, row)
   }
 
   async #stop(key: string): Promise<void> {
@@ -479,13 +485,15 @@ export class ActiveRun {
     log.error('run.broken', { run: this.row.id, error })
     const failed = { state: 'failed' as const, reason: 'internal', finished_at: clock.now() }
     const run = { ...failed, message: 'The run could not be carried on. An operator finds the cause in the log', active: false }
-    const steps = this.#live.all().map(({ row }) => ({ key: row.key, attempt: row.attempt, patch: failed }))
+    const live = this.#live.all()
+    const steps = live.map(({ row }) => ({ key: row.key, attempt: row.attempt, patch: failed }))
     this.#letGo(error)
     const { id, owner, fence } = this.row
     await this.#host.persist({ run_id: id, owner, fence, steps, create: [], starts: [], run, children: [], audit: [] })
     Object.assign(this.row, run)
     this.#host.changed(this.row)
     this.#host.ending(this.row, null)
+    for (const one of live) this.#settled(one)
     this.#host.finished(this)
   }
 }

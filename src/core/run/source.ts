@@ -33,9 +33,12 @@ export type RunSource = {
     inside: { readonly signal: AbortSignal; readonly rows: StepReader },
   ): Promise<Performed> | undefined
   /**
-   * Whether a `call` node that a restart has cut off may be done again, where its graph does not say so (`repeatable`). Asked once after the restart; absent: no.
+   * Whether a `call` node that a restart has cut off may be carried out again, where its graph does not say so (`repeatable`): since it may be done twice, or
+   * since what it had begun is found again. Asked once after the restart; absent: no.
    */
   repeats?(services: Services, run: RunRow, step: StepRow): Promise<boolean>
+  /** The end of a `call` node is stored: it will not be carried out again, so what was kept for that can go. Not called for nodes that take no time. */
+  settled?(services: Services, run: RunRow, step: StepRow): void
   /** The child run of a `run` node. */
   child?(services: Services, run: RunRow, node: FlowNode & { kind: 'run' }, input: Json, starter: Principal): Promise<RunDraft>
 }

@@ -6,6 +6,7 @@ import { builtinInput, callBuiltin } from '../builtin/call.ts'
 import { starterOf } from '../../run/starter.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Services } from '../../operation/services.ts'
+import type { PluginCallKey } from '../../../ports/plugin-host.ts'
 import type { RunRow } from '../../../ports/store/rows.ts'
 import type { WorkflowPlugin } from '../document/model.ts'
 
@@ -15,6 +16,8 @@ type ActionCall = {
   readonly run: RunRow
   /** Names the call within its job; the same when it is made again after a restart. */
   readonly key: string
+  /** The same for hosts of plugins, by the run that the step is one of: a round of a loop is a run of its own. */
+  readonly kept: PluginCallKey
   readonly plugin: WorkflowPlugin
   readonly connection: number | string | null
   readonly input: JsonObject

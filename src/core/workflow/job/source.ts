@@ -5,6 +5,7 @@ import { declaredVariables } from '../variables.ts'
 import { workflowSpecOf } from '../spec.ts'
 import { performed } from './compile.ts'
 import { repeatsByItsPlugin } from './interruption.ts'
+import { recoversCalls, releaseCalls } from './kept-calls.ts'
 import { performStep } from './perform.ts'
 import { roundKind } from '../../run/round-kind.ts'
 import { roundDraft, widthOf } from './round.ts'
@@ -19,7 +20,8 @@ const workflowSource: RunSource = {
   place: () => ({ runtime: 'none', places: [] }),
   work: () => Promise.reject(fault('unsupported', { what: 'Work of a workflow itself', why: 'its steps call plugins and operations' })),
   perform: (services, run, step, node, inside) => (node.operation === performed ? performStep(services, run, step, inside) : undefined),
-  repeats: repeatsByItsPlugin,
+  repeats: async (services, run, step) => (await recoversCalls(services, run, step)) || repeatsByItsPlugin(services, run, step),
+  settled: releaseCalls,
   async child(services, run, node, input: Json, starter: Principal) {
     const document = await services.workflows.document(run)
     const draft = isJsonObject(node.draft) ? textMember(node.draft, 'step') : ''

@@ -35,6 +35,7 @@ async function callInstalled(call: ActionCall): Promise<ActionResult> {
   const answer = await services.plugins.call(
     {
       plugin: record,
+      key: call.kept,
       what: 'action',
       name: plugin.identifier,
       meta: call.meta,

@@ -7,6 +7,7 @@ import { callAction } from '../action.ts'
 import { scopeOf } from '../scope.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 import type { Performed } from '../../../run/source.ts'
+import type { PluginCallKey } from '../../../../ports/plugin-host.ts'
 import type { Act } from '../perform.ts'
 import type { ActionResult } from '../action.ts'
 
@@ -42,14 +43,19 @@ async function callWithRetries(act: Act, extra: ReadonlyMap<string, Json>, eleme
   let pause = bounded(memberOf(retry, 'delay'), 0, 3_600) * 1000
   const factor = Math.max(bounded(memberOf(retry, 'backoff'), 0, 10), 1)
   for (let attempt = 0; ; attempt++) {
-    const result = await call(act, extra, `${act.run.id}/${act.row.key}${element}@${attempt}`)
+    const result = await call(act, extra, `${element}@${attempt}`)
     if (result.status === 'ok' || attempt >= count) return { ...result, attempts: attempt + 1 }
-    await sleep(act.services.clock, pause, act.signal)
+    // After a restart the answers of before are gone through without the pauses that there were between them.
+    if (!act.services.plugins.made(keptAs(act, `${element}@${attempt + 1}`))) await sleep(act.services.clock, pause, act.signal)
     pause = Math.min(pause * factor, 3_600_000)
   }
 }
 
-async function call(act: Act, extra: ReadonlyMap<string, Json>, key: string): Promise<ActionResult> {
+function keptAs({ own }: Act, which: string): PluginCallKey {
+  return { run: own.row.run_id, step: own.row.key, call: which }
+}
+
+async function call(act: Act, extra: ReadonlyMap<string, Json>, which: string): Promise<ActionResult> {
   const { services, run, step, signal } = act
   const { plugin } = step
   const template = objectMember(step.parameters, 'input')
@@ -60,7 +66,8 @@ async function call(act: Act, extra: ReadonlyMap<string, Json>, key: string): Pr
   return callAction({
     services,
     run,
-    key,
+    key: `${run.id}/${act.row.key}${which}`,
+    kept: keptAs(act, which),
     plugin,
     connection: step.connection,
     input,
