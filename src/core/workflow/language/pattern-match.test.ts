@@ -19,6 +19,10 @@ describe('a pattern with captures', () => {
       { type: 'text', value: '!' },
     ])
     expect(parsePatternMatch('')).toEqual([])
+    expect(parsePatternMatch('\\{{{a:/x/}}')).toEqual([
+      { type: 'text', value: '\\{' },
+      { type: 'variable', value: { ident: 'a', regex: 'x' } },
+    ])
   })
 
   test('captures greedily, anywhere in the text', async () => {

@@ -17,7 +17,7 @@ function parsePatternMatch(text: string): PatternPart[] {
   const parts: PatternPart[] = []
   let at = 0
   while (at < text.length) {
-    const tag = text.indexOf('{{', at)
+    const tag = nextCapture(text, at)
     const end = tag < 0 ? text.length : tag
     if (end > at) parts.push({ type: 'text', value: text.slice(at, end) })
     if (tag < 0) break
@@ -56,6 +56,15 @@ async function matchPattern(parts: readonly PatternPart[], text: string, options
     if (error instanceof PatternRefused) throw new LanguageError(error.message)
     throw error
   }
+}
+
+// A brace behind a backslash is one that is looked for.
+function nextCapture(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    if (text[at] === '\\') at++
+    else if (text.startsWith('{{', at)) return at
+  }
+  return -1
 }
 
 // The pattern itself may hold "/" and braces: it ends at the first "/" that is not escaped and is followed by "}}".

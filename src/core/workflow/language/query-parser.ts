@@ -1,4 +1,4 @@
-import { skipBlanks, take, takeIdentifier, takeRest, takeSegment } from './path.ts'
+import { skipBlanks, take, takeRest, takeSegment } from './path.ts'
 import { LanguageError } from './scope.ts'
 import type { Json } from '../../kernel/json.ts'
 import type { Cursor } from './path.ts'
@@ -104,7 +104,7 @@ function takeComparison(reading: Reading): string | null {
   skipBlanks(reading)
   for (const symbol of symbols) if (take(reading, symbol)) return symbol
   const before = reading.at
-  const word = takeIdentifier(reading)
+  const word = takeName(reading)
   if (word !== null && isOneCase(word) && words.has(word.toLowerCase())) return word
   reading.at = before
   return null
@@ -146,7 +146,7 @@ function readFactor(reading: Reading): QueryNode {
 }
 
 function readWord(reading: Reading, at: number): QueryNode {
-  const word = takeIdentifier(reading)
+  const word = takeName(reading)
   if (word === null) {
     throw new LanguageError(at >= reading.text.length ? 'the rule ends too early' : `"${reading.text.slice(at, at + 20)}" is not expected here`, at)
   }
@@ -225,11 +225,21 @@ function readPattern(reading: Reading): string {
   throw new LanguageError('a pattern is not closed by "/"', start)
 }
 
+const nameOfRule = /[\p{L}_$][\p{L}\p{Nd}_$]*/uy
+
+/** A word of the language itself: unlike names in paths it has no "-", which may be the sign of what comes next. */
+function takeName(reading: Reading): string | null {
+  nameOfRule.lastIndex = reading.at
+  const word = nameOfRule.exec(reading.text)?.[0] ?? null
+  if (word !== null) reading.at += word.length
+  return word
+}
+
 /** A word in upper or lower case, not followed by more of a word. */
 function takeWord(reading: Reading, word: string): boolean {
   skipBlanks(reading)
   const before = reading.at
-  const found = takeIdentifier(reading)
+  const found = takeName(reading)
   if (found === word || found === word.toUpperCase()) return true
   reading.at = before
   return false
