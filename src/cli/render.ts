@@ -26,6 +26,7 @@ const preferred = [
 const alsoGood = ['email', 'administrator', 'active', 'private', 'default_branch', 'started_by', 'created_at', 'expires_at', 'description', 'id']
 const mostColumns = 7
 const widest = 48
+const longest = 300
 
 /** An output for people: a table for a list, `member  value` lines for one thing, nothing for nothing. */
 function renderOutput(output: unknown): string {
@@ -34,7 +35,7 @@ function renderOutput(output: unknown): string {
   const members = Object.entries(output)
   if (members.length === 0) return 'Done.\n'
   const width = Math.max(...members.map(([name]) => name.length))
-  return members.map(([name, value]) => `${`${name.padEnd(width)}  ${cell(value)}`.trimEnd()}\n`).join('')
+  return members.map(([name, value]) => `${`${name.padEnd(width)}  ${brief(value)}`.trimEnd()}\n`).join('')
 }
 
 function renderList(items: readonly unknown[], next: unknown): string {
@@ -78,6 +79,12 @@ function cell(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'object') return oneLine(JSON.stringify(value))
   return oneLine(String(value))
+}
+
+// A whole document in one line tells nobody anything.
+function brief(value: unknown): string {
+  const text = cell(value)
+  return typeof value === 'object' && text.length > longest ? `${text.slice(0, longest)}… (--json has it whole)` : text
 }
 
 // An id or a name that is cut cannot be given to the next command; long sentences can.
