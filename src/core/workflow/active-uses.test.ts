@@ -98,7 +98,9 @@ describe('a connection that an active workflow uses is not deleted, and who asks
     const made = await connection()
     const plugin = { plugin_vendor: 'capstan', plugin_name: 'mail', plugin_version: '1.0.0', trigger_name: 'none', connection_id: made.serial }
     const { id } = await ann.ok('trigger.create', { name: next('arrives'), type: 'plugin', ...plugin, input: {} })
-    const workflow = await workflowOf([], { id: 'start', type: 'api_trigger', parameters: { trigger_config_id: id } })
+    // Bound by hand: no plugin with such a trigger is installed here.
+    const workflow = await workflowOf([])
+    await app.services.store.write(({ workflowTriggers }) => workflowTriggers.bind(workflow.id, id))
     expect(await refused(ann, 'connection.delete', { connection: made.id })).toContain(workflow.name)
     await ann.ok('workflow.deactivate', { workflow: workflow.id })
     await ann.ok('connection.delete', { connection: made.id })

@@ -151,7 +151,10 @@ describe('built-in plugins', () => {
   })
 
   test('operations that take or give credentials are none for a workflow: they would be kept with the job', async () => {
-    const inputs = { 'api-key.create': {}, 'session.create': {}, 'user.set-password': { password: 'x' }, 'secret.set': { value: 'x' } }
+    const inputs = {
+      ...{ 'api-key.create': {}, 'session.create': {}, 'user.set-password': { password: 'x' }, 'secret.set': { value: 'x' } },
+      'trigger.create': { name: 'hook', type: 'webhook' },
+    }
     for (const [operation, input] of Object.entries(inputs)) {
       const job = await runOf(ann, `no ${operation}`, [action('op', 'capstan.run_operation', { operation, input })])
       expect(job.failed_step.message).toMatch(/credentials/)
@@ -177,6 +180,26 @@ describe('built-in plugins', () => {
     ])
     expect(outer.context.data.allowed).toMatchObject({ name: 'inner', state: 'failed', succeeded: false })
     expect(outer.failed_step).toMatchObject({ name: 'strict', message: expect.stringMatching(/of "inner" ended as failed/) })
+  })
+
+  test('a step that waits for the job that it is part of fails at once', async () => {
+    const job = await runOf(ann, 'waits for itself', [action('wait', 'capstan.wait_for_run', { run: '{{[$job].[$id]}}' })])
+    expect(job.failed_step).toMatchObject({ name: 'wait', message: 'A step cannot wait for the job that it is part of' })
+  })
+
+  test('a step may name a connection with credentials for a service, which is tried before it is used', async () => {
+    const parameters = { base_url: `http://127.0.0.1:${webPort}/api`, token: { token: 'token-of-the-service' } }
+    const plugin = { plugin_vendor: 'capstan', plugin_name: 'http', plugin_version: '1.0.0' }
+    const made = await as(ann, 'connection.create', { name: 'service', ...plugin, parameters })
+    expect(made.parameters).toEqual({ base_url: parameters.base_url, token: { token: '********' } })
+    expect(await as(ann, 'connection.test', { connection: 'service' })).toMatchObject({
+      success: true,
+      message: 'The base URL answers with the status 200.',
+    })
+    const get = (url: string) => action('get', 'http.request', { url }, { connection: { name: 'service' } })
+    expect(await runOf(ann, 'with service', [get('hosts.csv')])).toMatchObject({ status: 'succeeded', context: { data: { get: { status: 200 } } } })
+    const beyond = await runOf(ann, 'beyond service', [get(`http://127.0.0.1:${webPort}/hosts.csv`)])
+    expect(beyond.failed_step.message).toMatch(/what is below it only/)
   })
 
   test('a step may name a connection with a mail server of its own, which is reached through the guard only', async () => {

@@ -71,13 +71,18 @@ function callKey({ key }: BuiltinContext): string {
 }
 
 const credentialNouns: ReadonlySet<string> = new Set(['session', 'api-key', 'signing-key'])
+/** Outputs that hold what was made: the secret of a new webhook, or of a trigger. */
+const credentialMembers = ['secret', 'token'] as const
 
 /** What goes in and out of a step is kept with its job and shown to its readers: credentials must not. */
 function refuseCredentials({ services }: BuiltinContext, name: string, given: JsonObject): void {
   // What is inside of a batch is not looked through; a workflow has a step for each.
   if (name === 'batch.run') throw fault('unsupported', { what: 'A batch in a workflow', why: 'each of its operations is a step of its own here' })
-  const secret = services.registry.get(name)?.secretMembers?.some((member) => Object.hasOwn(given, member))
-  if (!secret && !credentialNouns.has(name.split('.')[0] ?? '')) return
+  const operation = services.registry.get(name)
+  const taken = operation?.secretMembers?.some((member) => Object.hasOwn(given, member)) ?? false
+  const output = operation?.output as { readonly properties?: object } | undefined // schemas of objects have their members there
+  const made = credentialMembers.some((member) => Object.hasOwn(output?.properties ?? {}, member))
+  if (!taken && !made && !credentialNouns.has(name.split('.')[0] ?? '')) return
   throw fault('unsupported', {
     what: `The operation ${name} in a workflow`,
     why: 'its input or output holds credentials, which would be kept with the job',

@@ -10,8 +10,18 @@ const lookAgainMs = 30_000
 
 type RunEnd = { readonly run: string; readonly name: string; readonly state: string; readonly succeeded: boolean }
 
+/** Whether the step is part of the run that is named. */
+async function isAround({ services, run }: BuiltinContext, id: string): Promise<boolean> {
+  for (let around: string | null = run.id; around !== null; ) {
+    if (around === id.toLowerCase()) return true
+    around = (await services.store.reader.runs.byId(around))?.parent_id ?? null
+  }
+  return false
+}
+
 /** How a run stands when it has ended. It is read as the starter of the job, who must be allowed to. */
 async function awaitRun(context: BuiltinContext, run: string): Promise<RunEnd> {
+  if (await isAround(context, run)) throw new ActionFailed('A step cannot wait for the job that it is part of')
   for (;;) {
     // Heard from before it is read: an end in between is not missed.
     const heard = nextEvent(context, run)
