@@ -12,6 +12,7 @@ const exits = {
   tryLater: { status: 7, meaning: 'too much at once, or something is down: try again later' },
   endedBadly: { status: 8, meaning: 'what was waited for failed, timed out or was lost' },
   cancelled: { status: 9, meaning: 'what was waited for was cancelled' },
+  unread: { status: 141, meaning: 'whoever read its output has gone' },
   interrupted: { status: 130, meaning: 'left with Ctrl-C; what was waited for goes on' },
 } as const
 

@@ -17,7 +17,8 @@ export async function run(argv: readonly string[], seams: Seams, outside?: Outsi
 }
 
 async function processOutside(): Promise<Outside> {
-  const [{ processTerminal }, { clientEnvironment }] = await Promise.all([import('./terminal.ts'), import('../config/client.ts')])
+  const [{ processTerminal, endWithReader }, { clientEnvironment }] = await Promise.all([import('./terminal.ts'), import('../config/client.ts')])
+  endWithReader()
   return { terminal: processTerminal, environment: clientEnvironment() }
 }
 

@@ -1,3 +1,5 @@
+import { exits } from './exit.ts'
+
 /** Where a command writes and reads; tests hand in their own. */
 type Terminal = {
   out(text: string): void
@@ -79,6 +81,14 @@ const processTerminal: Terminal = {
   },
 }
 
+/** Ends this process without a word when the program that reads its output ends first, as `head` does. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(exits.unread.status)
+  })
+}
+
 /** Text of others for a terminal: one line, without anything that moves the cursor or turns the reading direction. */
 function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
@@ -105,4 +115,4 @@ function shellWord(text: string): string {
 }
 
 export type { Terminal }
-export { processTerminal, oneLine, harmless, safeJson, shellWord }
+export { processTerminal, endWithReader, oneLine, harmless, safeJson, shellWord }
