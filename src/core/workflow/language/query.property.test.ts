@@ -60,6 +60,16 @@ function variable(random: Random): Tree & { type: 'variable' } {
   return { type: 'variable', name: path.join('.'), written, path }
 }
 
+const texts = ['a', 'A', 'ab', 'aab', 'aabab', 'aXbXab', '\uffff', '😀', 'a\u{10ffff}', '', '%b', 'a_b', '%ab', 'a%b%', '_', '%A%B', '__', '%a%ab']
+const lists = [[], [1], [1, 2], [2, 1], [1, 2, 3], ['a'], [[1]], 'a', 1]
+
+function leaf(random: Random, from: readonly (string | number | (string | number | number[])[])[]): Tree {
+  const value = pick(random, from)
+  const literal = (one: string | number | number[]): Tree =>
+    Array.isArray(one) ? { type: 'array', elements: one.map(literal) } : { type: 'literal', value: one }
+  return Array.isArray(value) ? { type: 'array', elements: value.map(literal) } : literal(value)
+}
+
 function tree(random: Random, depth: number): Tree {
   if (depth === 0 || random() < 0.15) {
     if (random() < 0.5) return variable(random)
@@ -73,6 +83,9 @@ function tree(random: Random, depth: number): Tree {
   if (kind < 0.8) {
     const op = pick(random, comparisons)
     const right: Tree = ['=~', 'matches', '!~'].includes(op) ? { type: 'regexp', regexp: pick(random, expressions) } : next()
+    // What is compared by chance is seldom alike: half of the time both are of a kind.
+    const alike = pick(random, [texts, texts, lists, null, null])
+    if (alike) return { type: 'binary', op, left: leaf(random, alike), right: right.type === 'regexp' ? right : leaf(random, alike) }
     return { type: 'binary', op, left: next(), right }
   }
   if (kind < 0.88) return { type: 'array', elements: Array.from({ length: upTo(random, 3) }, next) }
