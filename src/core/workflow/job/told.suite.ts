@@ -56,6 +56,70 @@ export function toldSuite(store: string, config: () => Promise<Partial<Config>>)
       expect(await artifactsOf(job.id)).toEqual(['3 [{},{},{}]'])
     })
 
+    const ids = (paths: readonly { id: string }[]) => paths.map(({ id }) => id)
+
+    test('a job that stands in a loop tells the paths of the step where it stands, also those that a round before took', async () => {
+      const ask = { id: 'ask', type: 'human_decision', parent_id: 'L', parameters: { stepControlParams: [{ edgeId: 'ask>a' }, { edgeId: 'ask>b' }] } }
+      const workflow = await activate({
+        name: 'stands',
+        steps: [
+          trigger,
+          loop('L', 'L>ask', { nextEdgeId: 'L>out' }),
+          ask,
+          ...['a', 'b'].map((id) => artifact(id, id, { parent_id: 'L' })),
+          artifact('out', 'x'),
+        ],
+        paths: ['start>L', 'L>ask', 'ask>a:A', 'ask>b:B', 'a>', 'b>', 'L>out'],
+      })
+      const job = await start(workflow, { list: [1, 2] })
+      for (const [round, taken] of [
+        [0, ['start>L', 'L>ask']],
+        [1, ['start>L', 'L>ask', 'ask>a', 'a>']],
+      ] as const) {
+        await until('the round asks', async () => (await app().system('job.get', { job })).waiting_for[0]?.loop_index === round)
+        const now = await app().system('job.get', { job })
+        expect({ taken: ids(now.traversed_paths), next: ids(now.potential_next_paths), steps: now.next_steps }).toEqual({
+          taken,
+          next: ['ask>a', 'ask>b'],
+          steps: ['ask'],
+        })
+        await app().system('job.decide', { job, step: 'ask', path: 'ask>a' })
+      }
+      expect(await ended(job)).toMatchObject({ potential_next_paths: [], next_steps: [] })
+    })
+
+    test('a job that failed in a loop, or before its first round, or left it by a break, tells the paths of where it stopped', async () => {
+      const drawn = (name: string, inside: JsonObject) => ({
+        name,
+        steps: [
+          trigger,
+          loop('L', 'L>x', { nextEdgeId: 'L>out' }),
+          { parent_id: 'L', id: 'x', ...inside },
+          artifact('y', 'y', { parent_id: 'L' }),
+          artifact('out', 'x'),
+        ],
+        paths: ['start>L', 'L>x', 'x>y', 'y>', 'L>out'],
+      })
+      const failed = await runOf(drawn('stopped', { type: 'action_chatops' }), { list: [1] })
+      expect([ids(failed.traversed_paths), ids(failed.potential_next_paths)]).toEqual([['start>L', 'L>x'], ['x>y']])
+      const none = await runOf(drawn('no list', { type: 'action_chatops' }), { list: 'none' })
+      expect([ids(none.traversed_paths), ids(none.potential_next_paths)]).toEqual([['start>L'], ['L>out']])
+      const empty = await runOf(drawn('no rounds', { type: 'action_chatops' }), { list: [] })
+      expect([ids(empty.traversed_paths), ids(empty.potential_next_paths)]).toEqual([['start>L', 'L>out'], []])
+      const left = await runOf(drawn('broken', { type: 'break', parameters: { stepControlParam: { expressionText: 'true' } } }), { list: [1, 2] })
+      expect([ids(left.traversed_paths), ids(left.potential_next_paths)]).toEqual([['start>L', 'L>x', 'L>out'], []])
+      const on = await runOf(
+        {
+          ...drawn('goes on', { type: 'action_chatops' }),
+          steps: drawn('', { type: 'action_chatops' }).steps.map((step) =>
+            'type' in step && step.type === 'loop' ? { ...step, continue_on_failure: true } : step,
+          ),
+        },
+        { list: [1] },
+      )
+      expect([on.status, ids(on.traversed_paths), ids(on.potential_next_paths)]).toEqual(['succeeded', ['start>L', 'L>x', 'L>out'], []])
+    })
+
     test('an artifact shows as its input what its content became', async () => {
       const job = await runOf({ name: 'input', steps: [trigger, artifact('a', 'for {{[start].[w]}}')], paths: ['start>a'] }, { w: 'you' })
       expect((await stepsOf(job.id))[1]).toMatchObject({ input: { content: 'for you' } })

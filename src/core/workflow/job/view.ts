@@ -164,7 +164,9 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
     context: { data: shown.json({ ...baseData(ctx, run), ...entries }), stack: stackOf(document, executions, rows) },
     traversed_paths: paths.taken.map(viewPath),
     potential_next_paths: paths.next.map(viewPath),
-    next_steps: isEnd(run.state) ? [] : open.map(({ step }) => step.id),
+    next_steps: isEnd(run.state)
+      ? []
+      : open.filter(({ row }) => !open.some((other) => other.row.key.startsWith(`${row.key}/`))).map(({ step }) => step.id),
     failed_step:
       failed && summary.status !== 'succeeded'
         ? {
