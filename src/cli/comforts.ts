@@ -18,7 +18,9 @@ type Comfort = {
   readonly described?: Readonly<Record<string, string>>
   /** An argument besides the members, where none of them is one. */
   readonly argument?: { readonly name: string; readonly description: string }
-  readonly complete: (asking: Asking) => Promise<JsonObject>
+  readonly complete?: (asking: Asking) => Promise<JsonObject>
+  /** Why an output, which is printed, is a failure for scripts; null: it is none. */
+  readonly failed?: (output: unknown) => string | null
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -54,6 +56,9 @@ const comforts: Readonly<Record<string, Comfort>> = {
       path: 'Name or id of the path to take; asked for when left out.',
     },
     complete: decision,
+  },
+  'connection.test': {
+    failed: (output) => (isObject(output) && output.success === false ? 'The connection does not work.' : null),
   },
   'plugin.install': {
     argument: { name: 'package', description: 'A folder, .tar.gz or .zip of a package on this machine, which is sent to the server.' },

@@ -38,7 +38,7 @@ function refuseSecrets(known: readonly Parameter[], input: JsonObject): void {
 }
 
 async function addSecret(terminal: Terminal, parameter: Parameter, value: unknown, input: JsonObject): Promise<void> {
-  const { member, flag, required } = parameter
+  const { member, flag, required, kind } = parameter
   const wanted = value !== undefined || (required && !Object.hasOwn(input, member))
   if (!wanted) return
   if (typeof value === 'string' && value !== '-') {
@@ -47,9 +47,19 @@ async function addSecret(terminal: Terminal, parameter: Parameter, value: unknow
       `${flag} takes no value, because others can read command lines. Write ${flag} to be asked, or "${flag} -" to pipe it in.`,
     )
   }
-  if (value === '-') input[member] = (await terminal.readAll()).replace(/\r?\n$/, '')
+  if (value === '-') input[member] = secretValue(parameter, (await terminal.readAll()).replace(/\r?\n$/, ''))
   else if (value === undefined && !terminal.interactive) throw new CommandFailure('usage', `Missing: ${flag}. Write "${flag} -" and pipe it in.`)
-  else input[member] = await secretLine(terminal, `${member.replaceAll('_', ' ')}: `)
+  else input[member] = secretValue(parameter, await secretLine(terminal, `${member.replaceAll('_', ' ')}${kind === 'json' ? ' (JSON)' : ''}: `))
+}
+
+// What is wrong with it is not said: that would show a part of it.
+function secretValue({ kind, flag }: Parameter, text: string): JsonObject[string] {
+  if (kind !== 'json') return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CommandFailure('usage', `What was given for ${flag} is not JSON.`)
+  }
 }
 
 async function valueGiven(parameter: Parameter, value: unknown): Promise<JsonObject[string]> {

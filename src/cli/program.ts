@@ -4,7 +4,7 @@ import { additionOf } from './additions.ts'
 import { callOperation } from './client.ts'
 import { comfortOf, withComfort } from './comforts.ts'
 import { serverOf } from './credentials.ts'
-import { exitLines } from './exit.ts'
+import { CommandFailure, exitLines } from './exit.ts'
 import { readInput } from './input.ts'
 import { parametersOf, placeholderOf, wordsOf } from './parameters.ts'
 import { safeJson, shellWord } from './terminal.ts'
@@ -86,10 +86,12 @@ function addOperation(group: Command, verb: string, operation: AnyOperation, { t
     for (const [attribute, member] of members) if (chosen[attribute] !== undefined) given[member] = chosen[attribute]
     const read = await readInput(terminal, parameters, given, chosen.input)
     const server: Server = await serverOf(environment, chosen.server)
-    const input = comfort ? await comfort.complete({ terminal, server, input: read, argument }) : read
+    const input = comfort?.complete ? await comfort.complete({ terminal, server, input: read, argument }) : read
     const output = await callOperation(server, operation.name, input)
     if (addition && chosen[addition.flag.slice(2)] === true) await addition.run(terminal, server, output, { json: chosen.json === true })
     else terminal.out(chosen.json ? `${safeJson(output)}\n` : renderOf(operation.name, output))
+    const failed = comfort?.failed?.(output) ?? null
+    if (failed !== null) throw new CommandFailure('failure', failed)
   })
 }
 

@@ -180,3 +180,16 @@ test('a plugin is installed from a folder of this machine, and what cannot be re
   })
   expect((await capstan('plugin', 'install', join(folder, 'README.md'))).status).toBe(2)
 }, 60_000)
+
+test('a connection is made of settings that are piped in, tried, and shown without its secrets; one that does not work fails', async () => {
+  const mail = ['connection', 'create', 'Post', '--plugin-vendor', 'capstan', '--plugin-name', 'mail', '--plugin-version', '1.0.0']
+  const settings = { host: '127.0.0.1', port: 2, from: 'a@lab.test', credentials: { username: 'u', password: 'canary-71ab' } }
+  const made = await begin([...mail, '--parameters', '-'], { stdin: `${JSON.stringify(settings)}\n` }).end
+  expect(made, made.err).toMatchObject({ status: 0, out: expect.stringContaining('********') })
+  expect(JSON.stringify(await capstan('connection', 'get', 'Post', '--json'))).not.toContain('canary')
+  expect((await capstan('connection', 'list')).out).toMatch(/^NAME .*\nPost .* capstan\/mail\/1\.0\.0 /)
+  const tried = await capstan('connection', 'test', 'Post')
+  expect([tried.status, /success +false/.test(tried.out)]).toEqual([1, true])
+  const wrong = await begin([...mail, '--parameters', '-'], { stdin: '{"password": "canary-71ab"' }).end
+  expect(wrong).toMatchObject({ status: 2, err: 'What was given for --parameters is not JSON.\n' })
+}, 60_000)
