@@ -105,7 +105,8 @@ const words: Readonly<Record<string, string>> = {
 
 function said(error: unknown): string {
   if (!(error instanceof Error)) return 'The letter could not be sent'
-  const code = 'code' in error ? String(error.code) : ''
+  // The library has one code for everything that happens to a socket.
+  const code = /\bECONNREFUSED\b/.exec(error.message)?.[0] ?? ('code' in error ? String(error.code) : '')
   const what = (Object.hasOwn(words, code) ? words[code] : undefined) ?? `The letter could not be sent${code === '' ? '' : ` (${code})`}`
   // What a server answers to a sign-in may repeat it.
   const response = code !== 'EAUTH' && 'response' in error && typeof error.response === 'string' ? error.response.slice(0, 300) : ''

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openApp } from '../../../../test/support/app.ts'
 import { documentOf, trigger } from '../job/workflow.suite.ts'
+import { readSpec } from '../plugin/spec.ts'
 import { connectionProblem } from './find.ts'
 import { openConnection } from './open.ts'
 import { sortParameters, withSpecDefaults } from './parameters.ts'
@@ -77,6 +78,14 @@ test('what the plugin would refuse is said at once, with its place', () => {
   const { problems } = sortParameters(schema, { port: 'x', login: { username: 'ann' }, hosts: ['y'] })
   expect(problems.map(({ path, code }) => `${path} ${code}`)).toEqual(['/url required', '/port type', '/login/password required', '/hosts/0 type'])
   expect(sortParameters(null, { url: 'x' })).toMatchObject({ shown: { url: mask }, problems: [] })
+})
+
+test('the schema of a connection says what its spec says of each parameter', async () => {
+  const { connection } = await readSpec(
+    'name: box\nvendor: lab\nversion: 1.0.0\nconnection:\n  mode: {type: string, title: Mode, description: How, enum: [a, b], default: a, order: 1}\n',
+  )
+  expect(connection?.properties).toEqual({ mode: { type: 'string', title: 'Mode', description: 'How', enum: ['a', 'b'], default: 'a', order: 1 } })
+  expect(sortParameters(connection, { mode: 'c' }).problems).toHaveLength(1)
 })
 
 test('a value that the spec does not list is refused, and what is left out has the default of the spec when the plugin is called', () => {

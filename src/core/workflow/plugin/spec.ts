@@ -68,7 +68,7 @@ async function readSpec(text: string): Promise<PluginSpec> {
     description: textMember(spec, 'description'),
     tags: textsMember(spec, 'tags'),
     enable_cache: memberOf(spec, 'enable_cache') === true,
-    connection: connection.size === 0 ? null : componentSchema(connection, types, 'connection', warnings),
+    connection: connection.size === 0 ? null : componentSchema(connection, types, 'connection', warnings, memberOf(spec, 'connection')),
     connection_version: Number(memberOf(spec, 'connection_version') ?? 1) || 1,
     actions: componentsOf(spec, 'actions', types, warnings),
     triggers: componentsOf(spec, 'triggers', types, warnings),

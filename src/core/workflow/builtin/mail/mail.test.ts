@@ -118,6 +118,7 @@ test('a connection is tried by greeting its server and signing in, without a let
   expect(await check({})).toBe('The mail server answers.')
   expect(await check({ credentials: { username: 'ann', password: 'right' } })).toMatch(/takes the user name and password/)
   await expect(check({ credentials: { username: 'ann', password: 'wrong' } })).rejects.toThrow('does not take the user name and password')
+  await expect(check({ port: 1 })).rejects.toThrow('The mail server cannot be reached')
   await expect(check({ host: '127.0.0.2' })).rejects.toThrow('may not be called')
   expect(letters).toHaveLength(before)
 })
