@@ -10,8 +10,11 @@ type Entry = {
   readonly file: string
   /** Where its modules are looked for. */
   readonly imports: readonly string[]
-  readonly runner: { readonly kind: 'python' | 'node' | 'itself' } | { readonly kind: 'shell'; readonly program: string }
+  readonly runner: { readonly kind: 'node' | 'itself' } | { readonly kind: 'shell'; readonly program: string } | PythonRunner
 }
+
+/** `version`: the interpreter that the first line asks for, by a name with two numbers; null: any will do. */
+type PythonRunner = { readonly kind: 'python'; readonly version: string | null }
 
 // Three generations of packages put their entry point at different places; the name of the file says nothing.
 const folders = ['', 'python/src', 'workspace'] as const
@@ -51,10 +54,11 @@ function runnerOf(path: string): Entry['runner'] {
   const line = /^#!\s*(\S+)(?:[ \t]+(?:-S[ \t]+)?(\S+))?/.exec(head)
   const program = line?.[1]?.endsWith('/env') ? line[2] : line?.[1]
   const name = program?.split('/').at(-1) ?? ''
-  if (/^python[\d.]*$/.test(name) || path.endsWith('.py')) return { kind: 'python' }
+  if (/^python[\d.]*$/.test(name) || path.endsWith('.py'))
+    return { kind: 'python', version: /^python\d+\.\d+$/.test(name) ? (program ?? null) : null }
   if (name === 'node' || /\.[cm]?[jt]s$/.test(path)) return { kind: 'node' }
   // Written without its first line by some: then it is what it looks like.
-  if (!line && /^(import|from) /m.test(head)) return { kind: 'python' }
+  if (!line && /^(import|from) /m.test(head)) return { kind: 'python', version: null }
   if (program && /^(ba|da|z|k)?sh$/.test(name)) return { kind: 'shell', program }
   return { kind: 'itself' }
 }

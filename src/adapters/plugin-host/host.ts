@@ -116,7 +116,7 @@ class Plugins implements ProcessPluginHost {
   async #prepare(plugin: InstalledPlugin, signal: AbortSignal): Promise<void> {
     if (plugin.runtime === 'container') return this.#engine().prepare(plugin, signal)
     const program = programOf(this.#ground, this.#setting, plugin)
-    if (program.entry.runner.kind === 'python') await prepareEnvironment(this.#ground, this.#setting, program, signal)
+    if (program.entry.runner.kind === 'python') await prepareEnvironment(this.#ground, program, signal)
   }
 
   async forget(plugin: InstalledPlugin): Promise<void> {

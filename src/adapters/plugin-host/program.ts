@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { PluginRefused } from '../../ports/plugin-host.ts'
+import { searchPath } from '../runtime/process/environment.ts'
 import { findEntry } from './entry.ts'
 import { nodeOf, places } from './ground.ts'
 import { folderOfPlugin } from './plugin-folder.ts'
@@ -17,6 +18,8 @@ import type { PluginFolder } from './plugin-folder.ts'
 type Program = {
   readonly entry: Entry
   readonly folder: PluginFolder
+  /** What runs a plugin in Python that has no environment, and makes its environment. */
+  readonly python: string
   readonly launch: Omit<Launch, 'command' | 'how' | 'environment'>
   command(paths: Paths, verb: readonly string[]): string[]
   environment(paths: Paths): Record<string, string>
@@ -38,10 +41,12 @@ function programOf(ground: Ground, setting: Setting, plugin: InstalledPlugin): P
     ...(prepared ? [{ from: folder.environment, to: places.environment, writable: false }] : []),
     ...(plugin.cache ? [{ from: folder.cache, to: places.cache, writable: true }] : []),
   ]
-  const interpreter = (paths: Paths) => (prepared ? join(paths.at(places.environment, folder.environment), 'bin', 'python') : setting.python)
+  const python = (entry.runner.kind === 'python' && entry.runner.version !== null && installed(entry.runner.version)) || setting.python
+  const interpreter = (paths: Paths) => (prepared ? join(paths.at(places.environment, folder.environment), 'bin', 'python') : python)
   return {
     entry,
     folder,
+    python,
     // Node reserves gigabytes of addresses and uses little of them.
     launch: { package: at, uid: folder.uid, more, addressSpace: entry.runner.kind === 'python' || entry.runner.kind === 'shell' },
     command(paths, verb) {
@@ -54,6 +59,12 @@ function programOf(ground: Ground, setting: Setting, plugin: InstalledPlugin): P
     environment: (paths) => (entry.runner.kind === 'python' ? { PYTHONPATH: entry.imports.map((name) => join(paths.package, name)).join(':') } : {}),
     listensAnywhere: () => entry.runner.kind === 'itself' || (entry.runner.kind === 'python' && listensAnywhere(at, folder.environment)),
   }
+}
+
+// A package that asks for an interpreter which is not here is tried with the one that is.
+function installed(program: string): string | null {
+  const paths = isAbsolute(program) ? [program] : searchPath.split(':').map((folder) => join(folder, program))
+  return paths.find((path) => existsSync(path)) ?? null
 }
 
 // A package that an operator has copied there may be closed to everybody else, and plugins are somebody else.

@@ -1,7 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PluginRefused } from '../../ports/plugin-host.ts'
 import { openLab } from './plugin-lab.suite.ts'
+import { listensAnywhere } from './python-runtime.ts'
 import type { InstalledPlugin, PluginEvent } from '../../ports/plugin-host.ts'
 
 // The published runtime of plugins comes from a package index, into the environment that the host makes. Without an index these tests are left out.
@@ -75,6 +77,85 @@ describe.skipIf(missing !== null)('a plugin on the published Python runtime', ()
       },
     })
     expect(events.map(({ output }) => output)).toEqual([{ text: 'again' }, { text: 'again' }, { text: 'again' }])
+  })
+})
+
+describe('a package in Python', () => {
+  let bare: Awaited<ReturnType<typeof openLab>>
+  beforeAll(async () => {
+    bare = await openLab()
+  })
+  afterAll(() => bare.close())
+
+  const says = `import os, sys
+from its_module import actions
+sys.stdin.read()
+print(actions.answer({'cwd': os.getcwd(), 'interpreter': os.environ.get('INTERPRETER', 'usual'), 'path': os.environ['PYTHONPATH'].split(':')}))
+`
+  const actions = `import json
+answer = lambda output: json.dumps({'version': 'v1', 'type': 'action_event', 'body': {'status': 'ok', 'log': '', 'meta': {}, 'output': output}})
+`
+
+  test.each([
+    { entry: 'bin/icon_x', modules: 'its_module' },
+    { entry: 'workspace/bin/komand_x', modules: 'workspace/its_module' },
+    { entry: 'python/src/bin/komand_x', modules: 'python/src/its_module' },
+    { entry: 'usr/local/bin/komand_x', modules: 'python/src/its_module' },
+    { entry: 'usr/local/bin/icon_x', modules: 'its_module' },
+  ])('has its entry point at $entry, and its modules at $modules', async ({ entry, modules }) => {
+    const plugin = bare.script(`laid_${entry.replaceAll('/', '_')}_${modules.replaceAll('/', '_')}`, '', {
+      ...{ [entry]: `#!/usr/bin/env python\n${says}`, [`${modules}/__init__.py`]: '', [`${modules}/actions.py`]: actions },
+      // What Python itself has there in an image.
+      ...(entry.startsWith('usr') ? { 'usr/local/bin/pip': '#!/bin/sh\n' } : {}),
+    })
+    if (entry !== 'bin/icon_x') rmSync(join(bare.root, plugin.path ?? '', 'bin'), { recursive: true })
+    else rmSync(join(bare.root, plugin.path ?? '', `bin/icon_${plugin.name}`))
+    const { output, error } = await bare.act(plugin)
+    expect(error).toBeNull()
+    const { cwd, path } = output as { cwd: string; path: string[] }
+    expect(path[0]).toBe(cwd)
+  })
+
+  test('is run by the interpreter whose version its first line names, where that is installed', async () => {
+    const special = join(bare.home, 'python3.99')
+    writeFileSync(special, '#!/bin/sh\nINTERPRETER=special exec python3 "$@"\n', { mode: 0o755 })
+    const modules = { 'its_module/__init__.py': '', 'its_module/actions.py': actions }
+    const asks = (name: string, line: string) => bare.act(bare.script(name, `#!${line}\n${says}`, modules))
+    expect((await asks('asks', special)).output).toMatchObject({ interpreter: 'special' })
+    expect((await asks('asks_more', '/usr/bin/env python3.98')).output).toMatchObject({ interpreter: 'usual' })
+  })
+
+  test('is known to listen on every address by the runtime that it loads', () => {
+    const folder = (name: string, files: Readonly<Record<string, string>>) => join(bare.root, bare.script(name, '', files).path ?? '')
+    const old = folder('old', { 'icon_old/action.py': 'import komand\n' })
+    const [fresh, first] = ['fresh', 'first'].map((name) => folder(name, { 'icon_x/a.py': 'from insightconnect_plugin_runtime import Action\n' }))
+    const environment = (text: string) => {
+      const made = join(bare.home, `environment-${text.length}`)
+      mkdirSync(join(made, 'lib/python3.11/site-packages/insightconnect_plugin_runtime'), { recursive: true })
+      writeFileSync(join(made, 'lib/python3.11/site-packages/insightconnect_plugin_runtime/server.py'), text)
+      return made
+    }
+    expect(listensAnywhere(old, 'none')).toBe(true)
+    expect(listensAnywhere(fresh ?? '', 'none')).toBe(false)
+    expect(listensAnywhere(fresh ?? '', environment('os.environ["GUNICORN_CONFIG_FILE"]'))).toBe(false)
+    expect(listensAnywhere(first ?? '', environment('bind = "0.0.0.0"'))).toBe(true)
+  })
+
+  test('on komand, as one that is compiled, is called in processes of its own where plugins have no network of their own', async () => {
+    const open = await openLab({ mechanisms: ['none'], unsandboxed: true })
+    try {
+      const plugin = open.script('heard', `#!/usr/bin/env python3\n${says}`, {
+        ...{ 'its_module/__init__.py': '', 'its_module/actions.py': actions, 'its_module/more.py': 'import komand\n' },
+      })
+      expect(await open.host.serves(plugin, { signal })).toBe(false)
+      expect(await open.act(plugin, { mode: 'warm' })).toMatchObject({ status: 'ok', output: { interpreter: 'usual' } })
+      // What no interpreter that we know of runs is taken for one in Go.
+      const compiled = open.script('compiled', `#!/usr/bin/perl\nprint q(${JSON.stringify({ body: { status: 'ok', error: '', output: {} } })})\n`)
+      expect(await open.host.serves(compiled, { signal })).toBe(false)
+      expect(await open.act(compiled, { mode: 'warm' })).toMatchObject({ status: 'ok', output: {} })
+    } finally {
+      await open.close()
+    }
   })
 })
 

@@ -8,7 +8,7 @@ import { exactScript, looseScript, needsScript, wantedOf } from './python-runtim
 import type { Ground } from './ground.ts'
 import type { Launch } from './prepare.ts'
 import type { PluginFolder } from './plugin-folder.ts'
-import type { Program, Setting } from './program.ts'
+import type { Program } from './program.ts'
 
 const makeMs = 15 * 60 * 1000
 const checkMs = 60_000
@@ -19,7 +19,7 @@ const checkMs = 60_000
  * in versions that go together today. It is made in the plugin's own sandbox, because building what is required runs the code of others. Without an index
  * the interpreter of the configuration has to do; `PluginRefused` when it does not either.
  */
-async function prepareEnvironment(ground: Ground, setting: Setting, program: Program, signal: AbortSignal): Promise<void> {
+async function prepareEnvironment(ground: Ground, program: Program, signal: AbortSignal): Promise<void> {
   const { folder, launch: given } = program
   if (existsSync(folder.made)) return
   const { install, runtime } = wantedOf(given.package)
@@ -31,7 +31,7 @@ async function prepareEnvironment(ground: Ground, setting: Setting, program: Pro
     return runTool(ground, {
       ...given,
       more: [...given.more, { from: folder.environment, to: places.environment, writable: true }],
-      command: (paths) => ['/bin/sh', '-c', script, 'environment', setting.python, paths.at(places.environment, folder.environment), ...what],
+      command: (paths) => ['/bin/sh', '-c', script, 'environment', program.python, paths.at(places.environment, folder.environment), ...what],
       environment: () => ({}),
       ...{ timeoutMs: makeMs, signal },
     })

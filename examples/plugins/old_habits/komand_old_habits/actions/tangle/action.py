@@ -12,4 +12,5 @@ class Tangle(komand.Action):
         )
 
     def run(self, params={}):
-        return {Output.KNOT: {"at": datetime.datetime(2020, 1, 2), "ends": {1, 2}}}
+        at = datetime.datetime(2020, 1, 2)
+        return {Output.KNOT: {"at": at if params.get(Input.LOOSE) else str(at)}}

@@ -8,7 +8,7 @@ class Component:
 
 
 class Input:
-    pass
+    LOOSE = "loose"
 
 
 class Output:
@@ -18,7 +18,21 @@ class Output:
 class TangleInput(komand.Input):
     schema = json.loads(
         """
-{}
+{
+  "type": "object",
+  "title": "Variables",
+  "properties": {
+    "loose": {
+      "type": "boolean",
+      "title": "Loose",
+      "description": "Whether the date stays a date",
+      "order": 1
+    }
+  },
+  "required": [
+    "loose"
+  ]
+}
         """
     )
 
@@ -36,7 +50,7 @@ class TangleOutput(komand.Output):
     "knot": {
       "type": "object",
       "title": "Knot",
-      "description": "Holds a date that is no text",
+      "description": "Holds a date",
       "order": 1
     }
   },
