@@ -72,6 +72,12 @@ describe('a declared variable', () => {
     expect(() => declaredVariables(document, { v: 1 })).toThrow('the variable "v" is a text')
   })
 
+  test('of a plugin trigger is passed on as the plugin gives it, with all that is beside it', () => {
+    const plugin = { slugVendor: 'v', slugName: 'p', slugVersion: '1.0.0' }
+    const document = declaring({ type: 'trigger_plugin', plugin, identifier: 't', outputJsonSchema: { properties: { v: { type: 'string' } } } })
+    expect(declaredVariables(document, { v: null, more: 1 })).toEqual({ v: null, more: 1 })
+  })
+
   test('may be called as members of prototypes are', () => {
     const document = declaring({
       api_variables: [

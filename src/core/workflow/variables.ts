@@ -43,7 +43,8 @@ function declaredVariables(document: WorkflowDocument, message: JsonObject, shar
 /** The variables that the trigger of a version declares; null when it declares none and everything is passed on. */
 function variablesOf(document: WorkflowDocument, shared: JsonObject | null): Variable[] | null {
   const source = ownTrigger(document) ?? (document.type === 'snippet' ? startStep(document)?.parameters : undefined) ?? shared
-  if (!source) return null
+  // What a plugin or the server itself sends is no message of a caller: it is passed on whole (contract §15.4).
+  if (!source || sends(source)) return null
   const listed = memberOf(source, 'api_variables') ?? memberOf(source, 'variables')
   const own = memberOf(source, 'api_schema') ?? memberOf(source, 'schema')
   const schema = own ?? memberOf(source, 'outputJsonSchema')
@@ -80,6 +81,14 @@ function hasDefault(property: Json | undefined): boolean {
   return isJsonObject(property) && memberOf(property, 'default') !== undefined
 }
 
+const declaring: ReadonlySet<string> = new Set(['api_trigger', 'webhook'])
+
+/** Whether a trigger has events of its own; what nobody here can tell takes those of callers. */
+function sends(trigger: JsonObject): boolean {
+  const { type } = triggerOf({ type: textMember(trigger, 'type') || 'api_trigger', spec: trigger })
+  return !declaring.has(type) && type !== 'unknown'
+}
+
 /** The trigger that a document brings itself; undefined when its first step only names one. */
 function ownTrigger(document: WorkflowDocument): JsonObject | undefined {
   const id = triggerIdOf(document)
@@ -90,8 +99,6 @@ function triggerIdOf(document: WorkflowDocument): string {
   const step = startStep(document)
   return step ? textMember(step.parameters, 'trigger_config_id') : ''
 }
-
-const declaring: ReadonlySet<string> = new Set(['api_trigger', 'webhook'])
 
 /** What the trigger declares that the first step of a document names without bringing it; null when there is none. */
 async function sharedTrigger(db: Pick<Tables, 'workflowTriggers'>, document: WorkflowDocument): Promise<JsonObject | null> {
