@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { artifact } from '../../src/core/workflow/job/workflow.suite.ts'
 import { action, calls, openWorkflowCrashLab, repeated } from '../crash/workflow-lab.ts'
 import { startPostgres } from '../support/postgres.ts'
+import { processesWith } from '../support/processes.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
 import type { JsonObject } from '../../src/core/kernel/json.ts'
@@ -80,7 +81,12 @@ describe.skipIf(skip)(skip ? `workflows of two servers (skipped: ${skip})` : 'wo
     const delayed = await one.start(await one.workflow('taken over, delayed', [pause, artifact('after', 'x')]))
     await one.waits(waiting)
     await one.waits(delayed)
-    await until('both calls are made', () => counter.visits('again') === 2)
+    await one.slowPlugin()
+    const wait = action('wait', 'example/slow/1.0.0', 'wait', { seconds: '4.125' })
+    const working = await one.start(await one.workflow('taken over, works', [wait, artifact('after', '{{[wait].[done]}}')]))
+    const processes = () => processesWith('SLOW_SECONDS=4.125')
+    await until('both calls are made, and the plugin works', () => counter.visits('again') === 2 && processes().length === 1)
+    const first = processes()
     const start = await one.trigger('taken over', { type: 'api_trigger' })
     const started = await one.workflow('taken over, started', [artifact('n', '{{[start].[n]}}')], undefined, start)
     const { trigger_config_id: trigger } = start.parameters as { trigger_config_id: string }
@@ -88,17 +94,18 @@ describe.skipIf(skip)(skip ? `workflows of two servers (skipped: ${skip})` : 'wo
     await one.server.kill()
     counter.open('again')
     const began = performance.now()
+    expect(processes()).toEqual(first)
     // An answer that comes while nobody looks after the job is kept.
     await two.decide(waiting, 'ask', 'ask>yes')
-    const jobs = await Promise.all([waiting, calling, lost, delayed].map((id) => two.ended(id)))
+    const jobs = await Promise.all([waiting, calling, lost, delayed, working].map((id) => two.ended(id)))
     await until('every event has its job', async () => {
       const found = await two.jobs(started)
       return found.length === 5 && found.every(({ ended_at }) => ended_at !== null)
     })
     expect(performance.now() - began).toBeLessThan(takeOverMs)
-    expect(jobs.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'failed', 'succeeded'])
+    expect(jobs.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'failed', 'succeeded', 'succeeded'])
     expect(jobs[2].failed_step.message).toContain('interrupted by a restart')
-    expect(await Promise.all([waiting, calling, delayed].map((id) => two.artifacts(id)))).toEqual([['Yes by ann'], ['x'], ['x']])
+    expect(await Promise.all([waiting, calling, delayed, working].map((id) => two.artifacts(id)))).toEqual([['Yes by ann'], ['x'], ['x'], ['true']])
     expect(counter.visits('again')).toBe(3)
     await one.server.start()
     expect((await one.job(waiting)).status).toBe('succeeded')
