@@ -11,7 +11,7 @@ import type { PatternPart } from './pattern-match.ts'
 const patterns = new WorkerPatterns()
 afterAll(() => patterns.close())
 
-const atoms = ['a', 'b', '1', 'A', ' ', '.', '[ab]', '[^a]', '\\d', '\\s', '(?:a|b1)', 'a\\/b', '-', 'é', '\\.', '{', '}']
+const atoms = ['a', 'b', '1', 'A', ' ', '.', '[ab]', '[^a]', '\\d', '\\s', '(?:a|b1)', 'a\\/b', '\\/}}', '-', 'é', '\\.', '{', '}']
 
 function regexOf(random: Random): string {
   return Array.from(
@@ -60,9 +60,9 @@ describe('patterns made by chance', () => {
   const made = Array.from({ length: 2_000 }, (_, seed) => {
     const random = randomFrom(seed + 1)
     const parts = partsOf(random)
-    const text = Array.from({ length: upTo(random, 20) }, () => pick(random, ['a', 'b', '1', 'A', ' ', '-', '.', 'a/b', 'é', '{', '}', 'b1'])).join(
-      '',
-    )
+    const text = Array.from({ length: upTo(random, 20) }, () =>
+      pick(random, ['a', 'b', '1', 'A', ' ', '-', '.', 'a/b', 'é', '{', '}', '/}}', 'b1']),
+    ).join('')
     return { parts, pattern: written(parts, random), text, options: { captureAll: random() < 0.5, ignoreCase: random() < 0.3 } }
   })
 

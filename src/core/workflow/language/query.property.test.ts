@@ -285,6 +285,28 @@ describe('rules made by chance', () => {
     expect(Math.min(seen.told, seen.untold)).toBeGreaterThan(500)
   })
 
+  test('of every operator on values of every kind mean what the contract says', async () => {
+    const value = (of: string | number | boolean | null): Tree => ({ type: 'literal', value: of })
+    const named = (name: string): Tree => ({ type: 'variable', name, written: name, path: [name] })
+    const all = [...texts.map(value), ...[0, 1, -1.5, true, false, null].map(value), ...Object.keys(values).map(named), named('gone')]
+    const ops = [...comparisons.filter((op) => !['=~', 'matches', '!~'].includes(op)), '+', '-', '*', '/', 'AND', 'OR']
+    for (const op of ops) {
+      for (const left of all) {
+        for (const right of all) {
+          const node: Tree = { type: 'binary', op, left, right }
+          const text = written(node, randomFrom(1))
+          const known = await evaluateQuery(parseQuery(text), scope, patterns).catch((error: unknown) => error)
+          try {
+            expect(known, text).toEqual(meant(node))
+          } catch (error) {
+            if (!(error instanceof Untold)) throw error
+            expect(known, text).toBeInstanceOf(LanguageError)
+          }
+        }
+      }
+    }
+  })
+
   test('and spoiled afterwards parse, or say where they do not', () => {
     for (const [seed, { text }] of rules.entries()) {
       const bad = spoiled(text, randomFrom(seed))

@@ -67,12 +67,14 @@ function piecesOf(random: Random, depth: number, inside: number): Piece[] {
 
 function blockOf(random: Random, depth: number, inside: number): Block {
   const name = pick(random, ['each', 'each', 'if', 'unless', 'equal', 'with'])
+  // Lists inside of lists are what names are looked up outwards from.
+  const list: Ref = { up: 0, this: false, names: inside === 0 ? pick(random, [['rows'], ['keyed'], ['two words', 'list']]) : ['tags'] }
   const branch = (of: string): Branch => ({
     name: of,
     operands:
       of === 'equal'
         ? [refOf(random, inside), pick<Ref>(random, [{ constant: 5 }, { constant: 'text' }, { constant: true }, refOf(random, inside)])]
-        : [refOf(random, inside)],
+        : [of === 'each' && random() < 0.7 ? list : refOf(random, inside)],
     inside: piecesOf(random, depth - 1, of === 'each' || of === 'with' ? inside + 1 : inside),
     trim: trimOf(random),
   })
@@ -229,7 +231,7 @@ describe('templates made by chance', () => {
       const random = randomFrom(seed)
       const ref = refOf(random, 0)
       const text = `{{${refText(ref, random)}}}`
-      expect(fillTemplates({ whole: text, list: [text], text: `${text} ` }, scope), text).toEqual({
+      expect(fillTemplates({ whole: text, list: [text], text: `${text} ` }, scope), text).toStrictEqual({
         ...(meant(ref, null) === undefined ? {} : { whole: meant(ref, null) }),
         list: [meant(ref, null) ?? null],
         text: `${textOf(meant(ref, null))} `,
