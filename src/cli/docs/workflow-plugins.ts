@@ -16,7 +16,8 @@ text. An input that is left out has its default, or else the zero of its type. A
 elements. An action acts as whoever started the job, and may do what they may do.
 
 After a restart of the server an action that was under way is done again where it says below that it *repeats*; any other fails. A step decides otherwise by
-\`on_interrupt\`, which is \`repeat\` or \`fail\`; an action of an installed plugin repeats where its entry in \`plugin.spec.yaml\` has \`on_interrupt: repeat\`. A step lasts at most five minutes unless it has a \`timeout\` in seconds; those that wait for runs last a day.
+\`on_interrupt\`, which is \`repeat\` or \`fail\`; an action of an installed plugin repeats where its entry in \`plugin.spec.yaml\` has \`on_interrupt: repeat\`. One in command
+line mode works on meanwhile, and neither is needed unless its process is gone. A step lasts at most five minutes unless it has a \`timeout\` in seconds; those that wait for runs last a day.
 
 A path (\`host.name\`, \`items.0\`, \`items[0]\`, \`[a.b].c\`) names members and positions that a value has itself. The timers are there as \`rapid7/timers\` and
 \`komand/timers\` as well. For approvals there is the step type \`human_decision\`.
