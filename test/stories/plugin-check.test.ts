@@ -10,7 +10,9 @@ const root = join(import.meta.dirname, '..', '..')
 const folder = mkdtempSync(join(tmpdir(), 'capstan-check-test-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const check = (path: string) => ran([process.execPath, join(root, 'src/main.ts'), 'plugin', 'check', path], { cwd: folder })
+const required = (process.env.CAPSTAN_TEST_REQUIRE ?? '').split(',').includes('python')
+const check = (path: string, env: Record<string, string> = {}) =>
+  ran([process.execPath, join(root, 'src/main.ts'), 'plugin', 'check', path], { cwd: folder, env, timeoutMs: 600_000 })
 
 test.each(['units', 'host_facts'])('the sample plugin "%s" holds what a plugin has to', async (name) => {
   const { code, out, err } = await check(join(root, 'examples/plugins', name))
@@ -18,6 +20,15 @@ test.each(['units', 'host_facts'])('the sample plugin "%s" holds what a plugin h
   expect(out).toMatch(/^ok {4}spec: example\//)
   expect(out).not.toContain('FAIL')
   expect(out).toContain(name === 'units' ? 'http call of convert' : 'no http mode')
+})
+
+// Their runtimes come from a package index.
+test.each(['wording', 'old_habits'])('so does the sample in Python "%s", in both modes', { timeout: 900_000 }, async (name) => {
+  const { code, out, err } = await check(join(root, 'examples/plugins', name), { CAPSTAN_EGRESS_ALLOW: '0.0.0.0/0,::/0' })
+  if (/cannot be installed/.test(out) && !required) return console.warn(`Left out: ${out}`)
+  expect({ code, err, out }).toMatchObject({ code: 0, err: '' })
+  expect(out).not.toContain('FAIL')
+  expect(out).toContain(`http call of ${name === 'wording' ? 'count' : 'average'}`)
 })
 
 test('a package that answers nothing fails, and what fails is named', async () => {

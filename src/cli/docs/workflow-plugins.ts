@@ -1,17 +1,20 @@
 import { parse } from 'yaml'
 import { builtinPlugins } from '../../core/workflow/builtin/all.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../../core/workflow/document/members.ts'
+import { installedPlugins } from './installed-plugins.ts'
 import { generated, table } from './markdown.ts'
 import type { Json, JsonObject } from '../../core/kernel/json.ts'
 import type { BuiltinPlugin } from '../../core/workflow/builtin/builtin.ts'
 
-/** `docs/workflow-plugins.md`, from the specs of the plugins that are part of the server. */
+/** `docs/workflow-plugins.md`: from the specs of the plugins that are part of the server, and what there is to know of others. */
 function workflowPluginsPage(): string {
   const own = builtinPlugins.filter(({ vendor }) => vendor === 'capstan')
   return `${generated}
-# Plugins of workflows that are part of the server
+# Plugins of workflows
 
-These run without any install. A step names the vendor \`capstan\`, the plugin and the action; the version does not count. Types are strict: a number is no
+First those that are part of the server; the [last part](#plugins-that-are-installed) is about those that are installed.
+
+The first ones run without any install. A step names the vendor \`capstan\`, the plugin and the action; the version does not count. Types are strict: a number is no
 text. An input that is left out has its default, or else the zero of its type. An input has at most 10 MiB, an output 32 MiB, a list that is made 100,000
 elements. An action acts as whoever started the job, and may do what they may do.
 
@@ -22,7 +25,8 @@ line mode works on meanwhile, and neither is needed unless its process is gone. 
 A path (\`host.name\`, \`items.0\`, \`items[0]\`, \`[a.b].c\`) names members and positions that a value has itself. The timers are there as \`rapid7/timers\` and
 \`komand/timers\` as well. For approvals there is the step type \`human_decision\`.
 
-${own.map(pluginSection).join('\n')}`
+${own.map(pluginSection).join('\n')}
+${installedPlugins}`
 }
 
 function pluginSection(plugin: BuiltinPlugin): string {
