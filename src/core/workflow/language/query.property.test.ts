@@ -239,7 +239,7 @@ function meantOf({ op, left, right }: Binary): Json {
     case 'starts_with':
       return scalar(a).slice(0, scalar(b).length) === scalar(b)
     case 'ends_with':
-      return scalar(b) === '' || scalar(a).slice(-scalar(b).length) === scalar(b)
+      return scalar(a).slice(Math.max(scalar(a).length - scalar(b).length, 0)) === scalar(b)
     case '=~':
     case 'matches':
       return matches()
