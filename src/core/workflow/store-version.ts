@@ -81,7 +81,9 @@ async function withTriggers(ctx: WriteCtx, document: WorkflowDocument, before: W
     const row = triggerRow(ctx, trigger)
     const known = (await ownTrigger(ctx, old)) ?? (await ownTrigger(ctx, alike(before, row)))
     if (known) {
-      await ctx.db.workflowTriggers.update(known.id, { name: row.name, type: row.type, spec: row.spec, updated_at: row.updated_at })
+      // A draft changes nothing of what is active: activating it does.
+      if ((await ctx.db.workflowTriggers.boundTo(known.id)).length === 0)
+        await ctx.db.workflowTriggers.update(known.id, { name: row.name, type: row.type, spec: row.spec, updated_at: row.updated_at })
       if (old !== known.id && old !== '') ids.set(old, known.id)
       triggers.push(withMembers(trigger, { id: known.id }))
       continue

@@ -4,8 +4,6 @@ import { defineOperation, subject } from '../operation/operation.ts'
 import { catalogOf } from './catalog.ts'
 import { documentDiff } from './document/diff.ts'
 import { versionBody } from './document/file.ts'
-import { textMember } from './document/members.ts'
-import { startStep } from './document/shape.ts'
 import { validateDocument } from './document/validate.ts'
 import { readWorkflow } from './document/file.ts'
 import { storedSpec, workflowSpecOf } from './spec.ts'
@@ -47,7 +45,8 @@ const validate = defineOperation({
       throw fault('malformed_request', { why: 'none of "workflow", "document" and "file" says what is to be checked' })
     const document = input.document === undefined && row ? await documentToPublish(ctx, row) : readWorkflow(objectOf(input.document))
     const findings = await validateDocument(document, catalogOf(ctx), ctx.services.patterns)
-    return verdict([...findings, ...(await bindingFindings(ctx, document))])
+    const version = input.document === undefined && row ? await ctx.db.workflowVersions.byId(versionToPublish(row)) : null
+    return verdict([...findings, ...(await bindingFindings(ctx, document, version))])
   },
 })
 
@@ -86,17 +85,17 @@ const activate = defineOperation({
       })
     }
     const document = await documentOf(ctx, version)
-    const findings = [...(await validateDocument(document, catalogOf(ctx), ctx.services.patterns)), ...(await bindingFindings(ctx, document))]
+    const stored = await ctx.db.workflowVersions.byId(version)
+    const problems = await validateDocument(document, catalogOf(ctx), ctx.services.patterns)
+    const findings = [...problems, ...(await bindingFindings(ctx, document, stored))]
     if (findings.length > 0) throw notActivated(workflow.row, findings)
-    const step = startStep(document)
-    const trigger = step ? textMember(step.parameters, 'trigger_config_id') : ''
     const row = await ctx.write(async (inside) => {
       const now = await inside.db.resources.byId(workflow.row.id)
       // What was checked is what becomes active: a draft that came meanwhile stays a draft.
       if (!now || now.deleted_at !== null) throw fault('not_found', { kind: 'workflow', reference: workflow.row.name })
       const current = workflowSpecOf(now)
       await inside.db.workflowVersions.publish(version)
-      await bindTrigger(inside, now.id, trigger)
+      await bindTrigger(inside, now.id, { document, version: stored })
       const next = {
         ...current,
         active: true,
@@ -215,8 +214,12 @@ async function documentOf(ctx: Ctx, version: string): Promise<WorkflowDocument> 
 
 /** The document that activating would publish: the draft, else the published one. */
 function documentToPublish(ctx: Ctx, workflow: ResourceRow): Promise<WorkflowDocument> {
+  return documentOf(ctx, versionToPublish(workflow))
+}
+
+function versionToPublish(workflow: ResourceRow): string {
   const { draft, published } = workflowSpecOf(workflow)
-  return documentOf(ctx, draft ?? published ?? '')
+  return draft ?? published ?? ''
 }
 
 function notActivated(workflow: ResourceRow, findings: readonly Finding[]) {

@@ -112,3 +112,35 @@ test('a trigger that is sent nothing says what it is', async () => {
   const { status, json } = await ann.call('trigger.send-event', { trigger: id })
   expect([status, json.error.message]).toEqual([409, expect.stringContaining('one of type webhook')])
 })
+
+test('a draft that has its trigger otherwise changes it when it is activated, unless the trigger was changed since', async () => {
+  const parts = {
+    name: `bound ${++count}`,
+    steps: [{ id: 'start', type: 'trigger', parameters: { trigger_config_id: 'of-file' } }],
+    paths: ['start>'],
+  }
+  const hours = (minute: number) => ({
+    ...documentOf(parts),
+    triggers: [{ id: 'of-file', name: 'every hour', type: 'timer', trigger_name: 'hourly', input: { minute } }],
+  })
+  const { id: workflow } = await ann.ok('workflow.create', { document: hours(5) })
+  const minute = async () => {
+    const { items } = await ann.ok('trigger.list', { limit: 100 })
+    const own = items.find(({ name }: { name: string }) => name === 'every hour')
+    return [own.settings.input.minute, own.id]
+  }
+  await ann.ok('workflow.update', { workflow, document: hours(6) })
+  expect((await minute())[0]).toBe(6)
+  expect(await findings(ann, workflow)).toEqual([])
+  await ann.ok('workflow.update', { workflow, document: hours(7) })
+  expect((await minute())[0]).toBe(6)
+  expect(await findings(ann, workflow)).toEqual([])
+  expect((await minute())[0]).toBe(7)
+  await ann.ok('workflow.update', { workflow, document: hours(99) })
+  expect((await findings(ann, workflow)).join()).toContain('"minute" is no whole number from 0 to 59')
+  await ann.ok('trigger.update', { trigger: (await minute())[1], input: { minute: 8 } })
+  expect(await findings(ann, workflow)).toEqual([])
+  await ann.ok('workflow.deactivate', { workflow })
+  expect(await findings(ann, workflow)).toEqual([])
+  expect((await minute())[0]).toBe(8)
+})
