@@ -112,7 +112,7 @@ type TypeWord = { readonly word: string; readonly holds: (value: Json) => boolea
 
 // Formats are not looked into: `bytes` and times are texts, and what reads them says what it cannot read.
 const text: TypeWord = { word: 'a text', holds: (value) => typeof value === 'string' }
-const number: TypeWord = { word: 'a number', holds: (value) => typeof value === 'number' }
+const number: TypeWord = { word: 'a number', holds: (value) => Number.isFinite(value) }
 const list: TypeWord = { word: 'an array', holds: (value) => Array.isArray(value) }
 
 const typeWords: ReadonlyMap<string, TypeWord> = new Map([

@@ -14,45 +14,68 @@ const ofStep = /^(?:Round \d+: )?The step ".*" failed\.$/s
 
 const deepest = 10
 
+/** Reads the runs of so many snippets at most; what lies beyond is told as the engine tells it. */
+type Budget = { runs: number }
+
+const mostRuns = 100
+
 /** Why executions failed, by key, where the engine has only told which row it was: the step that failed inside, by name, and what it said. */
 async function failuresIn(
   services: Services,
   run: RunRow,
   document: WorkflowDocument,
   rows: readonly StepRow[],
-  depth = 0,
+  only: (row: StepRow) => boolean = () => true,
 ): Promise<Map<string, string>> {
   const told = new Map<string, string>()
-  if (depth > deepest) return told
   const executions = executionsOf(run, document, rows)
-  // From within: what a loop says is what was found out of the snippet in it.
-  for (const execution of [...executions].reverse()) {
-    const { row } = execution
-    if (!hasFailed(row.state) || !ofStep.test(row.message ?? '')) continue
-    const why = row.child_id === null ? ofLoop(executions, row, told) : await ofChild(services, row.child_id, depth)
+  const budget: Budget = { runs: mostRuns }
+  for (const [index, { row }] of executions.entries()) {
+    const why = hasFailed(row.state) && only(row) ? await whyAt(services, executions, index, budget, 0) : null
     if (why !== null) told.set(row.key, why)
   }
   return told
 }
 
-function ofLoop(executions: readonly StepExecution[], { key }: StepRow, told: ReadonlyMap<string, string>): string | null {
-  const inside = executions.filter((each) => each.row.key.startsWith(`${stepKey({ key })}/`) && ended(each))
-  const cause = inside.find(({ step }) => step.type !== 'loop') ?? inside.at(-1)
-  if (!cause) return null
-  const round = Number(cause.row.key.split('/').at(-2))
-  return `The step "${cause.step.name}" failed in round ${round}: ${told.get(cause.row.key) ?? cause.row.message ?? cause.row.state}`
+/** Why the execution at a place failed; null where the engine has no more to tell than that it did. */
+async function whyAt(services: Services, executions: readonly StepExecution[], index: number, budget: Budget, depth: number): Promise<string | null> {
+  const row = executions[index]?.row
+  if (!row || depth > deepest) return null
+  if (!ofStep.test(row.message ?? '')) return row.message
+  if (row.child_id !== null) return ofChild(services, row.child_id, budget, depth)
+  const cause = causeInside(executions, index)
+  const found = executions[cause]
+  if (!found) return null
+  const why = await whyAt(services, executions, cause, budget, depth + 1)
+  return `The step "${found.step.name}" failed in round ${Number(found.row.key.split('/').at(-2))}: ${why ?? found.row.message ?? found.row.state}`
 }
 
-async function ofChild(services: Services, id: string, depth: number): Promise<string | null> {
+/** Where the step stands that ended a loop; -1 for none. What is in a loop stands right behind it. */
+function causeInside(executions: readonly StepExecution[], loop: number): number {
+  const inside = `${stepKey(executions[loop]?.row ?? { key: '' })}/`
+  let cause = -1
+  for (let at = loop + 1; executions[at]?.row.key.startsWith(inside); at++) {
+    const each = executions[at]
+    if (!each || !ended(each)) continue
+    cause = at
+    if (each.step.type !== 'loop') break
+  }
+  return cause
+}
+
+async function ofChild(services: Services, id: string, budget: Budget, depth: number): Promise<string | null> {
+  if (budget.runs-- <= 0) return null
   const { reader } = services.store
   const child = await reader.runs.byId(id)
   const document = child?.kind === 'workflow' ? await services.workflows.ofVersion(textMember(child.spec, 'version_id')) : null
   if (!child || !document) return null
   const rows = await withRounds(reader.steps, document, await reader.steps.ofRun(id))
-  const told = await failuresIn(services, child, document, rows, depth + 1)
-  const cause = executionsOf(child, document, rows).findLast(ended)
+  const executions = executionsOf(child, document, rows)
+  const at = executions.findLastIndex(ended)
+  const cause = executions[at]
   if (!cause) return null
-  return `The step "${cause.step.name}" of "${child.name}" failed: ${told.get(cause.row.key) ?? cause.row.message ?? cause.row.state}`
+  const why = await whyAt(services, executions, at, budget, depth + 1)
+  return `The step "${cause.step.name}" of "${child.name}" failed: ${why ?? cause.row.message ?? cause.row.state}`
 }
 
 /** Whether an execution ended what it stands in. */

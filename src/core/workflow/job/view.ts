@@ -153,7 +153,7 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
   const paths = pathsOf(document, executions)
   // A decision that nobody made in time is no failure where a path leads on from that.
   const failed = executions.findLast(({ row, step, entry }) => !goesOnAfterFailure(step) && hasFailed(row.state) && entry?.$success === false) ?? null
-  const told = failed ? await failuresIn(ctx.services, run, document, rows) : new Map<string, string>()
+  const told = failed ? await failuresIn(ctx.services, run, document, rows, ({ key }) => key === failed.row.key) : new Map<string, string>()
   const open = executions.filter(({ row }) => !isEnd(row.state))
   const errors = executions
     .filter(({ row }) => row.reason === 'rule_failed' || row.reason === 'expression_failed')
