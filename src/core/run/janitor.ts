@@ -15,7 +15,7 @@ const rowChunk = 2000
 const stride = 5000
 
 /** Which ended runs are kept: those of a kind that ended within so many days and are among the newest so many; null: however many they are. */
-type Rule = PruneScope & { readonly kind: string; readonly days: number; readonly keep: number | null }
+type Rule = PruneScope & { readonly kind: string; readonly days: number; readonly keep: number | null; readonly alone?: boolean }
 
 /** How long ended runs of a kind are kept: one rule (design §6), and what a workflow says of its own jobs. */
 async function rulesOf(services: Services): Promise<Rule[]> {
@@ -27,7 +27,8 @@ async function rulesOf(services: Services): Promise<Rule[]> {
   }))
   const own = await jobRules(services)
   const others = { kind: 'workflow', days: retention.workflowDays, keep: retention.keep, except: own.map(({ of }) => of) }
-  const jobs: Rule[] = [...own.map((rule) => ({ kind: 'workflow', ...rule })), others]
+  // What a job has gathered in rounds and other workflows is read from their runs: they stay while it does, and it may wait for long.
+  const jobs: Rule[] = [...own.map((rule) => ({ kind: 'workflow', ...rule, alone: true })), { ...others, alone: true }]
   // Rounds of jobs that are runs of their own are as old as their jobs, and any number of them.
   const rounds = jobs.map((rule) => ({ ...rule, kind: roundKind, keep: null }))
   return [...deploy, ...jobs, ...rounds]
@@ -41,7 +42,7 @@ async function prune(services: Services): Promise<number> {
     const { kind, days } = rule
     const beyond = await lastKept(services, rule)
     for (let more = true; more && !stopping.aborted; ) {
-      const which = { before: clock.now() - days * dayMs, beyond, limit: chunk, ...scopeOf(rule) }
+      const which = { before: clock.now() - days * dayMs, beyond, limit: chunk, alone: rule.alone === true, ...scopeOf(rule) }
       const past = await store.reader.runs.prunable(kind, which)
       // A run may have ten thousand steps: they go first, a few at a time.
       while (past.length > 0 && !stopping.aborted && (await store.write((tables) => tables.steps.drop(past, rowChunk))) === rowChunk);

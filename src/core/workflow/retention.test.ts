@@ -7,6 +7,7 @@ import { prune } from '../run/janitor.ts'
 import { artifact, documentOf, trigger } from './job/workflow.suite.ts'
 import { pruneDrafts } from './retention.ts'
 import type { Services } from '../operation/services.ts'
+import type { JsonObject } from '../kernel/json.ts'
 import type { TestApp } from '../../../test/support/app.ts'
 
 let app: TestApp
@@ -79,6 +80,41 @@ test('a job that waits is kept however old it is, and goes by the time of its en
   await until('both have ended', async () => (await jobsOf(workflow)).every(({ state }) => state === 'succeeded'))
   await prune(services)
   expect(await jobsOf(workflow)).toHaveLength(0)
+})
+
+test('what a job that waits has gathered in rounds at once and in other workflows is kept as long as the job', async () => {
+  const made = async (document: JsonObject) => {
+    const { id } = await app.system('workflow.create', { document })
+    await app.system('workflow.activate', { workflow: id })
+    await app.system('workflow.set-retention', { workflow: id, keep_days: 1, keep_jobs: null })
+    return id
+  }
+  const inner = { id: 'start', type: 'snippet_map' }
+  const snippet = await made(documentOf({ name: `kept ${++count}`, type: 'snippet', steps: [inner, artifact('B', 'b')], paths: ['start>B', 'B>'] }))
+  const steps = [
+    trigger,
+    { id: 'S', type: 'snippet', parameters: { workflow_uid: snippet, input: {} } },
+    { id: 'L', type: 'loop', parameters: { repeatVariable: '{{[start].[list]}}', parallel: 3, innerEdgeId: 'L>in', nextEdgeId: 'L>ask' } },
+    artifact('in', '{{[L].[$item]}}', { parent_id: 'L' }),
+    { id: 'ask', type: 'human_decision', parameters: { stepControlParams: [{ edgeId: 'ask>' }] } },
+  ]
+  const workflow = await made(documentOf({ name: `kept ${++count}`, steps, paths: ['start>S', 'S>L', 'L>in', 'in>', 'L>ask', 'ask>:on'] }))
+  const { id: job } = await app.system('workflow.run', { workflow, message: { list: ['a', 'b', 'c', 'd'] } })
+  const read = () => app.system('job.get', { job })
+  await until('it waits', async () => (await read()).status === 'waiting')
+  const { L, S } = (await read()).context.data
+  expect(L.$outputs).toHaveLength(4)
+  const children = async () => (await app.services.store.reader.runs.childrenOf(job)).length
+  expect(await children()).toBe(5)
+  clock.move(30 * dayMs)
+  await prune(services)
+  expect(await children()).toBe(5)
+  expect((await read()).context.data).toMatchObject({ L, S })
+  await app.system('job.decide', { job, step: 'ask', path: 'ask>' })
+  await until('it has ended', async () => (await read()).status === 'succeeded')
+  // The job first, then what was its.
+  for (let round = 0; round < 2; round++) await prune(services)
+  expect([await children(), (await jobsOf(workflow)).length]).toEqual([0, 0])
 })
 
 test('what came of a job that is kept no more stays, keeps its family and can be run again', async () => {

@@ -164,7 +164,8 @@ type RunPlace = { readonly created_at: number; readonly id: string }
 /** `of`: only runs of this resource; `except`: none of these. */
 type PruneScope = { readonly of?: string; readonly except?: readonly string[] }
 
-type PruneOptions = PruneScope & { readonly before: number; readonly beyond: RunPlace | null; readonly limit: number }
+/** `alone`: only runs that are nobody's child, or whose parent is there no more. */
+type PruneOptions = PruneScope & { readonly before: number; readonly beyond: RunPlace | null; readonly limit: number; readonly alone?: boolean }
 
 type StepTable = {
   one(runId: string, key: string): Promise<StepRow | null>

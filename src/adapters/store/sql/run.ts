@@ -162,11 +162,12 @@ export function runTable(sql: Sql): RunTable {
   }
 }
 
-async function prunable(sql: Sql, kind: string, { before, beyond, limit, ...scope }: PruneOptions): Promise<string[]> {
+async function prunable(sql: Sql, kind: string, { before, beyond, limit, alone = false, ...scope }: PruneOptions): Promise<string[]> {
   const ended = endedOf(sql, kind, scope)
+  const orphaned = alone ? ' and (parent_id is null or not exists (select 1 from run p where p.id = run.parent_id))' : ''
   // By time of making, which is before the time of ending and has an index: what is not old by it cannot be old.
   const oldest = (condition: string, values: Value[]) =>
-    sql.all(`select id from run where ${ended.text} and ${condition} order by created_at, id limit ?`, [...ended.values, ...values, limit])
+    sql.all(`select id from run where ${ended.text}${orphaned} and ${condition} order by created_at, id limit ?`, [...ended.values, ...values, limit])
   const old = await oldest('created_at < ? and finished_at < ?', [before, before])
   const many = beyond === null ? [] : await oldest('(created_at, id) < (?, ?)', [beyond.created_at, beyond.id])
   return [...new Set([...old, ...many].map((raw) => String(raw.id)))].slice(0, limit)

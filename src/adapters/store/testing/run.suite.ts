@@ -127,6 +127,9 @@ export function runSuite(use: UseStore): void {
     expect([await back(6), await back(7), await back(3, beyond)]).toEqual([{ created_at: 3, id: runs[2]?.id }, null, null])
     expect(await prune({ before: 0, beyond, limit: 10 })).toEqual(ids([3, 4]))
     expect(await prune({ before: 0, beyond, limit: 10 })).toEqual([])
+    const [child, orphan] = [await accept(ended(1, { parent_id: active.id })), await accept(ended(2, { parent_id: runs[0]?.id ?? '' }))]
+    const past = (alone: boolean) => store.reader.runs.prunable('task', { before: 3, beyond: null, limit: 10, alone })
+    expect([await past(true), await past(false)]).toEqual([[orphan.id], [child.id, orphan.id]])
     expect(await store.reader.steps.ofRun(runs[0]?.id ?? '')).toEqual([])
     expect(await store.reader.runs.byId(active.id)).not.toBeNull()
     expect((await store.reader.runs.page({ kinds: ['other'] }, null, 'newest', firstPage)).items).toHaveLength(1)
