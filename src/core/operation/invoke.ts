@@ -126,7 +126,25 @@ function readingContext(services: Services, call: Call): Ctx {
 
 function insideOf(ctx: Ctx, tables: Tables): WriteCtx {
   const refuse = () => Promise.reject(new Error('An operation inside a transaction calls core functions, not other operations'))
-  return { ...ctx, db: tables, writing: true, invoke: refuse, write: refuse }
+  const { principal, origin, clock, ids, log, services } = ctx
+  const emit = (event: ChangeEvent) => ctx.emit(event)
+  return {
+    principal,
+    origin,
+    clock,
+    ids,
+    log,
+    // Not copied: it would be made, with a timer of half a minute, for the many that never ask for it.
+    get signal() {
+      return ctx.signal
+    },
+    db: tables,
+    services,
+    writing: true,
+    invoke: refuse,
+    write: refuse,
+    emit,
+  }
 }
 
 const auditLines = new WeakMap<Ctx, (output: unknown) => AuditRow>()
