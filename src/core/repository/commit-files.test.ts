@@ -51,6 +51,15 @@ test('without a parent it goes on top of what is there; with one that is not the
   expect((await pushesOf(made.id)).filter(({ state }) => state === 'done')).toHaveLength(2)
 })
 
+test('of many at once without a parent each goes on top of another', async () => {
+  await lab.make('crowd')
+  const paths = Array.from({ length: 6 }, (_, index) => `file-${index}`)
+  const made = await Promise.all(paths.map((path) => commit('crowd', { files: [{ path, text: 'x' }] })))
+  expect(new Set(made.map(({ parent }) => parent)).size).toBe(paths.length)
+  const { items } = await lab.as<{ items: { path: string }[] }>('repository.list-files', { repository: 'crowd' })
+  expect(items.map(({ path }) => path)).toEqual(paths)
+})
+
 test('it needs write on the repository, and a path that leads out is refused before anything is recorded', async () => {
   const made = await lab.make('guarded', { private: false })
   const ann = await lab.user('ann')

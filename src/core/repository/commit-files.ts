@@ -1,4 +1,4 @@
-import { fault } from '../kernel/fault.ts'
+import { fault, isFault } from '../kernel/fault.ts'
 import { Closed, Nullable, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { specAfter } from './after-push.ts'
@@ -51,11 +51,24 @@ const commitFilesToRepository = defineOperation({
     const { row } = repository
     const files = input.files.map(fileOf)
     const branch = input.branch === undefined ? await onStorage(ctx, row, () => storageOf(ctx.services, row).head(row.id)) : branchRef(input.branch)
-    const tip = (await onStorage(ctx, row, () => storageOf(ctx.services, row).refs(row.id))).get(branch) ?? null
-    const parent = input.parent === undefined ? tip : input.parent
-    return commitFiles(ctx, row, { branch, parent, files, message: input.message })
+    const request = { branch, files, message: input.message }
+    return input.parent === undefined ? commitOnTop(ctx, row, request) : commitFiles(ctx, row, { ...request, parent: input.parent })
   },
 })
+
+const mostRaces = 20
+
+/** On top of what is there, whoever is faster: a branch that moves meanwhile is looked at again. */
+async function commitOnTop(ctx: Ctx, row: ResourceRow, request: Omit<CommitRequest, 'parent'>): Promise<Committed> {
+  for (let race = 1; ; race++) {
+    const parent = (await onStorage(ctx, row, () => storageOf(ctx.services, row).refs(row.id))).get(request.branch) ?? null
+    try {
+      return await commitFiles(ctx, row, { ...request, parent })
+    } catch (error) {
+      if (race === mostRaces || !isFault(error, 'state_conflict')) throw error
+    }
+  }
+}
 
 function fileOf(file: { path: string; text?: string | undefined; base64?: string | undefined; executable?: boolean | undefined }): CodeFile {
   const { path, text, base64, executable = false } = file
