@@ -101,7 +101,7 @@ describe('a plugin that was called in command line mode when the server was kill
     await called('goes', 'ends', 'cancelled', 'ordered', 'killed')
     await at('again', { action: 'ask' })
     await at('masked', { plugin: 'safe', parameters: { connection: { name: 'kept' } } })
-    await at('late', { parameters: { timeout: 6 } })
+    await at('late', { parameters: { timeout: 9 } })
     await called('again', 'masked', 'late')
     await server.admin.ok('job.cancel', { job: jobs.get('ordered') })
     await server.kill()
@@ -110,7 +110,7 @@ describe('a plugin that was called in command line mode when the server was kill
     lay('gate-ends')
     lay('gate-again')
     await until('it has ended', () => !runs('ends'))
-    await until('the time of another is over', async () => Date.now() > began('late') + 6_500)
+    await until('the time of another is over', async () => Date.now() > began('late') + 9_500)
     expect(runs('late')).toBe(true)
     await server.start()
   }, 120_000)
@@ -138,7 +138,7 @@ describe('a plugin that was called in command line mode when the server was kill
   })
 
   test('has its time counted from its first start', async () => {
-    expect(await job('late')).toMatchObject({ status: 'failed', failed_step: { message: 'plugin timed out after 6 seconds' } })
+    expect(await job('late')).toMatchObject({ status: 'failed', failed_step: { message: 'plugin timed out after 9 seconds' } })
     await until('it is gone', () => !runs('late'))
   })
 

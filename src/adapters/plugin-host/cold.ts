@@ -1,3 +1,4 @@
+import { LetGo } from '../../core/kernel/let-go.ts'
 import { PluginInterrupted } from '../../ports/plugin-host.ts'
 import { capture } from './capture.ts'
 import { failed, messageOf, readEnd } from './message.ts'
@@ -23,8 +24,8 @@ function answerOfEnd({ limits }: Ground, end: CallEnd & { readonly stopped: stri
   return readEnd(end)
 }
 
-// Who calls a call off, or stops the server, waits for it.
-const calledOffMs = 3_000
+// Who stops the server waits for it.
+const letGoMs = 3_000
 
 type Signals = { readonly signal: AbortSignal; readonly closing: AbortSignal }
 type Once = Signals & { readonly verb: readonly string[]; readonly message: string; readonly timeoutMs: number }
@@ -43,7 +44,7 @@ async function runOnce(ground: Ground, callable: Callable, { verb, message, time
   const out = capture(running.out, outputBytes, () => stop('large', 0))
   const err = capture(running.err, outputBytes, () => stop('large', 0))
   const timer = ground.clock.after(timeoutMs, () => stop('late', graceMs))
-  const abort = () => stop('aborted', Math.min(graceMs, calledOffMs))
+  const abort = () => stop('aborted', signal.reason instanceof LetGo ? Math.min(graceMs, letGoMs) : graceMs)
   const close = () => stop('closed', 0)
   signal.addEventListener('abort', abort, { once: true })
   closing.addEventListener('abort', close, { once: true })

@@ -190,9 +190,9 @@ class KeptCalls {
   }
 
   async #openAgain(folder: Folder, { way_out: again }: CallRecord): Promise<() => void> {
-    const { egressProxy, sandbox, log } = this.#ground
+    const { egressProxy, log } = this.#ground
     try {
-      return (await openWayOut(egressProxy, { folder: folder.home, cut: sandbox.cutsNetwork, again })).close
+      return (await openWayOut(egressProxy, { folder: folder.home, cut: again.cut, again })).close
     } catch (error) {
       // The folder is the plugin's: it can put something else there.
       log.warn('plugin.network', { why: 'the way out of a call of before the restart could not be opened again, so it reaches nothing', error })

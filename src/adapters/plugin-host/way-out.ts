@@ -14,8 +14,8 @@ type WayOut = {
   close(): void
 }
 
-/** A way out of an earlier server: what its pass is known by, and the port of loopback that it began at where the network is not cut. */
-type Again = { readonly mark: string; readonly port: number }
+/** A way out of an earlier server: what its pass is known by, whether the network was cut, and the port of loopback that it began at where it was not. */
+type Again = { readonly mark: string; readonly cut: boolean; readonly port: number }
 
 const port = 3128
 const pathOnly = 0o10000000 // O_PATH: Linux's alone, so not among Node's constants
@@ -26,9 +26,9 @@ const shared = '/home/task'
  * How a process of a plugin reaches the world: through our checking proxy, and where the network is cut there is no other way. The socket of the proxy is
  * laid into `folder`, which the process sees. `again`: for a process that has begun under an earlier server, and keeps what it was told then.
  */
-async function openWayOut(proxy: EgressProxy, { folder, cut, again }: { folder: string; cut: boolean; again?: Again }): Promise<WayOut> {
+async function openWayOut(proxy: EgressProxy, { folder, cut, again }: { folder: string; cut: boolean; again?: Omit<Again, 'cut'> }): Promise<WayOut> {
   const pass = await proxy.open({ host: '*', purpose: 'plugin' }, { limitBytes: Number.MAX_SAFE_INTEGER, ...(again ? { mark: again.mark } : {}) })
-  const common = { again: { mark: pass.mark, port: again?.port ?? pass.port } }
+  const common = { again: { mark: pass.mark, cut, port: again?.port ?? pass.port } }
   if (!cut) {
     const close = again ? keepPort(again.port, pass) : () => {}
     return {
