@@ -4,8 +4,11 @@ import { isEnd } from '../kernel/run-state.ts'
 import { system } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { MailFailed } from '../../ports/mailer.ts'
-import { memberOf, objectMember } from './document/members.ts'
+import { isJsonObject, memberOf, objectMember, textMember } from './document/members.ts'
+import { nodesOf } from './job/nodes.ts'
+import { documentOf, rowsOf } from './job/of-job.ts'
 import { jobUrl } from './job/scope.ts'
+import { shownOf } from './job/shown.ts'
 import type { Json } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
@@ -13,6 +16,8 @@ import type { Letter } from '../../ports/mailer.ts'
 import type { RunRow, UserRow } from '../../ports/store/rows.ts'
 
 const mostUsers = 100
+/** Characters of artifacts in a letter. */
+const mostOfArtifact = 256 * 1024
 
 const Reference = Type.Unsafe<number | string>({ type: ['integer', 'string'], maxLength: 300 })
 
@@ -51,28 +56,55 @@ const notify = defineOperation({
     const stranger = wanted.find((user) => !named.has(user))
     if (stranger !== undefined)
       throw fault('invalid_input', { operation: 'workflow.notify', count: 1, first: `the step does not name the user "${stranger}"` })
-    const outcomes = await Promise.all(wanted.map(async (user) => ({ user, why: await tell(ctx, row, input.step, user) })))
+    const told = await artifactsFor(ctx, row, input.step)
+    const outcomes = await Promise.all(wanted.map(async (user) => ({ user, why: await tell(ctx, { run: row, step: input.step, told }, user) })))
     const notSent = outcomes.flatMap(({ user, why }) => (why === null ? [] : [{ user, why }]))
     return { sent: outcomes.length - notSent.length, not_sent: notSent }
   },
 })
 
 /** Whom a step of the job's workflow wants to be told. */
-async function namedBy({ services }: Ctx, run: RunRow, name: string): Promise<Set<string>> {
-  const document = run.kind === 'workflow' ? await services.workflows.document(run) : null
-  const step = document?.steps.find((one) => one.type === 'human_decision' && one.name === name)
-  if (!step) throw fault('not_found', { kind: 'step', reference: name }, { private: { kind: 'step', absence: 'missing' } })
-  const users: Json = memberOf(objectMember(step.parameters, 'notifications'), 'userIdsForEmail') ?? []
-  return new Set((Array.isArray(users) ? users : []).map(String))
+async function namedBy(ctx: Ctx, run: RunRow, name: string): Promise<Set<string>> {
+  return new Set((await notified(ctx, run, name, 'userIdsForEmail')).map(String))
 }
 
+/** What of a kind the step says of those who are told. */
+async function notified(ctx: Ctx, run: RunRow, name: string, member: 'userIdsForEmail' | 'artifactIds'): Promise<readonly Json[]> {
+  const document = await documentOf(ctx, run)
+  const step = document?.steps.find((one) => one.type === 'human_decision' && one.name === name)
+  if (!step) throw fault('not_found', { kind: 'step', reference: name }, { private: { kind: 'step', absence: 'missing' } })
+  const list: Json = memberOf(objectMember(step.parameters, 'notifications'), member) ?? []
+  return Array.isArray(list) ? list : []
+}
+
+/** The artifacts that whoever decides is to read, as they stand now: named by their steps, secrets masked, bounded. */
+async function artifactsFor(ctx: Ctx, run: RunRow, name: string): Promise<string> {
+  const ids = new Set((await notified(ctx, run, name, 'artifactIds')).map(String))
+  const document = ids.size === 0 ? null : await documentOf(ctx, run)
+  if (!document) return ''
+  const nodes = nodesOf(document)
+  const latest = new Map<string, string>()
+  for (const { node, output } of await rowsOf(ctx, run, document)) {
+    const step = nodes.stepOf(node)?.step
+    const artifact = isJsonObject(output) ? objectMember(output, 'artifact') : {}
+    if (step?.type === 'artifact' && (ids.has(step.id) || ids.has(step.name))) latest.set(step.name, textMember(artifact, 'content'))
+  }
+  const shown = await shownOf(ctx)
+  return [...latest]
+    .map(([title, content]) => `\n${title}\n\n${shown.text(content).slice(0, mostOfArtifact)}\n`)
+    .join('')
+    .slice(0, mostOfArtifact)
+}
+
+type About = { readonly run: RunRow; readonly step: string; readonly told: string }
+
 /** Why somebody was not told; null: they were. */
-async function tell(ctx: Ctx, run: RunRow, step: string, reference: string): Promise<string | null> {
+async function tell(ctx: Ctx, about: About, reference: string): Promise<string | null> {
   const user = await userAt(ctx, reference)
   if (!user?.active) return 'there is no such active user'
   if (!user.email) return 'the user has no e-mail address'
   try {
-    const { refused } = await ctx.services.mailer.send(letterFor(ctx, run, step, user.email), { signal: ctx.signal })
+    const { refused } = await ctx.services.mailer.send(letterFor(ctx, about, user.email), { signal: ctx.signal })
     return refused.length === 0 ? null : 'the mail server refused the address'
   } catch (error) {
     if (error instanceof MailFailed) return error.message
@@ -85,11 +117,11 @@ async function userAt({ db }: Ctx, reference: string): Promise<UserRow | null> {
   return (await db.users.byId(reference)) ?? (await db.users.byName(reference))
 }
 
-function letterFor({ services }: Ctx, run: RunRow, step: string, to: string): Letter {
+function letterFor({ services }: Ctx, { run, step, told }: About, to: string): Letter {
   // Names come from the author of the workflow: on one line they stay words of a header.
   const oneLine = (text: string) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').slice(0, 200)
   const [workflow, question] = [oneLine(run.name), oneLine(step)]
-  const text = `The job of the workflow "${workflow}" waits for a decision: ${question}\n\nAnswer it here:\n${jobUrl(services, run.id)}\n`
+  const text = `The job of the workflow "${workflow}" waits for a decision: ${question}\n\nAnswer it here:\n${jobUrl(services, run.id)}\n${told}`
   const none = { cc: [], bcc: [], from: '', replyTo: '', html: '', attachments: [] }
   return { ...none, to: [to], subject: `Decision needed: ${question} (${workflow})`, text }
 }

@@ -88,6 +88,31 @@ test('who was asked is reminded until somebody answers, also after a restart, an
   await after.close()
 })
 
+test('who is asked reads the artifacts that the step names, with secrets masked', async () => {
+  const server = await openServer()
+  const { serial } = await server.call('user.create', { name: 'eve', email: 'eve@lab.test' })
+  await server.call('secret.set', { name: 'hidden', value: 'correct-horse' })
+  const artifact = (id: string, content: string): JsonObject => ({ id, type: 'artifact', parameters: { input: { content } } })
+  const steps = [
+    artifact('plan', 'Roll out {{[start].what}} with correct-horse'),
+    artifact('other', 'not for the letter'),
+    {
+      id: 'ask',
+      type: 'human_decision',
+      parameters: { stepControlParams: [{ edgeId: 'ask>' }], notifications: { userIdsForEmail: [serial], artifactIds: ['plan', 'nothing', 7] } },
+    },
+  ]
+  const document = documentOf({ name: 'read first', steps: [trigger, ...steps], paths: ['start>plan', 'plan>other', 'other>ask', 'ask>:Yes'] })
+  const { id } = await server.call('workflow.create', { document })
+  await server.call('workflow.activate', { workflow: id })
+  const job = (await server.call('workflow.run', { workflow: id, message: { what: 'version 7' } })).id
+  await until('the letter has come', () => lettersOf(job) === 1)
+  const letter = letters.find((text) => text.includes(job)) ?? ''
+  expect(letter).toContain('Roll out version 7 with ***')
+  expect(letter).not.toContain('not for the letter')
+  await server.close()
+})
+
 test('a reminder comes at whole times after the question, twenty times at most, and none twice', () => {
   expect(nextReminder(1000, 60_000, 1000)).toBe(61_000)
   expect(nextReminder(1000, 60_000, 61_000)).toBe(121_000)
