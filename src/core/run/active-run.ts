@@ -7,7 +7,7 @@ import { callOperation, childDraft } from './launch.ts'
 import { LateActs } from './late-acts.ts'
 import { LiveSteps } from './live-steps.ts'
 import { nodeOf } from './node.ts'
-import { cancelReason, endOfRun, sizeOf } from './outcome.ts'
+import { cancelReason, endOfRun, interrupted, sizeOf } from './outcome.ts'
 import { onlyWaits, progressOf } from './progress.ts'
 import { isEnd } from '../kernel/run-state.ts'
 import { StepWorker } from './step-worker.ts'
@@ -25,9 +25,6 @@ import type { LiveStep } from './live-steps.ts'
 import type { Finish, StepResult } from './outcome.ts'
 import type { RunInside } from './step-worker.ts'
 import type { Translation } from './translate.ts'
-
-const interrupted =
-  'This step was interrupted by a restart of the server, and whether it took effect cannot be told. Run it again from here if it may be done twice'
 
 /** Writes that a run may have under way before it waits for one of them. */
 const unsavedWrites = 4
@@ -412,11 +409,7 @@ export class ActiveRun {
     const effects = await this.#flow.ended(row.key, { state: state === 'skipped' ? 'cancelled' : state, output })
     const instant = live.node.kind === 'call' && live.node.instant === true
     const recorded = await this.#record([{ key: row.key, attempt: row.attempt, patch }], effects, instant ? { ended: { ...row, ...patch } } : {})
-    if (recorded && !instant) this.#settled(live)
-  }
-
-  #settled({ node, row }: LiveStep): void {
-    if (node.kind === 'call') this.#host.source(this.row.kind).settled?.(this.#host.services, this.row, row)
+    if (recorded && !instant && live.node.kind === 'call') this.#host.source(this.row.kind).settled?.(this.#host.services, this.row, row)
   }
 
   async #stop(key: string): Promise<void> {
@@ -485,15 +478,13 @@ export class ActiveRun {
     log.error('run.broken', { run: this.row.id, error })
     const failed = { state: 'failed' as const, reason: 'internal', finished_at: clock.now() }
     const run = { ...failed, message: 'The run could not be carried on. An operator finds the cause in the log', active: false }
-    const live = this.#live.all()
-    const steps = live.map(({ row }) => ({ key: row.key, attempt: row.attempt, patch: failed }))
+    const steps = this.#live.all().map(({ row }) => ({ key: row.key, attempt: row.attempt, patch: failed }))
     this.#letGo(error)
     const { id, owner, fence } = this.row
     await this.#host.persist({ run_id: id, owner, fence, steps, create: [], starts: [], run, children: [], audit: [] })
     Object.assign(this.row, run)
     this.#host.changed(this.row)
     this.#host.ending(this.row, null)
-    for (const one of live) this.#settled(one)
     this.#host.finished(this)
   }
 }
