@@ -95,12 +95,10 @@ function stepKey({ key }: Pick<StepRow, 'key'>): string {
  */
 function entriesOf(run: RunRow, document: WorkflowDocument, rows: readonly StepRow[], children: ReadonlyMap<string, JsonObject>): JsonObject {
   const nodes = nodesOf(document)
-  const entries = new Map<string, JsonObject>()
-  for (const { step, row, entry } of executionsOf(run, document, rows)) {
-    if (entry === undefined) continue
-    entries.set(step.name, ownEntry(nodes, run, step, row, entry, rows, children))
-  }
-  return Object.fromEntries(entries)
+  // Of a step in a loop the latest round counts: what the others gave is not put together, or a job would be read once for each of its rounds.
+  const latest = new Map<string, { readonly step: WorkflowStep; readonly row: StepRow; readonly entry: JsonObject }>()
+  for (const { step, row, entry } of executionsOf(run, document, rows)) if (entry !== undefined) latest.set(step.name, { step, row, entry })
+  return Object.fromEntries([...latest].map(([name, { step, row, entry }]) => [name, ownEntry(nodes, run, step, row, entry, rows, children)]))
 }
 
 /** The entry of a row whole: a loop's has what its rounds gave, a snippet's what its run gave. */
