@@ -51,6 +51,24 @@ test('without a parent it goes on top of what is there; with one that is not the
   expect((await pushesOf(made.id)).filter(({ state }) => state === 'done')).toHaveLength(2)
 })
 
+test('what is not named stays: no file takes the place of a folder, and none stands below a file', async () => {
+  const repository = 'kept'
+  await lab.make(repository)
+  await commit(repository, {
+    files: [
+      { path: 'a', text: '1' },
+      { path: 'd/e/f', text: '2' },
+    ],
+  })
+  for (const path of ['a/b', 'a/b/c', 'd', 'd/e']) {
+    const refusal = await lab.refused(lab.root, 'repository.commit-files', { repository, message: 'x', files: [{ path, text: 'x' }] })
+    expect([refusal.code, refusal.message]).toEqual(['content_invalid', expect.stringMatching(/is a (file|folder) there/)])
+  }
+  await commit(repository, { files: [{ path: 'd/e/g', text: '3' }, { path: 'a' }, { path: 'a/b', text: '4' }] })
+  const { items } = await lab.as<{ items: { path: string; type: string }[] }>('repository.list-files', { repository, recursive: true })
+  expect(items.filter(({ type }) => type === 'file').map(({ path }) => path)).toEqual(['a/b', 'd/e/f', 'd/e/g'])
+})
+
 test('of many at once without a parent each goes on top of another', async () => {
   await lab.make('crowd')
   const paths = Array.from({ length: 6 }, (_, index) => `file-${index}`)

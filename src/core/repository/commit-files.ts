@@ -7,6 +7,7 @@ import { storageOf } from './code.ts'
 import { RepositoryMember } from './inputs.ts'
 import { onStorage } from './on-storage.ts'
 import { refuseProtected } from './protection.ts'
+import { refuseReplaced } from './replaced.ts'
 import { pushDetail, pushEvent, recordPush, settlePush } from './push-record.ts'
 import { causeOfCall } from '../workflow/trigger/queue.ts'
 import type { Ctx } from '../operation/context.ts'
@@ -52,7 +53,10 @@ const commitFilesToRepository = defineOperation({
     const files = input.files.map(fileOf)
     const branch = input.branch === undefined ? await onStorage(ctx, row, () => storageOf(ctx.services, row).head(row.id)) : branchRef(input.branch)
     const request = { branch, files, message: input.message }
-    return input.parent === undefined ? commitOnTop(ctx, row, request) : commitFiles(ctx, row, { ...request, parent: input.parent })
+    const { parent } = input
+    if (parent === undefined) return commitOnTop(ctx, row, request)
+    if (parent !== (await tipOf(ctx, row, branch))) throw moved(branch)
+    return commitFiles(ctx, row, { ...request, parent })
   },
 })
 
@@ -61,13 +65,17 @@ const mostRaces = 20
 /** On top of what is there, whoever is faster: a branch that moves meanwhile is looked at again. */
 async function commitOnTop(ctx: Ctx, row: ResourceRow, request: Omit<CommitRequest, 'parent'>): Promise<Committed> {
   for (let race = 1; ; race++) {
-    const parent = (await onStorage(ctx, row, () => storageOf(ctx.services, row).refs(row.id))).get(request.branch) ?? null
+    const parent = await tipOf(ctx, row, request.branch)
     try {
       return await commitFiles(ctx, row, { ...request, parent })
     } catch (error) {
       if (race === mostRaces || !isFault(error, 'state_conflict')) throw error
     }
   }
+}
+
+async function tipOf(ctx: Ctx, row: ResourceRow, branch: string): Promise<string | null> {
+  return (await onStorage(ctx, row, () => storageOf(ctx.services, row).refs(row.id))).get(branch) ?? null
 }
 
 function fileOf(file: { path: string; text?: string | undefined; base64?: string | undefined; executable?: boolean | undefined }): CodeFile {
@@ -94,6 +102,7 @@ async function commitFiles(ctx: Ctx, row: ResourceRow, request: CommitRequest): 
   const { branch, parent } = request
   // What it will become is not known yet, and does not matter: it changes.
   await refuseProtected(ctx, row, [{ ref: branch, from: parent, to: '' }])
+  await refuseReplaced(ctx, row, request)
   const author = signatureOf(ctx)
   const push: { intent: PushRow | null; recorded: boolean } = { intent: null, recorded: false }
   try {
