@@ -1,4 +1,5 @@
 import { isObject } from '../core/kernel/json.ts'
+import { askSettings } from './ask-settings.ts'
 import { callOperation } from './client.ts'
 import { CommandFailure } from './exit.ts'
 import { packed } from './pack.ts'
@@ -56,6 +57,19 @@ const comforts: Readonly<Record<string, Comfort>> = {
       path: 'Name or id of the path to take; asked for when left out.',
     },
     complete: decision,
+  },
+  'connection.create': {
+    async complete({ terminal, server, input }) {
+      if (input.parameters !== undefined || !terminal.interactive) return input
+      const plugin = `${input.plugin_vendor}/${input.plugin_name}/${input.plugin_version}`
+      const found = await callOperation(server, 'plugin.get', { plugin }).catch((error: unknown) => {
+        // A connection may be made before its plugin is installed.
+        if (error instanceof CommandFailure && error.exit === 'notFound') return null
+        throw error
+      })
+      if (found === null) return input
+      return { ...input, parameters: await askSettings(terminal, isObject(found) ? found.connection : null) }
+    },
   },
   'connection.test': {
     failed: (output) => (isObject(output) && output.success === false ? 'The connection does not work.' : null),

@@ -17,7 +17,7 @@ afterAll(() => server?.close(), 30_000)
 
 type Ran = { status: number | null; out: string; err: string }
 
-type Around = { readonly stdin?: string; readonly answer?: string }
+type Around = { readonly stdin?: string; readonly answer?: (question: string) => string }
 
 function begin(line: readonly string[], { stdin = '', answer }: Around = {}): { said: Ran; end: Promise<Ran> } {
   const said: Ran = { status: null, out: '', err: '' }
@@ -34,7 +34,7 @@ function begin(line: readonly string[], { stdin = '', answer }: Around = {}): { 
         browse: async () => false,
         async ask(question) {
           said.err += question
-          return answer ?? ''
+          return answer?.(question) ?? ''
         },
         readAll: async () => stdin,
       },
@@ -132,7 +132,7 @@ test('a decision takes names, finds the step that waits, asks for the path, and 
   await until('it has ended', async () => (await capstan('job', 'show', id)).out.startsWith('Ask first: succeeded'))
   expect(await capstan('job', 'decide', id, '--path', 'Yes')).toMatchObject({ status: 6, err: expect.stringContaining('waits for no decision') })
 
-  const asked = await begin(['job', 'decide', await waiting()], { answer: 'No' }).end
+  const asked = await begin(['job', 'decide', await waiting()], { answer: () => 'No' }).end
   expect(asked).toMatchObject({ status: 0, err: '"ask" takes Yes, No. ' })
   // From a step by its name: the question is asked again.
   const again = begin(['job', 'rerun', id, '--from', 'ask', '--watch'])
@@ -190,6 +190,11 @@ test('a connection is made of settings that are piped in, tried, and shown witho
   expect((await capstan('connection', 'list')).out).toMatch(/^NAME .*\nPost .* capstan\/mail\/1\.0\.0 /)
   const tried = await capstan('connection', 'test', 'Post')
   expect([tried.status, /success +false/.test(tried.out)]).toEqual([1, true])
+  const asked = await begin(mail.with(2, 'Post of ours'), {
+    answer: (question) => ({ host: '127.0.0.1', port: '25', from: 'a@lab.test' })[/^\w+/.exec(question)?.[0] ?? ''] ?? '',
+  }).end
+  expect(asked.err).toContain('host: port [587]: ')
+  expect([asked.status, asked.out.includes('"host":"127.0.0.1","port":25')]).toEqual([0, true])
   const wrong = await begin([...mail, '--parameters', '-'], { stdin: '{"password": "canary-71ab"' }).end
   expect(wrong).toMatchObject({ status: 2, err: 'What was given for --parameters is not JSON.\n' })
 }, 60_000)
