@@ -101,6 +101,11 @@ test('steps of a draft that no path leads to do not run when it is tested', asyn
   expect(await ended((await app.system('workflow.test', { workflow: id })).id)).toMatchObject({ status: 'succeeded', artifacts: ['x', 'x', 'z'] })
 })
 
+test('a rule that cannot be told names the path of its step, also where the rule itself names none', async () => {
+  const job = await run([filter('f', '{{nope}} = 1'), artifact('z', 'z')], ['start>f', 'f>z:go on', 'z>'])
+  expect(job).toMatchObject({ status: 'failed', errors: [{ message: 'Error evaluating rule for path "go on": The variable nope wasn\'t defined' }] })
+})
+
 describe('a filter inside of a loop', () => {
   const list = { list: ['a', 'b', 'c'] }
 

@@ -73,7 +73,9 @@ async function callFunction(node: QueryNode & { type: 'function' }, state: Evalu
 function lengthOf(value: Json, state: Evaluation): number {
   if (typeof value === 'string') {
     spendText(state, value)
-    return [...value].length
+    let length = 0
+    for (const _ of value) length++
+    return length
   }
   if (Array.isArray(value)) return value.length
   if (value !== null && typeof value === 'object') return Object.keys(value).length

@@ -105,7 +105,6 @@ function otherwise(cursor: Cursor, start: number, open: OpenBlock[]): void {
   const before = cursor.at
   const word = takeIdentifier(cursor)
   if (word === 'if' || word === 'unless' || word === 'equal') {
-    if (last.name === 'each' || last.name === 'with') throw new LanguageError(`"else ${word}" is not known after "#${last.name}"`, start)
     const branch = readBranch(cursor, word)
     last.block.branches.push(branch)
     last.parts = branch.parts

@@ -78,7 +78,7 @@ function blockOf(random: Random, depth: number, inside: number): Block {
     inside: piecesOf(random, depth - 1, of === 'each' || of === 'with' ? inside + 1 : inside),
     trim: trimOf(random),
   })
-  const more = name === 'each' || name === 'with' ? 0 : upTo(random, 3)
+  const more = upTo(random, 3)
   return {
     branches: [branch(name), ...Array.from({ length: more }, () => branch('if'))],
     otherwise: random() < 0.5 ? piecesOf(random, depth - 1, inside) : null,

@@ -50,7 +50,7 @@ async function onItsRule(act: Act, then: (holds: boolean) => JsonObject): Promis
   try {
     return { output: { entry: {}, ...then(await ruleHolds(act, textMember(rule, 'expressionText'))) } }
   } catch (error) {
-    return ruleFailed(error, pathName(act.document, textMember(rule, 'edgeId')))
+    return ruleFailed(error, pathName(act.document, textMember(rule, 'edgeId') || (shapeOf(act.document).out.get(act.step.id)?.[0]?.id ?? '')))
   }
 }
 
