@@ -150,6 +150,13 @@ test('only its owner, and who holds execute on it, can use a connection, and onl
   expect(JSON.stringify(await app.services.store.reader.resources.byId(made.id))).not.toContain('v1.')
 })
 
+test('a connection that was stored for another form of the settings is not opened for a call', async () => {
+  const made = await make()
+  const open = (form: number) => openConnection(app.services, owner.principal, made.serial, { ...named, form })
+  expect(await open(1)).toMatchObject({ parameters: { key: 'topsecret' } })
+  expect(await open(2)).toEqual({ problem: expect.stringMatching(/was made for another form of the plugin's settings \(1, now 2\)/) })
+})
+
 test('a connection that is not there is found before a job starts', async () => {
   const made = await make()
   const ctx = { db: app.services.store.reader, services: app.services, principal: owner.principal, log: app.services.log } as unknown as Ctx // what it reads

@@ -1,7 +1,7 @@
-import { missing, usableConnection, wrongPlugin } from './open.ts'
+import { missing, usableConnection, wrongForm, wrongPlugin } from './open.ts'
 import { sortParameters } from './parameters.ts'
 import { connectionSchema } from './plugin-schema.ts'
-import { connectionSpecOf, openParameters } from './spec.ts'
+import { openParameters } from './spec.ts'
 import type { Ctx } from '../../operation/context.ts'
 import type { WorkflowDocument, WorkflowPlugin } from '../document/model.ts'
 
@@ -12,9 +12,8 @@ async function connectionProblem(ctx: Ctx, connection: number | string, plugin: 
   const wrong = wrongPlugin(row, plugin)
   if (wrong !== null) return wrong
   const wanted = await connectionSchema(ctx, plugin)
-  const { connection_version: stored } = connectionSpecOf(row)
-  if (wanted && wanted.version !== stored)
-    return `the connection "${row.name}" was made for another form of the plugin's settings (${stored}, now ${wanted.version}); enter them again`
+  const unfit = wrongForm(row, wanted?.version ?? null)
+  if (unfit !== null) return unfit
   try {
     const [problem] = wanted ? sortParameters(wanted.schema, openParameters(ctx.services.secretBox, row)).problems : []
     return problem ? `the connection "${row.name}" is not complete: ${problem.path} ${problem.message}` : null

@@ -14,6 +14,9 @@ import type { WorkflowPlugin } from '../document/model.ts'
 /** A connection that may be used: its parameters with secrets, and the secrets by themselves for who masks them. `key` changes whenever it changes. */
 type OpenedConnection = { readonly key: string; readonly parameters: JsonObject; readonly secrets: readonly string[] }
 
+/** Whose connection is wanted. `form` is the `connection_version` of the spec: one that was stored for another does not fit. */
+type ConnectionUser = Pick<WorkflowPlugin, 'vendor' | 'name'> & { readonly form?: number }
+
 /**
  * Opens a connection for a call of a plugin in the name of whoever started the run, who owns it or holds *execute* on it. `reference` is its number or its
  * name. Otherwise why it cannot be used, in words for the author of the workflow.
@@ -22,11 +25,11 @@ async function openConnection(
   services: Services,
   starter: Principal,
   reference: number | string,
-  plugin: Pick<WorkflowPlugin, 'vendor' | 'name'>,
+  plugin: ConnectionUser,
 ): Promise<OpenedConnection | { readonly problem: string }> {
   const row = await usableConnection(services.store.reader, starter, reference)
   if (!row) return { problem: missing(reference) }
-  const problem = wrongPlugin(row, plugin)
+  const problem = wrongPlugin(row, plugin) ?? wrongForm(row, plugin.form ?? null)
   if (problem !== null) return { problem }
   try {
     const { schema } = connectionSpecOf(row)
@@ -62,5 +65,12 @@ function wrongPlugin(row: ResourceRow, plugin: Pick<WorkflowPlugin, 'vendor' | '
   return vendor === plugin.vendor && name === plugin.name ? null : `the connection "${row.name}" is one of the plugin ${vendor}/${name}`
 }
 
+/** Why the stored settings do not fit what the spec wants now; null when they do, or nobody knows. */
+function wrongForm(row: ResourceRow, wanted: number | null): string | null {
+  const { connection_version: stored } = connectionSpecOf(row)
+  if (wanted === null || wanted === stored) return null
+  return `the connection "${row.name}" was made for another form of the plugin's settings (${stored}, now ${wanted}); enter them again`
+}
+
 export type { OpenedConnection }
-export { openConnection, usableConnection, connectionAt, missing, wrongPlugin }
+export { openConnection, usableConnection, connectionAt, missing, wrongPlugin, wrongForm }

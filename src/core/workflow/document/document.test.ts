@@ -34,6 +34,14 @@ describe('a .kom file', () => {
     expect(document.triggers).toHaveLength(1)
   })
 
+  test.each([7, 'Main'])('may name a connection by %j alone, and is written again so', (connection) => {
+    const file = JSON.parse(JSON.stringify(komFile()))
+    file.workflows[0].steps[1].parameters.connection = connection
+    const document = only(file)
+    expect(document.steps[1]?.connection).toBe(connection)
+    expect(writeWorkflowFile(document, 'kom', by).file).toEqual(file)
+  })
+
   test('is written again equal member by member, unknown ones included; only secrets of connections are masked', () => {
     const expected = JSON.parse(JSON.stringify(komFile()).replace('hunter22', '********').replace('"secretKey":"s"', '"secretKey":"********"'))
     expect(writeWorkflowFile(only(komFile()), 'kom', by)).toEqual({ file: expected, warnings: [] })

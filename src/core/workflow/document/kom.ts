@@ -103,6 +103,8 @@ function pluginOf(parameters: JsonObject, type: string): WorkflowStep['plugin'] 
 
 function connectionOf(parameters: JsonObject): number | string | null {
   const connection = memberOf(parameters, 'connection')
+  // Who writes its number or name by itself means it: without it another server might be called.
+  if (typeof connection === 'number' || typeof connection === 'string') return connection || null
   if (!isJsonObject(connection)) return null
   const id = memberOf(connection, 'connection_id')
   if (typeof id === 'number' && Number.isSafeInteger(id)) return id

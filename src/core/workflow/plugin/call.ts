@@ -28,7 +28,7 @@ async function callInstalled(call: ActionCall): Promise<ActionResult> {
   const spec = await specOfRow(row)
   const component = spec.actions.get(plugin.identifier)
   if (!component) return refuse('action_missing', `The plugin ${plugin.vendor}/${plugin.name} ${plugin.version} has no action "${plugin.identifier}"`)
-  const opened = spec.connection === null ? null : await opening(services, starter, call.connection, plugin)
+  const opened = spec.connection === null ? null : await opening(services, starter, call.connection, { ...plugin, form: spec.connection_version })
   if (opened && 'problem' in opened) return refuse('connection_missing', opened.problem)
   const input = withDefaults(component, call.input)
   const record = pluginRecordOf(row)
@@ -58,7 +58,7 @@ async function opening(
   services: Services,
   starter: Principal,
   reference: ActionCall['connection'],
-  plugin: WorkflowPlugin,
+  plugin: WorkflowPlugin & { readonly form: number },
 ): Promise<OpenedConnection | { readonly problem: string }> {
   if (reference === null) return { problem: `The step names no connection, and ${plugin.vendor}/${plugin.name} needs one` }
   return openConnection(services, starter, reference, plugin)

@@ -26,7 +26,10 @@ async function pluginCallOf(
   const component = spec.triggers.get(plugin.identifier)
   if (!component) return { problem: `The plugin ${named} has no trigger "${plugin.identifier.slice(0, 100)}".` }
   if (spec.connection !== null && connection === null) return { problem: `The trigger names no connection, and ${named} needs one.` }
-  const opened = spec.connection === null || connection === null ? null : await openConnection(services, who, connection, plugin)
+  const opened =
+    spec.connection === null || connection === null
+      ? null
+      : await openConnection(services, who, connection, { ...plugin, form: spec.connection_version })
   if (opened && 'problem' in opened) return opened
   const masks = masksOf(opened)
   return {
