@@ -78,9 +78,18 @@ test('the web service answers at the gateway, by name and to nobody else', async
   expect((await fetch(`http://127.0.0.1:${gatewayPort}/sample/`)).status).toBe(401)
 })
 
+test('the key that the page makes is one', async () => {
+  const [line = ''] = guide.match(/(?<=^ {4})export KEY=.*$/m) ?? []
+  const here = line.replace('npx capstan', `"$NODE" "${join(root, 'src', 'main.ts')}"`)
+  const env = { NODE: process.execPath, HOME: server.folder, CAPSTAN_SERVER: server.url, CAPSTAN_TOKEN: adminKey }
+  const { out } = await ran(['bash', '-e', '-c', `${here}\ncurl -s -H "Authorization: Bearer $KEY" ${server.url}/v1/list/tasks/sample`], { env })
+  expect(out).toContain('"hello')
+})
+
 test('the commands of the page do what it says', async () => {
   const commands = [...guide.matchAll(/`npx capstan ([^`]+)`/g)].map(([, command = '']) => command)
   expect(commands).toEqual([
+    'login',
     'task logs <id> --follow',
     'task logs sample/ticker --follow',
     'pipeline watch <id>',
