@@ -78,9 +78,7 @@ describe.each(generations)('a plugin on $name', ({ requirement, raises }) => {
       if (missing !== null) skip()
       const answer = await act('tangle', { loose: true }, mode)
       expect(answer).toMatchObject({ status: 'error', output: null })
-      expect(answer.error).toMatch(
-        mode === 'cold' ? /^TypeError: .*not JSON serializable/ : /^the plugin answered 500 and no message: TypeError: .*not JSON serializable/,
-      )
+      expect(answer.error).toMatch(mode === 'cold' ? /^TypeError: .*not JSON serializable/ : /^the plugin answered 500 and no message$/)
     })
 
     test('refuses wrong input in the words that clients match on', async ({ skip }) => {

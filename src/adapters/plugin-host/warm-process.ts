@@ -168,8 +168,7 @@ async function exchange(
   if (error !== null) return failed(error, said())
   // Why is said beside the answer, and may come after it.
   await sleep(ground.clock, 100)
-  const last = said().trimEnd().split('\n').at(-1)?.trim()
-  return failed(`the plugin answered ${answer.status} and no message${last ? `: ${last}` : ''}`, said())
+  return failed(`the plugin answered ${answer.status} and no message`, said())
 }
 
 type Ask = { readonly path: string; readonly method: string; readonly body: string; readonly limit: number; readonly signal: AbortSignal }

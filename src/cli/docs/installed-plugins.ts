@@ -20,9 +20,10 @@ have it; where there are several files, the one that begins with \`komand_\` or 
 Its answer is the last JSON object on standard output that is an envelope: one that begins a line, else one that stands behind text without a line break. Text
 before it is log text, and so is standard error. The status in the envelope counts, not the exit code. Without a whole envelope the call has failed, and the last
 line of standard error says why. Plugins in Go have \`output\` and \`error\` in every answer, their log under \`string\`, and say nothing when their set-up fails: all of
-that is read. NUL is left out of texts. In http mode a date in an output of a Python plugin arrives as text, where command line
-mode ends in half a document. In http mode only the log in the envelope is kept; what is printed besides is lost, but a broken answer comes with what was
-said on standard error since the call began, unless other calls were carried meanwhile.
+that is read. NUL is left out of texts.
+
+In http mode a date in an output of a plugin in Python arrives as text, where command line mode ends in half a document. Only the log in the envelope is kept;
+what is printed besides is lost, but a broken answer comes with what was said on standard error since the call began, unless other calls were carried meanwhile.
 
 ### Plugins in Python
 

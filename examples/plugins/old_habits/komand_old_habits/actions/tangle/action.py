@@ -1,8 +1,6 @@
-import datetime
-
 import komand
 
-from .schema import Component, Output, TangleInput, TangleOutput
+from .schema import Component, Input, Output, TangleInput, TangleOutput
 
 
 class Tangle(komand.Action):
@@ -12,5 +10,5 @@ class Tangle(komand.Action):
         )
 
     def run(self, params={}):
-        at = datetime.datetime(2020, 1, 2)
-        return {Output.KNOT: {"at": at if params.get(Input.LOOSE) else str(at)}}
+        ends = [1, 2]
+        return {Output.KNOT: {"ends": set(ends) if params.get(Input.LOOSE) else ends}}

@@ -25,7 +25,7 @@ class TangleInput(komand.Input):
     "loose": {
       "type": "boolean",
       "title": "Loose",
-      "description": "Whether the date stays a date",
+      "description": "Whether they stay a set",
       "order": 1
     }
   },
@@ -50,7 +50,7 @@ class TangleOutput(komand.Output):
     "knot": {
       "type": "object",
       "title": "Knot",
-      "description": "Holds a date",
+      "description": "Holds its ends",
       "order": 1
     }
   },
