@@ -1,20 +1,20 @@
-import { isFault } from '../kernel/fault.ts'
+import { CallWorker } from './call-worker.ts'
 import { LetGo } from '../kernel/let-go.ts'
 import { createFlow } from '../flow/flow.ts'
 import { timeoutAnswer } from '../flow/graph.ts'
 import { ContextBudget } from './context-budget.ts'
-import { callOperation, childDraft } from './launch.ts'
+import { childDraft } from './launch.ts'
 import { LateActs } from './late-acts.ts'
 import { LiveSteps } from './live-steps.ts'
 import { nodeOf } from './node.ts'
-import { cancelReason, endOfRun, interrupted, sizeOf } from './outcome.ts'
+import { cancelReason, endOfRun, sizeOf } from './outcome.ts'
 import { onlyWaits, progressOf } from './progress.ts'
 import { isEnd } from '../kernel/run-state.ts'
 import { StepWorker } from './step-worker.ts'
 import { translate } from './translate.ts'
 import { UnsavedRows } from './unsaved-rows.ts'
 import type { Effect } from '../flow/machine.ts'
-import type { CallNode, FlowGraph, QuestionNode, RunNode } from '../flow/graph.ts'
+import type { FlowGraph, QuestionNode, RunNode } from '../flow/graph.ts'
 import type { Flow } from '../flow/flow.ts'
 import type { Json } from '../kernel/json.ts'
 import type { RunRow, StepRow } from '../../ports/store/rows.ts'
@@ -39,6 +39,7 @@ export class ActiveRun {
   readonly #flow: Flow
   readonly #live: LiveSteps
   readonly #worker: StepWorker
+  readonly #calls: CallWorker
   readonly #unsaved: UnsavedRows
   readonly #late: LateActs
   readonly #abort = new AbortController()
@@ -85,6 +86,7 @@ export class ActiveRun {
       end: (live, result) => this.#end(live, result),
     }
     this.#worker = new StepWorker(inside)
+    this.#calls = new CallWorker({ ...inside, rows: this.#unsaved, started: (key) => this.#tellStarted(key) })
   }
 
   /** The first steps of a run that is not stored yet, for the act that accepts it. `opened` goes on after its commit. */
@@ -303,7 +305,7 @@ export class ActiveRun {
     live.launched = true
     if (live.node.kind === 'work') this.#worker.lineUp(live)
     else if (live.node.kind === 'run') await this.#startChild(live, live.node)
-    else if (live.node.kind === 'call') await this.#call(live, live.node)
+    else if (live.node.kind === 'call') await this.#calls.begin(live, live.node)
   }
 
   async #resume(live: LiveStep): Promise<void> {
@@ -312,16 +314,8 @@ export class ActiveRun {
     if (node.kind === 'work' && begun) this.#worker.resume(live)
     else if (node.kind === 'question' && row.handle) await this.#takeAnswer(live)
     else if (node.kind === 'run' && row.child_id) this.#host.watchChild(row.child_id)
-    else if (node.kind === 'call' && live.stopping) await this.#callEnded(live, live.stopping)
-    else if (node.kind === 'call' && begun && (node.repeatable || node.instant || (await this.#repeats(row)))) await this.#call(live, node)
-    else if (node.kind === 'call' && begun) {
-      // Whether it happened cannot be told, and it may not be safe to do twice.
-      await this.#end(live, { state: 'lost', reason: 'lost', message: interrupted })
-    } else if (row.state === 'queued') await this.#launch(live)
-  }
-
-  #repeats(step: StepRow): Promise<boolean> {
-    return this.#host.source(this.row.kind).repeats?.(this.#host.services, this.row, step) ?? Promise.resolve(false)
+    else if (node.kind === 'call' && (begun || live.stopping)) await this.#calls.resume(live, node)
+    else if (row.state === 'queued') await this.#launch(live)
   }
 
   /** The child runs of steps that are made just now, for the same commit. One that cannot be made is left to `#startChild`, which tells why. */
@@ -340,7 +334,7 @@ export class ActiveRun {
   }
 
   async #startChild(live: LiveStep, node: RunNode): Promise<void> {
-    const child = await childDraft(this.#host, this.row, node, live.row).catch((error: unknown) => this.#refused(live, error))
+    const child = await childDraft(this.#host, this.row, node, live.row).catch((error: unknown) => this.#calls.refused(live, error))
     if (!child) return
     const { run, act } = child
     const { key, attempt } = live.row
@@ -357,33 +351,6 @@ export class ActiveRun {
     } else {
       await this.#end(live, { state: 'failed', reason: 'start_failed', message: `The name "${run.row.name}" is in use by another run` })
     }
-  }
-
-  async #call(live: LiveStep, node: CallNode): Promise<void> {
-    const { key, attempt } = live.row
-    const started_at = this.#host.services.clock.now()
-    if (node.instant) Object.assign(live.row, { started_at })
-    else await this.#record([{ key, attempt, patch: { state: 'running', started_at } }], [])
-    await this.#tellStarted(key)
-    const ending = new AbortController()
-    live.ending = ending
-    callOperation(this.#host, this.row, live.row, node, { signal: ending.signal, rows: this.#unsaved }).then(
-      ({ output, failed }) => this.post(() => this.#callEnded(live, { state: failed ? 'failed' : 'succeeded', reason: null, ...failed, output })),
-      (error: unknown) => this.post(() => this.#refused(live, error).then(() => {})),
-    )
-  }
-
-  async #callEnded(live: LiveStep, result: StepResult): Promise<void> {
-    if (this.#live.has(live)) await this.#end(live, live.stopping ? { ...result, ...live.stopping } : result)
-  }
-
-  async #refused(live: LiveStep, error: unknown): Promise<null> {
-    if (this.#abort.signal.aborted) return null
-    // What a call throws because it was ended from here says nothing of its own.
-    if (live.ending?.signal.aborted) return this.#callEnded(live, { state: 'cancelled', reason: 'cancelled' }).then(() => null)
-    if (!isFault(error)) throw error
-    await this.#callEnded(live, { state: 'failed', reason: error.code, message: error.message })
-    return null
   }
 
   /** A step has ended for good: recorded together with what the flow makes of it. */

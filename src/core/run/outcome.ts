@@ -32,9 +32,6 @@ function cancelReason(run: RunRow): string | null {
   return typeof run.cancel?.reason === 'string' ? run.cancel.reason : null
 }
 
-const interrupted =
-  'This step was interrupted by a restart of the server, and whether it took effect cannot be told. Run it again from here if it may be done twice'
-
 /** Characters of the outputs that one run may keep. */
 const contextLimit = 64 * 1024 * 1024
 
@@ -43,4 +40,4 @@ function sizeOf(output: Json): number {
 }
 
 export type { StepResult, Finish }
-export { contextLimit, endOfRun, cancelReason, interrupted, sizeOf }
+export { contextLimit, endOfRun, cancelReason, sizeOf }
