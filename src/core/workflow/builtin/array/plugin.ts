@@ -61,7 +61,37 @@ const arrayPlugin = builtinPlugin('array', arraySpec, {
     const item = listInput(input, 'array').at(numberInput(input, 'index'))
     return item === undefined ? { found: false } : { found: true, item }
   }),
+  group: pure((input) => {
+    const value = pathInput(input, 'path')
+    const groups = new Map<string, Json[]>()
+    for (const item of listInput(input, 'array')) {
+      const key = textOf(value(item))
+      const known = groups.get(key)
+      if (known) known.push(item)
+      else groups.set(key, [item])
+    }
+    const listed = boundedList([...groups].map(([key, items]) => ({ key, items, count: items.length })))
+    return { groups: listed, count: listed.length }
+  }),
+  sum: pure(sum),
 })
+
+function sum(input: JsonObject): JsonObject {
+  const value = pathInput(input, 'path')
+  let [total, count, smallest, largest] = [0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const [index, item] of listInput(input, 'array').entries()) {
+    const found = value(item)
+    if (found === undefined || found === null || found === '') continue
+    const number = typeof found === 'number' ? found : typeof found === 'string' ? numberOf(found) : null
+    if (number === null) throw new ActionFailed(`Element ${index} has no number there, but ${textOf(found).slice(0, 60)}`)
+    total += number
+    count++
+    smallest = Math.min(smallest, number)
+    largest = Math.max(largest, number)
+  }
+  if (!Number.isFinite(total)) throw new ActionFailed('The sum is larger than numbers can be')
+  return count === 0 ? { sum: 0, count } : { sum: total, count, average: total / count, smallest, largest }
+}
 
 function counted(items: Json[]): JsonObject {
   return { items, count: items.length }

@@ -95,6 +95,32 @@ actions:
     output:
       found: {type: boolean, title: Found}
       item: {type: object, title: Item, description: The element whatever its type; left out when there is none}
+  group:
+    title: Group
+    description: Puts the elements that have the same in one member together
+    input:
+      array: {type: array, required: true, title: Array}
+      path: {type: string, required: true, title: Path, description: What they are grouped by; those without it come under the empty text}
+    output:
+      groups: {type: "[]group", title: Groups, description: In the order of their first elements}
+      count: {type: integer, title: Count}
+  sum:
+    title: Sum
+    description: Adds up the numbers of an array, or of a member of its elements
+    input:
+      array: {type: array, required: true, title: Array}
+      path: {type: string, required: false, title: Path, description: The number of an element; the element itself when empty. Elements without one are left out}
+    output:
+      sum: {type: number, title: Sum}
+      count: {type: integer, title: Count, description: How many numbers there were}
+      average: {type: number, title: Average, description: "This, the smallest and the largest are left out when there were none"}
+      smallest: {type: number, title: Smallest}
+      largest: {type: number, title: Largest}
+types:
+  group:
+    key: {type: string, required: true, title: Key, description: What its elements have in common}
+    items: {type: array, required: true, title: Items}
+    count: {type: integer, required: true, title: Count}
 `
 
 export { arraySpec }

@@ -11,6 +11,7 @@ const hashPlugin = builtinPlugin('hash', hashSpec, {
   md5: digestBy('md5'),
   sha1: digestBy('sha1'),
   sha256: digestBy('sha256'),
+  sha384: digestBy('sha384'),
   sha512: digestBy('sha512'),
   hmac: pure((input) => shown(createHmac(textMember(input, 'algorithm'), textMember(input, 'key')).update(bytesOf(input)).digest())),
 })

@@ -25,6 +25,7 @@ actions:
 ${hashed('md5', 'MD5', 'Makes an MD5 digest, for comparing with lists of such digests and not for protection')}\
 ${hashed('sha1', 'SHA-1', 'Makes a SHA-1 digest, for comparing with lists of such digests and not for protection')}\
 ${hashed('sha256', 'SHA-256', 'Makes a SHA-256 digest')}\
+${hashed('sha384', 'SHA-384', 'Makes a SHA-384 digest')}\
 ${hashed('sha512', 'SHA-512', 'Makes a SHA-512 digest')}\
   hmac:
     title: HMAC

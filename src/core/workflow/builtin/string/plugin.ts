@@ -1,5 +1,5 @@
 import { textFinder } from '../../../kernel/find-text.ts'
-import { objectMember, textMember } from '../../document/members.ts'
+import { flagMember, objectMember, textMember } from '../../document/members.ts'
 import { follow, textOf } from '../../language/path.ts'
 import { ActionFailed, builtinPlugin, pure } from '../builtin.ts'
 import { listInput, numberInput, readPath } from '../input.ts'
@@ -30,7 +30,18 @@ const stringPlugin = builtinPlugin('string', stringSpec, {
     return { characters: characters(text), bytes: Buffer.byteLength(text), lines }
   }),
   format: pure((input) => ({ text: formatted(textMember(input, 'format'), objectMember(input, 'values')) })),
+  encode_url: pure((input) => ({ text: encodeURIComponent(textMember(input, 'text').toWellFormed()) })),
+  decode_url: pure((input) => ({ text: decoded(textMember(input, 'text'), flagMember(input, 'plus')) })),
+  escape_html: pure((input) => ({ text: textMember(input, 'text').replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`) })),
 })
+
+function decoded(text: string, plus: boolean): string {
+  try {
+    return decodeURIComponent(plus ? text.replaceAll('+', ' ') : text)
+  } catch {
+    throw new ActionFailed('The text has a "%" that is not followed by the bytes of a character')
+  }
+}
 
 function split(text: string, separator: string, limit: number): string[] {
   const most = limit > 0 ? limit : listLimit + 1

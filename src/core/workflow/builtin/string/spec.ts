@@ -89,6 +89,28 @@ actions:
       values: {type: object, required: false, title: Values, description: Named by path; what is in braces and no path stays as it is}
     output:
       text: {type: string, title: Text}
+  encode_url:
+    title: Encode for a URL
+    description: Writes a text so that it can stand as one part of a URL
+    input:
+      text: {type: string, required: true, title: Text}
+    output:
+      text: {type: string, title: Text}
+  decode_url:
+    title: Decode from a URL
+    description: Reads a text as it stands in a URL
+    input:
+      text: {type: string, required: true, title: Text}
+      plus: {type: boolean, required: false, title: Plus, description: "Whether + is a blank, as in queries and forms"}
+    output:
+      text: {type: string, title: Text}
+  escape_html:
+    title: Escape for HTML
+    description: Writes a text so that HTML shows it and nothing of it is markup
+    input:
+      text: {type: string, required: true, title: Text}
+    output:
+      text: {type: string, title: Text}
 `
 
 export { stringSpec }
