@@ -4,8 +4,7 @@ import type { Json } from '../../kernel/json.ts'
 /** The text being read, and how far. Readers move `at`; they throw `LanguageError` with the position where they could not go on. */
 type Cursor = { readonly text: string; at: number }
 
-const identifierStart = /[\p{L}_$]/u
-const identifierPart = /[\p{L}\p{Nd}_$-]/u
+const identifier = /[\p{L}_$][\p{L}\p{Nd}_$-]*/uy
 
 /** Steps over blanks and line ends. */
 function skipBlanks(cursor: Cursor): void {
@@ -25,18 +24,10 @@ function take(cursor: Cursor, text: string): boolean {
 
 /** A word of letters, digits, `_`, `$` and `-` that begins with no digit, or null and nothing is taken. */
 function takeIdentifier(cursor: Cursor): string | null {
-  const { text, at } = cursor
-  let end = at
-  for (;;) {
-    const character = text.codePointAt(end)
-    if (character === undefined) break
-    const letter = String.fromCodePoint(character)
-    if (!(end === at ? identifierStart : identifierPart).test(letter)) break
-    end += letter.length
-  }
-  if (end === at) return null
-  cursor.at = end
-  return text.slice(at, end)
+  identifier.lastIndex = cursor.at
+  const word = identifier.exec(cursor.text)?.[0] ?? null
+  if (word !== null) cursor.at += word.length
+  return word
 }
 
 /** A segment of a path, or null when none begins here. */

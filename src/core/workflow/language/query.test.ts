@@ -152,6 +152,10 @@ describe('a rule', () => {
     const run = (text: string) => evaluateQuery(parseQuery(text), wide, patterns, 10_000)
     const lists = '{{list}}, {{list}}, {{list}}, {{list}}'
     await expect(run(`[${lists}] = [${lists.replaceAll('list', 'other')}]`)).rejects.toThrow('more steps')
+    const large: JsonObject = Object.fromEntries(Array.from({ length: 50_000 }, (_, at) => [`k${at}`, at]))
+    const sides: Scope = { root: (name) => (name === 'large' ? large : Array.from({ length: 50_000 }, (_, id) => ({ id }))) }
+    expect(await evaluateQuery(parseQuery('{{many}} contains {{large}}'), sides, patterns)).toBe(false)
+    await expect(evaluateQuery(parseQuery('[{{large}}, {{large}}] contains {{many.[0]}}'), sides, patterns, 10_000)).rejects.toThrow('more steps')
     await expect(run(`{{text}} like "%${'a'.repeat(100)}b"`)).rejects.toThrow('more steps')
     await expect(run(`if_error({{text}} like "%${'a'.repeat(100)}b", true)`)).rejects.toThrow('more steps')
   })

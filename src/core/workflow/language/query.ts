@@ -2,7 +2,7 @@ import { textFinder } from '../../kernel/find-text.ts'
 import { PatternRefused } from '../../../ports/patterns.ts'
 import { follow, memberOf, textOf } from './path.ts'
 import { LanguageError, standardBudget } from './scope.ts'
-import type { Json } from '../../kernel/json.ts'
+import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { Patterns } from '../../../ports/patterns.ts'
 import type { QueryNode, VariableNode } from './query-parser.ts'
 import type { Scope } from './scope.ts'
@@ -13,12 +13,17 @@ type Evaluation = { readonly scope: Scope; readonly patterns: Patterns; readonly
 
 /** Whether a rule holds. Throws `LanguageError` where it cannot be told. Contract §12.2. */
 async function queryHolds(node: QueryNode, scope: Scope, patterns: Patterns): Promise<boolean> {
-  return isTrue(await evaluateQuery(node, scope, patterns))
+  const state = stateOf(scope, patterns)
+  return isTrue(await evaluate(node, state), state)
 }
 
 /** The value of a rule. Throws `LanguageError` where it has none. */
 function evaluateQuery(node: QueryNode, scope: Scope, patterns: Patterns, steps: number = standardBudget.steps): Promise<Json> {
-  return evaluate(node, { scope, patterns, roots: new Map(), steps })
+  return evaluate(node, stateOf(scope, patterns, steps))
+}
+
+function stateOf(scope: Scope, patterns: Patterns, steps: number = standardBudget.steps): Evaluation {
+  return { scope, patterns, roots: new Map(), steps }
 }
 
 async function evaluate(node: QueryNode, state: Evaluation): Promise<Json> {
@@ -36,7 +41,7 @@ async function evaluate(node: QueryNode, state: Evaluation): Promise<Json> {
       return elements
     }
     case 'unary':
-      return !isTrue(await evaluate(node.expr, state))
+      return !isTrue(await evaluate(node.expr, state), state)
     case 'function':
       return callFunction(node, state)
     default:
@@ -78,7 +83,7 @@ function lengthOf(value: Json, state: Evaluation): number {
     return length
   }
   if (Array.isArray(value)) return value.length
-  if (value !== null && typeof value === 'object') return Object.keys(value).length
+  if (value !== null && typeof value === 'object') return namesOf(value, state).length
   throw new LanguageError(`"length" is not defined for ${nameOf(value)}`)
 }
 
@@ -103,7 +108,7 @@ async function evaluateLogical({ op, left, right }: BinaryNode, state: Evaluatio
   const decides = op === 'OR'
   let next = left
   for (let rest: QueryNode | null = right; ; ) {
-    if (isTrue(await evaluate(next, state)) === decides) return decides
+    if (isTrue(await evaluate(next, state), state) === decides) return decides
     if (rest === null) return !decides
     spend(state, 1)
     const more: BinaryNode | null = rest.type === 'binary' && rest.op === op ? rest : null
@@ -138,8 +143,8 @@ const operators: Readonly<Record<string, Operator>> = {
   contains: (left, right, state) => contains(left, right, state),
   like: (left, right, state) => isLike(scalarText('like', left), scalarText('like', right), state),
   ilike: (left, right, state) => isLike(scalarText('ilike', left).toLowerCase(), scalarText('ilike', right).toLowerCase(), state),
-  starts_with: (left, right) => scalarText('starts_with', left).startsWith(scalarText('starts_with', right)),
-  ends_with: (left, right) => scalarText('ends_with', left).endsWith(scalarText('ends_with', right)),
+  starts_with: (left, right, state) => begins('starts_with', left, right, state, (text, part) => text.startsWith(part)),
+  ends_with: (left, right, state) => begins('ends_with', left, right, state, (text, part) => text.endsWith(part)),
   '+': (left, right) => calculate('+', left, right, (a, b) => a + b),
   '-': (left, right) => calculate('-', left, right, (a, b) => a - b),
   '*': (left, right) => calculate('*', left, right, (a, b) => a * b),
@@ -183,6 +188,12 @@ function contains(left: Json, right: Json, state: Evaluation): boolean {
   throw new LanguageError(`"contains" is not defined for ${nameOf(left)}`)
 }
 
+function begins(op: string, left: Json, right: Json, state: Evaluation, holds: (text: string, part: string) => boolean): boolean {
+  const [text, part] = [scalarText(op, left), scalarText(op, right)]
+  spendText(state, part)
+  return holds(text, part)
+}
+
 function scalarText(op: string, value: Json): string {
   if (value !== null && typeof value === 'object') throw new LanguageError(`"${op}" is not defined for ${nameOf(value)}`)
   return textOf(value)
@@ -198,12 +209,13 @@ function equal(left: Json, right: Json, state: Evaluation): boolean {
     if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false
     return left.every((element, index) => equal(element, right[index] ?? null, state))
   }
-  const names = Object.keys(left)
-  if (names.length !== Object.keys(right).length) return false
-  return names.every((name) => {
+  const names = namesOf(left, state)
+  const alike = names.every((name) => {
     const [one, other] = [memberOf(left, name), memberOf(right, name)]
     return one !== undefined && other !== undefined && equal(one, other, state)
   })
+  // What both have is compared first: the names of a large object are not counted for each of many small ones.
+  return alike && namesOf(right, state).length === names.length
 }
 
 /** The whole text against a pattern of `%` (any run) and `_` (one character), with one way back at a time: never exponential, and counted. */
@@ -246,9 +258,16 @@ async function matches(left: Json, right: Json, state: Evaluation): Promise<bool
 }
 
 /** Contract §12.2, truth of a bare value. */
-function isTrue(value: Json): boolean {
+function isTrue(value: Json, state: Evaluation): boolean {
   if (value === null || value === false || value === 0 || value === '') return false
-  return typeof value !== 'object' || Object.keys(value).length > 0
+  if (Array.isArray(value)) return value.length > 0
+  return typeof value !== 'object' || namesOf(value, state).length > 0
+}
+
+function namesOf(value: JsonObject, state: Evaluation): string[] {
+  const names = Object.keys(value)
+  spend(state, names.length >> 3)
+  return names
 }
 
 function nameOf(value: Json): string {

@@ -32,8 +32,11 @@ const blocks: ReadonlySet<string> = new Set<BlockName>(['each', 'if', 'unless', 
 
 type OpenBlock = { readonly block: Block; readonly name: BlockName; readonly at: number; parts: Part[]; closed: boolean }
 
+/** How many tags may still be read, in the template and in those that are read with it. */
+type TagsLeft = { tags: number }
+
 /** The parts of a template. Throws `LanguageError` with the position of what does not parse. */
-function parseTemplate(text: string): Part[] {
+function parseTemplate(text: string, left: TagsLeft = { tags: standardBudget.tags }): Part[] {
   const cursor: Cursor = { text, at: 0 }
   const root: Part[] = []
   const open: OpenBlock[] = []
@@ -49,14 +52,15 @@ function parseTemplate(text: string): Part[] {
     if (piece !== '') parts.push({ kind: 'text', text: piece })
     cursor.at = end
     if (tag < 0) break
+    if (--left.tags < 0) throw new LanguageError(`templates have at most ${standardBudget.tags} tags in all`, tag)
     cursor.at = tag + (trimmed ? 3 : 2)
     readTag(cursor, tag, parts, open)
     skipBlanks(cursor)
     trimNext = take(cursor, '~')
     if (!take(cursor, '}}')) throw new LanguageError('a tag is not closed by "}}" here', cursor.at)
   }
-  const left = open.at(-1)
-  if (left) throw new LanguageError(`"{{#${left.name}}}" is never closed`, left.at)
+  const last = open.at(-1)
+  if (last) throw new LanguageError(`"{{#${last.name}}}" is never closed`, last.at)
   return root
 }
 
@@ -181,5 +185,5 @@ function isBlock(name: string): name is BlockName {
   return blocks.has(name)
 }
 
-export type { Part, Block, Branch, Operand }
+export type { Part, Block, Branch, Operand, TagsLeft }
 export { parseTemplate }

@@ -164,6 +164,9 @@ describe('a template', () => {
     expect(() => renderTemplate('{{#each list}}{{#each list}}{{.}}{{/each}}{{/each}}', large, small)).toThrow(/larger than/)
     expect(() => fillTemplates(['{{a}}', '{{a}}', '{{a}}', '{{a}}'], large, small)).toThrow(/larger than/)
     expect(() => renderTemplate('{{#each list}}{{#each list}}{{#each list}}{{/each}}{{/each}}{{/each}}', large)).toThrow(/more rounds/)
+    expect(() => render('{{a}}'.repeat(100_001))).toThrow(/at most 100000 tags/)
+    expect(() => fill(Array.from({ length: 101 }, () => '{{a}}'.repeat(1_000)))).toThrow(/at most 100000 tags/)
+    expect(checkTemplates(Array.from({ length: 101 }, () => '{{a}}'.repeat(1_000)))).toMatchObject([{ input: '100' }])
     expect(() => render(`${'{{#if a}}'.repeat(33)}${'{{/if}}'.repeat(33)}`)).toThrow(/nested deeper/)
   })
 

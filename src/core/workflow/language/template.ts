@@ -2,7 +2,7 @@ import { follow, memberOf, textOf } from './path.ts'
 import { LanguageError, standardBudget } from './scope.ts'
 import { parseTemplate } from './template-parser.ts'
 import type { Json } from '../../kernel/json.ts'
-import type { Block, Branch, Operand, Part } from './template-parser.ts'
+import type { Block, Branch, Operand, Part, TagsLeft } from './template-parser.ts'
 import type { Budget, Scope } from './scope.ts'
 
 /** How often the text that a template may make it may look at to compare. */
@@ -17,7 +17,13 @@ type Frame = {
   readonly outer: Frame | null
 }
 
-type Rendering = { readonly scope: Scope; readonly roots: Map<string, Json | undefined>; characters: number; rounds: number; compared: number }
+type Rendering = TagsLeft & {
+  readonly scope: Scope
+  readonly roots: Map<string, Json | undefined>
+  characters: number
+  rounds: number
+  compared: number
+}
 
 /**
  * A document with every string in it rendered (members and elements, not names). A string that is one reference and nothing else becomes the value itself;
@@ -30,15 +36,16 @@ function fillTemplates(value: Json, scope: Scope, budget: Budget = standardBudge
 /** A template as text, blocks and all. Throws `LanguageError`. */
 function renderTemplate(text: string, scope: Scope, budget: Budget = standardBudget): string {
   const state = rendering(scope, budget)
-  return render(parseTemplate(text), state, null)
+  return render(parseTemplate(text, state), state, null)
 }
 
 /** What is wrong with the templates in a document: where (as `a.b.0`), and what. */
 function checkTemplates(value: Json, where = ''): { readonly input: string; readonly message: string }[] {
   const found: { input: string; message: string }[] = []
+  const left = { tags: standardBudget.tags }
   walkStrings(value, where, (text, at) => {
     try {
-      parseTemplate(text)
+      parseTemplate(text, left)
     } catch (error) {
       if (!(error instanceof LanguageError)) throw error
       found.push({ input: at, message: error.position === null ? error.message : `${error.message} (character ${error.position + 1})` })
@@ -50,9 +57,10 @@ function checkTemplates(value: Json, where = ''): { readonly input: string; read
 /** The first segments of all paths in a document: steps, `$job`, `$workflow`, and below `#each` members as well. Strings that do not parse give none. */
 function templateRoots(value: Json): Set<string> {
   const roots = new Set<string>()
+  const left = { tags: standardBudget.tags }
   walkStrings(value, '', (text) => {
     try {
-      rootsOf(parseTemplate(text), roots)
+      rootsOf(parseTemplate(text, left), roots)
     } catch (error) {
       if (!(error instanceof LanguageError)) throw error
     }
@@ -61,7 +69,14 @@ function templateRoots(value: Json): Set<string> {
 }
 
 function rendering(scope: Scope, budget: Budget): Rendering {
-  return { scope, roots: new Map(), characters: budget.characters, rounds: budget.rounds, compared: comparedTimes * budget.characters }
+  return {
+    scope,
+    roots: new Map(),
+    characters: budget.characters,
+    rounds: budget.rounds,
+    compared: comparedTimes * budget.characters,
+    tags: budget.tags,
+  }
 }
 
 function fill(value: Json, state: Rendering, depth: number, budget: Budget): Json | undefined {
@@ -78,7 +93,7 @@ function fill(value: Json, state: Rendering, depth: number, budget: Budget): Jso
 }
 
 function fillText(text: string, state: Rendering): Json | undefined {
-  const parts = parseTemplate(text)
+  const parts = parseTemplate(text, state)
   const [only] = parts
   if (parts.length === 1 && only?.kind === 'value') {
     const value = evaluate(only.value, state, null)
