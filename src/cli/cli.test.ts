@@ -211,6 +211,17 @@ describe('capstan login', () => {
     expect(JSON.parse((await capstan(['caller', 'get', '--server', lab.url, '--json'], unset)).out).name).toBe('default')
   })
 
+  test('logout forgets the token of a server, also of one that is away, and of no other', async () => {
+    const { storeToken } = await import('./credentials.ts')
+    await storeToken(file(), 'http://127.0.0.1:1', 'other')
+    await storeToken(file(), lab.url, 'token-of-ann')
+    expect(await capstan(['logout'], unset)).toMatchObject({ status: 0, err: `Signed out of ${lab.url}.\n` })
+    expect(JSON.parse(await readFile(file(), 'utf8'))).toEqual({ current: null, servers: { 'http://127.0.0.1:1': { token: 'other' } } })
+    expect((await capstan(['logout', 'http://127.0.0.1:1/'], unset)).err).toContain('until it expires')
+    expect((await capstan(['logout', lab.url], unset)).status).toBe(3)
+    expect(await readFile(file(), 'utf8')).not.toContain('other')
+  })
+
   test('a damaged file is said to be damaged', async () => {
     const { storeToken } = await import('./credentials.ts')
     await storeToken(file(), lab.url, 'x')

@@ -27,7 +27,17 @@ async function readCredentials(file: string): Promise<Credentials> {
 /** Keeps a token for a server, which commands talk to from now on. The file is the owner's alone. */
 async function storeToken(file: string, url: string, token: string): Promise<void> {
   const { servers } = await readCredentials(file)
-  const next: Credentials = { current: url, servers: { ...servers, [url]: { token } } }
+  await writeCredentials(file, { current: url, servers: { ...servers, [url]: { token } } })
+}
+
+/** Forgets the token for a server; commands talk to it no more than to any other. */
+async function forgetToken(file: string, url: string): Promise<void> {
+  const { current, servers } = await readCredentials(file)
+  const { [url]: _, ...others } = servers
+  await writeCredentials(file, { current: current === url ? null : current, servers: others })
+}
+
+async function writeCredentials(file: string, next: Credentials): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   // Written beside and renamed: a reader never sees half of it, and it is never readable by others for a moment.
   const beside = `${file}.${process.pid}`
@@ -54,4 +64,4 @@ function plainUrl(text: string): string {
 }
 
 export type { Credentials }
-export { defaultServer, readCredentials, storeToken, serverOf, plainUrl }
+export { defaultServer, readCredentials, storeToken, forgetToken, serverOf, plainUrl }

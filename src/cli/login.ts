@@ -1,7 +1,7 @@
 import { isObject } from '../core/kernel/json.ts'
 import { callOperation } from './client.ts'
-import { plainUrl, storeToken } from './credentials.ts'
-import { CommandFailure } from './exit.ts'
+import { forgetToken, plainUrl, readCredentials, serverOf, storeToken } from './credentials.ts'
+import { CommandFailure, ServerUnreachable } from './exit.ts'
 import type { ClientEnvironment } from '../config/client.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -18,6 +18,21 @@ async function login(terminal: Terminal, environment: ClientEnvironment, options
   })
   await storeToken(environment.credentialsFile, url, token)
   terminal.err(`Signed in to ${url}. Commands talk to it from now on.\n`)
+}
+
+/** Ends the session that was kept for a server, and forgets it. An API key that was kept is forgotten only; a server that is away keeps its session until that expires. */
+async function logout(terminal: Terminal, environment: ClientEnvironment, named: string | undefined): Promise<void> {
+  const { url } = await serverOf(environment, named)
+  const { servers } = await readCredentials(environment.credentialsFile)
+  const token = Object.hasOwn(servers, url) ? servers[url]?.token : undefined
+  if (token === undefined) throw new CommandFailure('notSignedIn', `You are not signed in to ${url} on this machine.`)
+  // A key has no session that could be ended, and keys are ended by "api-key delete".
+  const ended = await callOperation({ url, token }, 'session.delete', {}).then(
+    () => true,
+    (error: unknown) => !(error instanceof ServerUnreachable),
+  )
+  await forgetToken(environment.credentialsFile, url)
+  terminal.err(`Signed out of ${url}.${ended ? '' : ' It does not answer, so the session lasts there until it expires.'}\n`)
 }
 
 async function newSession(terminal: Terminal, url: string, user: string | undefined): Promise<string> {
@@ -37,4 +52,4 @@ async function secretLine(terminal: Terminal, question: string): Promise<string>
 }
 
 export type { LoginOptions }
-export { login, secretLine }
+export { login, logout, secretLine }

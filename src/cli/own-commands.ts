@@ -5,7 +5,7 @@ import { defaultServer, serverOf } from './credentials.ts'
 import { addDeployCommands } from './deploy-commands.ts'
 import { printRunLog, watch } from './follow.ts'
 import { addImportCommands } from './import.ts'
-import { login } from './login.ts'
+import { login, logout } from './login.ts'
 import { takesServer } from './program.ts'
 import { renderOutput } from './render.ts'
 import { addReviewCommands } from './review-commands.ts'
@@ -106,6 +106,11 @@ function addClientCommands(program: Command, { terminal, environment }: ProgramO
     .option('--user <name>', 'name or e-mail address')
     .option('--token', 'use a session token or an API key instead of a name and password')
     .action((url: string, chosen: { user?: string; token?: boolean }) => login(terminal, environment, { url, ...chosen }))
+  program
+    .command('logout')
+    .description('End the session of "capstan login" and forget its token.')
+    .argument('[url]', 'the address of the server; the one that commands talk to when left out')
+    .action((url: string | undefined) => logout(terminal, environment, url))
   const runs = program.command('run').description('See, follow, cancel and repeat runs.')
   takesServer(runs.command('log'))
     .description('Print the output of a run.')

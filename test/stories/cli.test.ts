@@ -258,9 +258,9 @@ test('"service open" prints the address at the gateway, and gives it to a browse
 
 test('every command of docs/cli.md is there, with the options that it names', async () => {
   const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'cli.md'), 'utf8')
-  const commands = [...page.matchAll(/`capstan ([a-z]+ [a-z]+)([^`]*)`/g)].map(([, command = '', rest = '']) => ({
+  const commands = [...page.matchAll(/`capstan ([a-z-]+ [a-z-]+)([^`]*)`/g)].map(([, command = '', rest = '']) => ({
     command,
-    options: rest.match(/--[a-z]+/g) ?? [],
+    options: rest.match(/--[a-z-]+/g) ?? [],
   }))
   expect(commands.map(({ command }) => command)).toEqual(expect.arrayContaining(['task logs', 'pipeline watch', 'service open', 'schedule list']))
   for (const { command, options } of commands.filter(({ command }) => !command.startsWith('completion'))) {
