@@ -116,7 +116,7 @@ describe.each(mechanisms)('a call with a key, kept apart by %s', (mechanism) => 
     const [one = '', two = ''] = story.made()
     const third = ['a', 'b', 'c'].find((call) => call !== one && call !== two) ?? ''
     for (const call of ['a', 'b', 'c']) story.letEnd(call)
-    await until('both have ended', () => story.running() === 0)
+    await until('both have ended', () => filesOf(story.work, 'exit').filter((text) => text !== '').length === 2)
     story.passTime()
     const lab = await story.open()
     expect(await lab.host.recovers(step)).toBe(true)
