@@ -132,12 +132,12 @@ async function connectionOf({ invoke, parameters }: Doing): Promise<ConnectionVi
 async function update(doing: Doing): Promise<unknown> {
   const { body } = doing
   const { id } = await connectionOf(doing)
-  const [name, version, parameters] = [optionalText(body, 'name'), optionalText(body, 'plugin_version'), optionalObject(body, 'parameters')]
-  const changes = {
-    ...(name !== undefined && { name }),
-    ...(version !== undefined && { plugin_version: version }),
-    ...(parameters !== undefined && { parameters }),
-  }
+  const parameters = optionalObject(body, 'parameters')
+  const texts = ['name', 'plugin_vendor', 'plugin_name', 'plugin_version'].flatMap((member) => {
+    const text = optionalText(body, member)
+    return text === undefined ? [] : [[member, text] as const]
+  })
+  const changes = { ...Object.fromEntries(texts), ...(parameters !== undefined && { parameters }) }
   return encodeConnection(await doing.invoke('connection.update', { connection: id, ...changes }))
 }
 

@@ -150,6 +150,14 @@ test('only its owner, and who holds execute on it, can use a connection, and onl
   expect(JSON.stringify(await app.services.store.reader.resources.byId(made.id))).not.toContain('v1.')
 })
 
+test('a connection stays one of its plugin, whose name may be sent back with it', async () => {
+  const made = await make()
+  const update = (more: object) => owner.call('connection.update', { connection: made.id, ...more })
+  expect((await update({ ...plugin, name: made.name })).status).toBe(200)
+  for (const other of [{ plugin_name: 'other' }, { plugin_vendor: 'other' }])
+    expect((await update(other)).json.error.message).toContain('is a connection of lab/tickets and stays one')
+})
+
 test('a connection that was stored for another form of the settings is not opened for a call', async () => {
   const made = await make()
   const open = (form: number) => openConnection(app.services, owner.principal, made.serial, { ...named, form })

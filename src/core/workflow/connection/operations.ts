@@ -6,7 +6,7 @@ import { defineOperation, subject } from '../../operation/operation.ts'
 import { refuseWhileUsed } from '../active-uses.ts'
 import { isJsonObject } from '../document/members.ts'
 import { testConnection } from './test-connection.ts'
-import { connectionKey } from './spec.ts'
+import { connectionKey, connectionSpecOf } from './spec.ts'
 import { changeConnection, insertConnection } from './store.ts'
 import { usersOfConnection } from './uses.ts'
 import { Connection, viewConnection } from './view.ts'
@@ -106,6 +106,8 @@ const update = defineOperation({
   input: Closed({
     connection: connectionMember,
     name: Type.Optional(nameMember),
+    plugin_vendor: Type.Optional(Type.String({ maxLength: 100, description: 'As it is: a connection stays one of its plugin.' })),
+    plugin_name: Type.Optional(Type.String({ maxLength: 100, description: 'As it is.' })),
     plugin_version: Type.Optional(partMember),
     parameters: Type.Optional(parametersMember),
   }),
@@ -125,6 +127,7 @@ const update = defineOperation({
   example: { ...example, name: 'Tickets' },
   async run(ctx, input, { connection }) {
     const parameters = input.parameters === undefined ? undefined : objectOf(input.parameters)
+    refuseOtherPlugin(connection.row, input)
     const row = await changeConnection(ctx, connection.row, { name: input.name, plugin_version: input.plugin_version, parameters })
     tell(ctx, row, 'updated', connectionKey(connection.row))
     return viewConnection(row)
@@ -165,6 +168,13 @@ const test = defineOperation({
   example,
   run: (ctx, _, { connection }) => testConnection(ctx, connection.row),
 })
+
+// Whoever sends a whole connection back sends its plugin too; another one would get settings that were never meant for it.
+function refuseOtherPlugin(row: ResourceRow, wanted: { plugin_vendor?: string | undefined; plugin_name?: string | undefined }): void {
+  const { plugin_vendor: vendor, plugin_name: name } = connectionSpecOf(row)
+  if ((wanted.plugin_vendor ?? vendor) === vendor && (wanted.plugin_name ?? name) === name) return
+  throw fault('malformed_request', { why: `"${row.name}" is a connection of ${vendor}/${name} and stays one; make another for another plugin` })
+}
 
 /** Processes that hold what a connection was before are ended by its old key, on every server. */
 function tell(ctx: Ctx, row: ResourceRow, state: string, old?: string): void {
