@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseQuery, queryTree } from '../language/query-parser.ts'
 import { komFile, iconFile } from './document.suite.ts'
-import { readWorkflowFile, versionBody, writeWorkflowFile } from './file.ts'
+import { readWorkflow, readWorkflowFile, versionBody, writeWorkflowFile } from './file.ts'
 import { objectMember } from './members.ts'
 import { renameSteps } from './rename.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
@@ -107,6 +107,16 @@ describe('a document in the other format', () => {
     const document = only(writeWorkflowFile(only(icon), 'kom', by).file)
     expect(document.steps.find(({ id }) => id === 'p')?.parameters).toMatchObject({ input: '{{[Hook].[a]}}', expressionText: text })
   })
+})
+
+test('a workflow that is only named or described otherwise stays in the format that it came in', () => {
+  const before = only(iconFile())
+  const after = readWorkflow({ description: 'new', tags: [] }, before)
+  const expected = iconFile()
+  Object.assign(versionOf(expected), { description: 'new', tags: [] })
+  expect(writeWorkflowFile(after, 'icon', by)).toEqual({ file: expected, warnings: [] })
+  expect(readWorkflow({ name: 'other', steps: [] }, before).format).toBe('kom')
+  expect(() => readWorkflow({ tags: 'x' }, before)).toThrow('"tags" of the workflow is not a list of texts')
 })
 
 test.each([

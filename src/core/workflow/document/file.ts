@@ -1,7 +1,7 @@
 import { checkIconVersion, checkKomVersion } from './file-version.ts'
 import { readIconVersion, writeIconVersion } from './icon.ts'
 import { readKomWorkflow, writeKomWorkflow } from './kom.ts'
-import { isJsonObject, memberOf, objectMember, objectsMember, textMember, unreadable, withMembers, without } from './members.ts'
+import { isJsonObject, memberOf, objectMember, objectsMember, textMember, textsMember, unreadable, withMembers, without } from './members.ts'
 import { converted } from './convert.ts'
 import { flowLimits } from '../../flow/graph.ts'
 import { timestamp } from '../../kernel/clock.ts'
@@ -95,12 +95,27 @@ const mostProblems = 20
  * One workflow in the members of a `.kom` file, as requests send it. With the version before, what the request leaves out stays as it is there.
  */
 function readWorkflow(body: JsonObject, before?: WorkflowDocument): WorkflowDocument {
+  if (before && before.format !== 'kom' && Object.keys(body).every((name) => headNames.has(name))) return withHead(before, body)
   const own = before ? (before.format === 'kom' ? before : converted(before, 'kom').document) : null
   const whole = own ? withMembers({ ...writeKomWorkflow(own), triggers: own.triggers.map((trigger) => ({ ...trigger })) }, body) : body
   checkTypes(body)
   const triggers = objectsMember(whole, 'triggers', 'the workflow')
   checkSize(whole, triggers)
   return readKomWorkflow(without(whole, 'triggers'), triggers, own ? objectMember(own.kept, 'file') : {})
+}
+
+const headNames: ReadonlySet<string> = new Set(['name', 'description', 'tags'])
+
+/** The same steps in the format that they came in: who only describes a workflow otherwise takes nothing from it. */
+function withHead(before: WorkflowDocument, body: JsonObject): WorkflowDocument {
+  checkTypes(body)
+  const has = (name: string) => memberOf(body, name) !== undefined
+  return {
+    ...before,
+    name: has('name') ? textMember(body, 'name') : before.name,
+    description: has('description') ? textMember(body, 'description') : before.description,
+    tags: has('tags') ? textsMember(body, 'tags') : before.tags,
+  }
 }
 
 /** The export file of a workflow, of one that is stored here when `exported` is given. What the other format cannot say is in `warnings`. Values of secrets are never in it: a document holds none. */
