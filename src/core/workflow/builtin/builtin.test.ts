@@ -171,6 +171,14 @@ describe('built-in plugins', () => {
     expect(job).toMatchObject({ status: 'failed', failed_step: { message: 'The input "text" must be of type string' } })
   })
 
+  test('an input that the spec calls a password is used and not shown', async () => {
+    const job = await runOf(ann, 'signed', [action('sign', 'hash.hmac', { text: 'a', key: 'of-the-hook' })])
+    expect(job.context.data.sign.hex).toMatch(/^[0-9a-f]{64}$/)
+    const steps = await app.system('job.list-steps', { job: job.id })
+    expect(JSON.stringify(steps)).toContain('"key":"********"')
+    expect(JSON.stringify(steps)).not.toContain('of-the-hook')
+  })
+
   test('a run that fails fails the step that waits for it, unless that is allowed', async () => {
     const inner = [action('bad', 'json.parse', { text: 'no' })]
     const { workflow } = await app.system('job.get', { job: await started(ann, 'inner', inner) })

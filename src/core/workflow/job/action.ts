@@ -2,6 +2,7 @@ import { isFault } from '../../kernel/fault.ts'
 import { ActionFailed } from '../builtin/builtin.ts'
 import { findBuiltin } from '../plugin/find.ts'
 import { callInstalled } from '../plugin/call.ts'
+import { withoutPasswords } from '../plugin/secret-inputs.ts'
 import { builtinInput, callBuiltin } from '../builtin/call.ts'
 import { starterOf } from '../../run/starter.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
@@ -27,7 +28,7 @@ type ActionCall = {
   readonly signal: AbortSignal
 }
 
-/** How it ended. `input` is what the action really got, secrets of its connection masked; so are log and message. */
+/** How it ended. `input` is what the action really got, without what its spec calls a password, secrets of its connection masked; so are log and message. */
 type ActionResult = {
   readonly input: JsonObject
   readonly log: string
@@ -40,7 +41,7 @@ async function callAction(call: ActionCall): Promise<ActionResult> {
   if (!builtin) return callInstalled(call)
   const input = builtinInput(builtin, call.input)
   const lines: string[] = []
-  const common = () => ({ input, log: lines.join('\n'), exception: null })
+  const common = () => ({ input: withoutPasswords(builtin.component, input), log: lines.join('\n'), exception: null })
   const { signal, cancel } = deadline(call)
   try {
     const starter = await starterOf(call.services, call.run)

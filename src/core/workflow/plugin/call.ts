@@ -5,6 +5,7 @@ import { withDefaults } from './defaults.ts'
 import { installedRow } from './installed.ts'
 import { masksOf } from './masking.ts'
 import { pluginRecordOf, specOfRow } from './record.ts'
+import { withoutPasswords } from './secret-inputs.ts'
 import type { ActionCall, ActionResult } from '../job/action.ts'
 import type { OpenedConnection } from '../connection/open.ts'
 import type { Principal } from '../../identity/principal.ts'
@@ -47,7 +48,7 @@ async function callInstalled(call: ActionCall): Promise<ActionResult> {
     { signal },
   )
   const shown = masksOf(opened)
-  const common = { input: shown.input(input), log: shown.text(answer.log), exception: shown.exception(answer.exception) }
+  const common = { input: shown.input(withoutPasswords(component, input)), log: shown.text(answer.log), exception: shown.exception(answer.exception) }
   if (answer.status === 'ok') return { ...common, status: 'ok', output: isJsonObject(answer.output) ? answer.output : {} }
   const message = shown.text(answer.error ?? '')
   const reason = /^plugin timed out after \d+ seconds$/.test(message) ? 'timeout' : 'action_failed'
