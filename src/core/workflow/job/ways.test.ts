@@ -211,6 +211,31 @@ describe('the outputs of a loop', () => {
     expect(job.context.data.L.$outputs).toMatchObject([{ s: { m: { w: 'a' }, $success: true } }, { s: { m: { w: 'b' } } }])
   })
 
+  test('are made in turns with everything else, however many rounds and however large what they look at', async () => {
+    const began = performance.now()
+    let [last, longest] = [began, 0]
+    const turns = setInterval(() => {
+      const now = performance.now()
+      longest = Math.max(longest, now - last)
+      last = now
+    }, 5)
+    const job = await run(
+      [
+        loop('L', {
+          repeatCount: 400,
+          innerEdgeId: 'L>m',
+          customOutput: [{ name: 'n', outputType: 'count', input: { expressionText: '{{[start].[list]}} contains {{[L].[$index]}}' } }],
+        }),
+        match('m', 'a', { parent_id: 'L' }),
+      ],
+      ['start>L', 'L>m', 'm>'],
+      { list: Array.from({ length: 100_000 }, (_, at) => at + 390) },
+    )
+    clearInterval(turns)
+    expect(job.context.data.L.n).toBe(10)
+    expect(longest).toBeLessThan((performance.now() - began) / 2)
+  })
+
   test('have nothing for a step that did not run in a round, and not what it gave in another', async () => {
     const job = await run(
       [

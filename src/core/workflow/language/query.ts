@@ -77,7 +77,7 @@ async function callFunction(node: QueryNode & { type: 'function' }, state: Evalu
 
 function lengthOf(value: Json, state: Evaluation): number {
   if (typeof value === 'string') {
-    spendText(state, value)
+    spend(state, value.length >> 1)
     let length = 0
     for (const _ of value) length++
     return length
@@ -142,7 +142,7 @@ const operators: Readonly<Record<string, Operator>> = {
   '>=': (left, right, state) => order('>=', left, right, state) >= 0,
   contains: (left, right, state) => contains(left, right, state),
   like: (left, right, state) => isLike(scalarText('like', left), scalarText('like', right), state),
-  ilike: (left, right, state) => isLike(scalarText('ilike', left).toLowerCase(), scalarText('ilike', right).toLowerCase(), state),
+  ilike: (left, right, state) => isLike(folded('ilike', left, state), folded('ilike', right, state), state),
   starts_with: (left, right, state) => begins('starts_with', left, right, state, (text, part) => text.startsWith(part)),
   ends_with: (left, right, state) => begins('ends_with', left, right, state, (text, part) => text.endsWith(part)),
   '+': (left, right) => calculate('+', left, right, (a, b) => a + b),
@@ -192,6 +192,12 @@ function begins(op: string, left: Json, right: Json, state: Evaluation, holds: (
   const [text, part] = [scalarText(op, left), scalarText(op, right)]
   spendText(state, part)
   return holds(text, part)
+}
+
+function folded(op: string, value: Json, state: Evaluation): string {
+  const text = scalarText(op, value)
+  spend(state, text.length >> 1)
+  return text.toLowerCase()
 }
 
 function scalarText(op: string, value: Json): string {

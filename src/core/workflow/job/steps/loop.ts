@@ -1,4 +1,5 @@
 import { flowLimits } from '../../../flow/graph.ts'
+import { sleep } from '../../../kernel/clock.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from '../../document/members.ts'
 import { contextLimit, sizeOf } from '../../../run/outcome.ts'
 import { LanguageError } from '../../language/scope.ts'
@@ -74,13 +75,27 @@ async function performOutputs(act: Act): Promise<Performed> {
   const entry = new Map<string, Json>()
   for (const output of outputs) entry.set(textMember(output, 'name'), startOf(output))
   const size = { total: 0 }
+  const turn = turns(act)
   for (let round = 1; round <= count; round++) {
     const view: JsonObject = { index: round - 1, item: Array.isArray(items) ? (items[round - 1] ?? null) : null, parent: act.loop }
     const standing: Standing = { ...act, key: `${key}/${round}/${node}`, loop: view }
-    for (const output of outputs) await addRound(standing, reading, output, entry, { first: round === 1, size })
+    for (const output of outputs) {
+      await addRound(standing, reading, output, entry, { first: round === 1, size })
+      await turn()
+    }
   }
   const stopped = await isStopped(act, reading, `${key}/`, { from: (Math.max(rounds, 1) - 1) * parallelOf(step), to: count })
   return { output: { entry: Object.fromEntries(entry), ...(stopped ? { stopped } : {}) } }
+}
+
+/** Lets others have their turn after every few milliseconds of work; throws when the job is cancelled. */
+function turns({ services, signal }: Act): () => Promise<void> {
+  let since = services.clock.now()
+  return async () => {
+    if (services.clock.now() - since < 20) return
+    await sleep(services.clock, 0, signal)
+    since = services.clock.now()
+  }
 }
 
 /** Whether a filter has ended the job, in the last round or in one of the last that ran at once. */
