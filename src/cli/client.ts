@@ -5,10 +5,20 @@ import { CommandFailure, ServerUnreachable, exitOf } from './exit.ts'
 type Server = { readonly url: string; readonly token: string | null }
 
 const answerWithinMs = 120_000
+// What is asked with gives up by itself soon after.
+const longestWaitMs = 290_000
 
-/** Calls an operation and gives its output. Whatever goes wrong is a `CommandFailure` that says what to do next. */
-async function callOperation(server: Server, operation: string, input: unknown, options: { signal?: AbortSignal } = {}): Promise<unknown> {
-  const tooLong = AbortSignal.timeout(answerWithinMs)
+/**
+ * Calls an operation and gives its output. Whatever goes wrong is a `CommandFailure` that says what to do next. `lasts`: how long the operation may take, where
+ * that is longer than most.
+ */
+async function callOperation(
+  server: Server,
+  operation: string,
+  input: unknown,
+  options: { readonly signal?: AbortSignal; readonly lasts?: number | undefined } = {},
+): Promise<unknown> {
+  const tooLong = AbortSignal.timeout(Math.min(Math.max(answerWithinMs, options.lasts ?? 0), longestWaitMs))
   const response = await send(server, `/api/v1/${operation}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -77,7 +87,11 @@ async function send({ url, token }: Server, path: string, options: RequestInit):
     return await fetch(url + path, { ...options, headers, redirect: 'error' })
   } catch (error) {
     // Told to stop, and not just too slow an answer.
-    if (options.signal?.aborted && !(error instanceof Error && error.name === 'TimeoutError')) throw error
+    const late = error instanceof Error && error.name === 'TimeoutError'
+    if (options.signal?.aborted && !late) throw error
+    if (late) {
+      throw new CommandFailure('tryLater', `${url} has not answered in time. It may be at it still: see what has become of it before you try again.`)
+    }
     const cause: unknown = error instanceof Error ? error.cause : undefined
     const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
     throw new ServerUnreachable('failure', `No server answers at ${url}${code}. Start one with "npm start", or name another with --server.`)

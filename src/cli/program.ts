@@ -87,7 +87,7 @@ function addOperation(group: Command, verb: string, operation: AnyOperation, { t
     const read = await readInput(terminal, parameters, given, chosen.input)
     const server: Server = await serverOf(environment, chosen.server)
     const input = comfort?.complete ? await comfort.complete({ terminal, server, input: read, argument }) : read
-    const output = await callOperation(server, operation.name, input)
+    const output = await callOperation(server, operation.name, input, { lasts: operation.deadlineMs })
     if (addition && chosen[addition.flag.slice(2)] === true) await addition.run(terminal, server, output, { json: chosen.json === true })
     else terminal.out(chosen.json ? `${safeJson(output)}\n` : renderOf(operation.name, output))
     const failed = comfort?.failed?.(output) ?? null
