@@ -9,8 +9,11 @@ import type { WorkflowTriggerRow } from '../../ports/store/workflows.ts'
 import type { WorkflowDocument } from './document/model.ts'
 import type { WorkflowSpec } from './spec.ts'
 
-/** Makes a workflow of a document: a resource, its triggers and a draft. `id` is a new one, chosen before where others name it. */
-async function insertWorkflow(ctx: WriteCtx, document: WorkflowDocument, id = ctx.ids.record()): Promise<ResourceRow> {
+/** What workflows of one file have in common: the new ids of its triggers, by those of the file. Nothing that is here already is meant by them. */
+type Imported = { readonly id: string; readonly triggers: Map<string, string> }
+
+/** Makes a workflow of a document: a resource, its triggers and a draft. Of a file that is imported it gets a new id that others may name already. */
+async function insertWorkflow(ctx: WriteCtx, document: WorkflowDocument, imported: Imported | null = null): Promise<ResourceRow> {
   const now = ctx.clock.now()
   const name = checkedName(document.name)
   const spec: WorkflowSpec = {
@@ -26,7 +29,7 @@ async function insertWorkflow(ctx: WriteCtx, document: WorkflowDocument, id = ct
   }
   const row = await unlessTaken(name, () =>
     ctx.db.resources.insert({
-      id,
+      id: imported?.id ?? ctx.ids.record(),
       kind: 'workflow',
       name,
       owner_id: ctx.principal.id,
@@ -39,15 +42,16 @@ async function insertWorkflow(ctx: WriteCtx, document: WorkflowDocument, id = ct
       updated_at: now,
     }),
   )
-  return putDraft(ctx, row, document)
+  return putDraft(ctx, row, document, imported)
 }
 
 /** Puts a document in the place of a workflow's draft; the version that is active goes on. */
-async function putDraft(ctx: WriteCtx, row: ResourceRow, given: WorkflowDocument): Promise<ResourceRow> {
+async function putDraft(ctx: WriteCtx, row: ResourceRow, given: WorkflowDocument, imported: Imported | null = null): Promise<ResourceRow> {
   const spec = workflowSpecOf(row)
   const now = ctx.clock.now()
   const name = checkedName(given.name)
-  const document = await withTriggers(ctx, given, await ctx.services.workflows.ofVersion(spec.draft ?? spec.published ?? ''))
+  const before = await ctx.services.workflows.ofVersion(spec.draft ?? spec.published ?? '')
+  const document = await withTriggers(ctx, given, before, imported)
   const id = ctx.ids.record()
   const number = (await ctx.db.workflowVersions.lastNumber(row.id)) + 1
   const { id: userId, name: userName } = ctx.principal
@@ -70,16 +74,27 @@ async function putDraft(ctx: WriteCtx, row: ResourceRow, given: WorkflowDocument
 }
 
 /**
- * The document with triggers that are records of their own. One that the caller owns stays that one; another gets a new id, but for one that a document
- * sent again names as its file does: that one is known by name and type from the version before.
+ * The document with triggers that are records of their own. Those of an import are new. Else one that the caller owns stays that one; another gets a new id,
+ * but for one that a document sent again names as its file does: that one is known by name and type from the version before.
  */
-async function withTriggers(ctx: WriteCtx, document: WorkflowDocument, before: WorkflowDocument | null): Promise<WorkflowDocument> {
+async function withTriggers(
+  ctx: WriteCtx,
+  document: WorkflowDocument,
+  before: WorkflowDocument | null,
+  imported: Imported | null,
+): Promise<WorkflowDocument> {
   const ids = new Map<string, string>()
   const triggers: JsonObject[] = []
   for (const trigger of document.triggers) {
     const old = textMember(trigger, 'id')
     const row = triggerRow(ctx, trigger)
-    const known = (await ownTrigger(ctx, old)) ?? (await ownTrigger(ctx, alike(before, row)))
+    const shared = imported?.triggers.get(old)
+    if (shared !== undefined) {
+      ids.set(old, shared)
+      triggers.push(withMembers(trigger, { id: shared }))
+      continue
+    }
+    const known = imported ? null : ((await ownTrigger(ctx, old)) ?? (await ownTrigger(ctx, alike(before, row))))
     if (known) {
       // A draft changes nothing of what is active: activating it does.
       if ((await ctx.db.workflowTriggers.boundTo(known.id)).length === 0)
@@ -90,6 +105,7 @@ async function withTriggers(ctx: WriteCtx, document: WorkflowDocument, before: W
     }
     await ctx.db.workflowTriggers.insert(row)
     if (old !== '') ids.set(old, row.id)
+    if (old !== '') imported?.triggers.set(old, row.id)
     triggers.push(withMembers(trigger, { id: row.id }))
   }
   if (ids.size === 0) return { ...document, triggers }

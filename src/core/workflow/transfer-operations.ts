@@ -44,10 +44,11 @@ const importFile = defineOperation({
     }
     const rows = await ctx.write(async (inside) => {
       const made = []
+      const triggers = new Map<string, string>()
       for (const [index, document] of documents.entries()) {
         const name = await freeName(inside, document.name.trim())
         if (name !== document.name.trim()) warnings.push(`${document.name}: a workflow of that name exists, so it is called "${name}"`)
-        made.push(await insertWorkflow(inside, { ...document, name }, ids[index]))
+        made.push(await insertWorkflow(inside, { ...document, name }, { id: ids[index] ?? '', triggers }))
       }
       return made
     })

@@ -42,6 +42,23 @@ describe('an export file that is imported', () => {
     expect(await app.system('workflow.activate', { workflow: made.id })).toMatchObject({ status: 'active' })
   })
 
+  test('gets triggers of its own, which its workflows share as they do in the file', async () => {
+    const starts = { ...trigger, parameters: { trigger_config_id: 'T' } }
+    const bound = (name: string) => documentOf({ name, steps: [starts, artifact('a', 'x')], paths: ['start>a'] })
+    const file = { ...fileOf(bound('first bound'), bound('second bound')), triggers: [{ id: 'T', name: 'T', type: 'api_trigger' }] }
+    const { items } = await app.system('workflow.import', { file })
+    const [first, second] = items
+    expect(first.trigger.id).toBe(second.trigger.id)
+    // An export that comes back is another workflow: an event for one of the two starts none of the other.
+    const exported = await app.system('workflow.export', { workflow: first.id })
+    const [again] = (await app.system('workflow.import', { file: exported.file })).items
+    expect(again.trigger.id).not.toBe(first.trigger.id)
+    expect(again.document.steps[0].parameters).toEqual({ trigger_config_id: again.trigger.id })
+    for (const workflow of [first, second, again]) await app.system('workflow.activate', { workflow: workflow.id })
+    expect(await app.system('trigger.send-event', { trigger: again.id })).toEqual({ events: 1 })
+    expect(await app.system('trigger.send-event', { trigger: first.id })).toEqual({ events: 2 })
+  })
+
   test('finds a free name also for one that is as long as names may be', async () => {
     const name = `${'n'.repeat(199)}ü`
     for (const expected of [name, `${'n'.repeat(196)} (2)`, `${'n'.repeat(196)} (3)`]) {
