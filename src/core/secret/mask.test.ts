@@ -135,3 +135,16 @@ test('hostile input costs linear time: a mebibyte of repeated beginnings', () =>
   // A quadratic search would take minutes.
   expect(performance.now() - start).toBeLessThan(5000)
 })
+
+test('a whole text is masked as a stream of it is, whatever its length', () => {
+  const masker = createMasker(['abab', 'grüße', 'cdcdcd'])
+  const streamed = (input: string) => Buffer.concat([masker.push(Buffer.from(input)), masker.flush()]).toString()
+  for (let round = 0; round < 2000; round++) {
+    const letters = [...randomBytes(round % 20)].map((byte) => ['a', 'b', 'c', 'd', 'ü', 'grüße'][byte % 6])
+    const input = letters.join('')
+    expect(masker.text(input)).toBe(streamed(input))
+  }
+  for (const length of [2047, 2048, 2049, 10_000]) expect(masker.text(`${'x'.repeat(length)}abab`)).toBe(`${'x'.repeat(length)}***`)
+  expect(masker.text('\ud800')).toBe('\ufffd')
+  expect(createMasker([]).text('ab\ud800')).toBe('ab\ufffd')
+})

@@ -18,11 +18,17 @@ type Masker = {
   text(text: string): string
 }
 
-const mark = new TextEncoder().encode('***')
+const encoder = new TextEncoder()
+const mark = encoder.encode('***')
+/** Texts up to this length are looked through without anything made for them: a job may hold millions of short ones. */
+const shortText = 2048
+const scratch = new Uint8Array(3 * shortText)
 
 /** A masker for these values. Values shorter than four bytes are not masked: they would hide half of any text. */
 function createMasker(values: readonly string[]): Masker {
-  const search = buildSearch(values.flatMap(formsOf))
+  const forms = values.flatMap(formsOf)
+  const search = buildSearch(forms)
+  const shortest = forms.reduce((least, { length }) => Math.min(least, length), Number.POSITIVE_INFINITY)
   let stream = openStream(search)
   return {
     push: (chunk) => stream.push(chunk),
@@ -32,11 +38,23 @@ function createMasker(values: readonly string[]): Masker {
       return rest
     },
     text(text) {
+      // In UTF-8 a text has at most three bytes for each of its units.
+      if (3 * text.length < shortest || (text.length <= shortText && !occursIn(search, text))) return text.toWellFormed()
       const whole = openStream(search)
-      const first = whole.push(new TextEncoder().encode(text))
+      const first = whole.push(encoder.encode(text))
       return new TextDecoder().decode(joined(first, whole.flush()))
     },
   }
+}
+
+function occursIn(search: Search | null, text: string): boolean {
+  if (!search) return false
+  const { written } = encoder.encodeInto(text, scratch)
+  for (let at = 0, state = 0; at < written; at++) {
+    state = search.step(state, scratch[at] as number) // at < length
+    if (search.found(state) > 0) return true
+  }
+  return false
 }
 
 type Span = { from: number; to: number }
