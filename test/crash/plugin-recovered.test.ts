@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFile
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stepFolder } from '../../src/adapters/plugin-host/kept-folder.ts'
 import { processesWith } from '../support/processes.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
@@ -228,6 +229,28 @@ test('after a restart of the machine nothing that was called before is looked fo
   expect((await ended(jobs[1] ?? '')).status).toBe('succeeded')
   expect([made('boot'), made('boot2')]).toEqual([['boot-one'], ['boot2-two', 'boot2-two']])
   await until('nothing is kept', () => kept().length === 0)
+}, 60_000)
+
+test('a plugin whose step has ended, while nobody had let go of it yet, is ended by the next server', async () => {
+  lay('gate-over')
+  const over = await start('over')
+  await ended(over)
+  await until('nothing is kept', () => kept().length === 0)
+  const left = await start('left')
+  await called('left')
+  await server.kill()
+  // As it is found when the server is killed between the two: what runs is of a step whose end is stored.
+  const [ledger = ''] = ledgers()
+  const path = join(work(), ledger, kept()[0] ?? '')
+  const about = JSON.parse(readFileSync(join(path, 'step.json'), 'utf8'))
+  expect(about.run).toBe(left)
+  writeFileSync(join(path, 'step.json'), JSON.stringify({ ...about, run: over }))
+  renameSync(path, stepFolder(work(), { ...about, run: over }))
+  expect(runs('left')).toBe(true)
+  await server.start()
+  await until('it is ended', () => !runs('left'))
+  await until('nothing is kept', () => kept().length === 0)
+  expect(await ended(left)).toMatchObject({ status: 'failed', failed_step: { message: expect.stringContaining('interrupted by a restart') } })
 }, 60_000)
 
 /** All processes of a call, by the mark of the supervisor that is above its own. */
