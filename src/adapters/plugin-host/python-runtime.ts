@@ -72,10 +72,8 @@ function wantedOf(folder: string): Wanted {
   if (!found) return { install: file, runtime: null }
   const line = lines.find((text) => nameOf(text) === found.distribution)
   // Only the name and its versions: a mark of another interpreter or a hash is for pip alone.
-  const runtime = {
-    ...found,
-    wanted: /^[\w.[\]-]+\s*(?:[<>=!~]=?[^;#\s]*(?:\s*,\s*[<>=!~]=?[^;#,\s]*)*)?/.exec(line ?? '')?.[0] || found.distribution,
-  }
+  const named = line?.split(/;| @ | --/)[0]?.trim()
+  const runtime = { ...found, wanted: named || found.distribution }
   return { install: line === undefined ? [...file, found.distribution] : file, runtime }
 }
 

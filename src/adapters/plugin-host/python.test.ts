@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PluginRefused } from '../../ports/plugin-host.ts'
 import { openLab } from './plugin-lab.suite.ts'
-import { listensAnywhere } from './python-runtime.ts'
+import { listensAnywhere, wantedOf } from './python-runtime.ts'
 import type { InstalledPlugin, PluginEvent } from '../../ports/plugin-host.ts'
 
 // The published runtime of plugins comes from a package index, into the environment that the host makes. Without an index these tests are left out.
@@ -123,6 +123,22 @@ answer = lambda output: json.dumps({'version': 'v1', 'type': 'action_event', 'bo
     const asks = (name: string, line: string) => bare.act(bare.script(name, `#!${line}\n${says}`, modules))
     expect((await asks('asks', special)).output).toMatchObject({ interpreter: 'special' })
     expect((await asks('asks_more', '/usr/bin/env python3.98')).output).toMatchObject({ interpreter: 'usual' })
+  })
+
+  test.each([
+    ['', ['komand'], 'komand'],
+    ['requests==2.0\n# komand==1\n', ['-r', 'requirements.txt', 'komand'], 'komand'],
+    ['Komand == 3.2.0 # pinned\n', ['-r', 'requirements.txt'], 'Komand == 3.2.0'],
+    ['komand>=3,<4 ; python_version > "3"\n', ['-r', 'requirements.txt'], 'komand>=3,<4'],
+    ['komand @ file:///x.whl\n', ['-r', 'requirements.txt'], 'komand'],
+    ['komand-tools==1\n', ['-r', 'requirements.txt', 'komand'], 'komand'],
+  ])('on komand that requires %j is given the runtime', (requirements, install, wanted) => {
+    const files = { 'komand_w/action.py': 'import komand\n', 'requirements.txt': requirements }
+    const folder = join(bare.root, bare.script('wants', '', files).path ?? '')
+    expect(wantedOf(folder)).toEqual({ install, runtime: { module: 'komand', distribution: 'komand', wanted } })
+    // One that brings its runtime along is given none.
+    const whole = join(bare.root, bare.script('whole', '', { ...files, 'komand/__init__.py': '' }).path ?? '')
+    expect(wantedOf(whole)).toMatchObject({ runtime: null, install: install.filter((word) => word !== 'komand') })
   })
 
   test('is known to listen on every address by the runtime that it loads', () => {
