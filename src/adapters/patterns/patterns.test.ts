@@ -49,10 +49,28 @@ describe('patterns of users', () => {
     expect(await patterns.test('^(a+)+$', `${'a'.repeat(50_000)}!`, plain)).toBe(false)
   })
 
+  test('on small texts wait for none that take long on large ones', async () => {
+    const several = new WorkerPatterns()
+    await several.test('a', 'a', plain)
+    const done: string[] = []
+    const slow = Array.from({ length: 6 }, () =>
+      several.capture('(?P<all>(([a-c]|[a-d]|[a-e])+)+[x-z])', 'a'.repeat(1024 * 1024), { ignoreCase: false, all: true }),
+    )
+    const all = Promise.allSettled(slow.map((each) => each.finally(() => done.push('slow'))))
+    // Small, and made to take long all the same: it is matched among the slow ones.
+    const hidden = several.test('(a?){900}(a|b){900}[xy]', 'ab'.repeat(30_000), plain).catch(() => null)
+    expect(await several.test('b', 'abc', plain)).toBe(true)
+    done.push('quick')
+    await hidden
+    await all
+    expect(done[0]).toBe('quick')
+    await several.close()
+  })
+
   test('that take too long end with their thread, and those that wait behind are matched', async () => {
     const hasty = new WorkerPatterns({ timeMs: 20 })
     const slow = hasty.capture('(?P<all>(([a-c]|[a-d]|[a-e])+)+[x-z])', 'a'.repeat(1024 * 1024), { ignoreCase: false, all: true })
-    const next = hasty.test('a', 'a', plain)
+    const next = hasty.test('a', 'a'.repeat(100_000), plain)
     await expect(slow).rejects.toThrow(/longer than 20 ms/)
     expect(await next).toBe(true)
     await hasty.close()

@@ -12,26 +12,26 @@ const patternLimit = 4 * 1024
 const textLimit = 1024 * 1024
 const standardLimits: Limits = { timeMs: 1_000, queue: 10_000 }
 
-/**
- * Patterns in one thread of their own, one order at a time: what takes longer than a second ends with its thread, and the next order gets a new one.
- * The thread is started when the first pattern comes and keeps nothing alive.
- */
+/** Characters of a text that nearly every pattern is done with at once, and how long it may take before it waits with those that are not. */
+const smallText = 64 * 1024
+const smallTimeMs = 100
+
+class Overdue extends PatternRefused {}
+
+/** Patterns in two threads: what takes long there takes it from its like, so that nobody's rule waits behind those that somebody made to take long. */
 class WorkerPatterns implements Patterns {
-  readonly #limits: Limits
-  readonly #queue: Waiting[] = []
-  #worker: Worker | null = null
-  #ready = false
-  #current: { readonly id: number; readonly waiting: Waiting; readonly timer: NodeJS.Timeout } | null = null
-  #lastId = 0
-  #closed = false
+  readonly #small: Lane
+  readonly #large: Lane
 
   constructor(limits: Partial<Limits> = {}) {
-    this.#limits = { ...standardLimits, ...limits }
+    const whole = { ...standardLimits, ...limits }
+    this.#small = new Lane({ ...whole, timeMs: Math.min(whole.timeMs, smallTimeMs) })
+    this.#large = new Lane(whole)
   }
 
   async check(pattern: string): Promise<string | null> {
     try {
-      await this.#order({ do: 'check', pattern })
+      await this.#order({ do: 'check', pattern }, '')
       return null
     } catch (error) {
       if (error instanceof PatternRefused) return error.message
@@ -40,16 +40,49 @@ class WorkerPatterns implements Patterns {
   }
 
   async test(pattern: string, text: string, options: PatternOptions): Promise<boolean> {
-    return (await this.#order({ do: 'test', pattern, text, ignoreCase: options.ignoreCase })).found
+    return (await this.#order({ do: 'test', pattern, text, ignoreCase: options.ignoreCase }, text)).found
   }
 
   async capture(pattern: string, text: string, options: PatternOptions & { all: boolean }): Promise<ReadonlyMap<string, readonly string[]> | null> {
-    const { found, groups } = await this.#order({ do: 'capture', pattern, text, ignoreCase: options.ignoreCase, all: options.all })
+    const { found, groups } = await this.#order({ do: 'capture', pattern, text, ignoreCase: options.ignoreCase, all: options.all }, text)
     return found ? new Map(groups.filter(([, values]) => values.length > 0)) : null
   }
 
   async matches(pattern: string, text: string, options: PatternOptions & { most: number }): Promise<readonly PatternMatch[]> {
-    return (await this.#order({ do: 'matches', pattern, text, ignoreCase: options.ignoreCase, most: Math.min(options.most, 100_000) })).matches ?? []
+    const most = Math.min(options.most, 100_000)
+    return (await this.#order({ do: 'matches', pattern, text, ignoreCase: options.ignoreCase, most }, text)).matches ?? []
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#small.close(), this.#large.close()])
+  }
+
+  async #order(order: PatternOrder, text: string): Promise<PatternResult> {
+    if (text.length > smallText) return this.#large.order(order)
+    try {
+      return await this.#small.order(order)
+    } catch (error) {
+      if (!(error instanceof Overdue)) throw error
+      return this.#large.order(order)
+    }
+  }
+}
+
+/**
+ * One thread, one order at a time: what takes longer than a second ends with its thread, and the next order gets a new one. The thread is started when the first
+ * pattern comes and keeps nothing alive.
+ */
+class Lane {
+  readonly #limits: Limits
+  readonly #queue: Waiting[] = []
+  #worker: Worker | null = null
+  #ready = false
+  #current: { readonly id: number; readonly waiting: Waiting; readonly timer: NodeJS.Timeout } | null = null
+  #lastId = 0
+  #closed = false
+
+  constructor(limits: Limits) {
+    this.#limits = limits
   }
 
   async close(): Promise<void> {
@@ -60,7 +93,7 @@ class WorkerPatterns implements Patterns {
     this.#worker = null
   }
 
-  #order(order: PatternOrder): Promise<PatternResult> {
+  order(order: PatternOrder): Promise<PatternResult> {
     const refusal = this.#refusal(order)
     if (refusal) return Promise.reject(new PatternRefused(refusal))
     return new Promise((resolve, reject) => {
@@ -101,7 +134,10 @@ class WorkerPatterns implements Patterns {
       else this.#replied(reply)
       this.#next()
     })
-    worker.on('error', (error) => this.#ended(worker, error instanceof Error ? error.message : 'its thread has ended'))
+    worker.on('error', (error) => {
+      const why = error instanceof Error ? error.message : 'its thread has ended'
+      this.#ended(worker, new PatternRefused(`the pattern cannot be used: ${why}`))
+    })
     return worker
   }
 
@@ -114,16 +150,16 @@ class WorkerPatterns implements Patterns {
 
   #overdue(): void {
     const worker = this.#worker
-    if (worker) this.#ended(worker, `it takes longer than ${this.#limits.timeMs} ms on this text`)
+    if (worker) this.#ended(worker, new Overdue(`the pattern cannot be used: it takes longer than ${this.#limits.timeMs} ms on this text`))
     void worker?.terminate()
   }
 
-  #ended(worker: Worker, why: string): void {
+  #ended(worker: Worker, why: PatternRefused): void {
     if (worker !== this.#worker) return
     this.#worker = null
     // A thread that does not even start would be tried for ever: whoever waits longest pays for it.
     const waiting = this.#settle() ?? this.#queue.shift()
-    waiting?.reject(new PatternRefused(`the pattern cannot be used: ${why}`))
+    waiting?.reject(why)
     this.#next()
   }
 
