@@ -37,7 +37,7 @@ the images that they were built on had it: what the package imports decides, and
 3. If that fails too, or no index is reachable, the interpreter alone has to do, with the package on \`PYTHONPATH\`; so a runtime that is laid into the package
    works offline. When the plugin does not start with it either, the installation fails and says what is missing.
 
-Seen with Python 3.11; of 4.5.1, 5.0.0 and 6.0.0 only that they install and load.
+Seen with Python 3.11, \`komand\` with 3.13 too; of 4.5.1, 5.0.0 and 6.0.0 only that they install and load.
 
 | runtime | how it is installed | in http mode | a failure on purpose | log |
 | --- | --- | --- | --- | --- |
