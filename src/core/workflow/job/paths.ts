@@ -17,9 +17,9 @@ function pathsOf(
   let standing: { readonly key: string; readonly paths: readonly WorkflowPath[] }[] = []
   const leave = ({ step, row }: StepExecution) => {
     const paths = (out.get(step.id) ?? []).filter((path) => !isInnerPath(step, path))
-    const followed = isEnd(row.state) && (row.state === 'succeeded' || row.state === 'timed_out' || goesOnAfterFailure(step))
     const output = isJsonObject(row.output) ? row.output : {}
     const edge = wayPast(shape, step) ?? textMember(output, 'edge')
+    const followed = isEnd(row.state) && (row.state === 'succeeded' || (row.state === 'timed_out' && edge !== '') || goesOnAfterFailure(step))
     const passed = memberOf(output, 'passed') !== false
     if (!passed) ends.push(row.key)
     if (!followed || !passed) standing.push({ key: row.key, paths })

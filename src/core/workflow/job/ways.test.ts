@@ -101,6 +101,16 @@ test('steps of a draft that no path leads to do not run when it is tested', asyn
   expect(await ended((await app.system('workflow.test', { workflow: id })).id)).toMatchObject({ status: 'succeeded', artifacts: ['x', 'x', 'z'] })
 })
 
+test('a question that nobody answers in time, without a path for that, takes none', async () => {
+  const ask: JsonObject = {
+    id: 'h',
+    type: 'human_decision',
+    parameters: { stepControlParams: [{ edgeId: 'h>a' }, { edgeId: 'h>b' }], timeout: 1 },
+  }
+  const job = await run([ask, artifact('a', 'a'), artifact('b', 'b')], ['start>h', 'h>a', 'h>b', 'a>', 'b>'])
+  expect(job).toMatchObject({ status: 'failed', artifacts: [], taken: ['start>h'], potential_next_paths: [{ id: 'h>a' }, { id: 'h>b' }] })
+})
+
 test('a rule that cannot be told names the path of its step, also where the rule itself names none', async () => {
   const job = await run([filter('f', '{{nope}} = 1'), artifact('z', 'z')], ['start>f', 'f>z:go on', 'z>'])
   expect(job).toMatchObject({ status: 'failed', errors: [{ message: 'Error evaluating rule for path "go on": The variable nope wasn\'t defined' }] })
