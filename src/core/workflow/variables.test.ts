@@ -52,11 +52,8 @@ describe('a declared variable', () => {
     },
   )
 
-  test('is refused by name when its schema requires it and it is not there, unless there is a default', () => {
-    expect(() => declaredVariables(described({ type: 'string' }, { required: ['v'] }), {})).toThrow('the variable "v" is required, and was not sent')
-    expect(declaredVariables(described({ type: 'string', default: 'x' }, { required: ['v'] }), {})).toEqual({})
-    expect(declaredVariables(described({ type: 'string' }), {})).toEqual({})
-    // The schema of what an `.icon` trigger gives says nothing of what is sent.
+  test('need not be there, whatever its schema requires', () => {
+    expect(declaredVariables(described({ type: 'string' }, { required: ['v'] }), {})).toEqual({})
     expect(declaredVariables(declaring({ outputJsonSchema: { properties: { v: { type: 'string' } }, required: ['v'] } }), {})).toEqual({})
   })
 

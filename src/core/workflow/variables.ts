@@ -10,25 +10,22 @@ type Variable = {
   readonly name: string
   /** Words for its type; a value of one of them is right. None: every value is. */
   readonly types: readonly string[]
-  readonly required: boolean
 }
 
 /**
- * The declared variables of a message, each of its type (contract §6.1): a wrong one is refused by name, and so is `null` where its schema does not allow it,
- * and one that the schema requires and that is not there. What is not declared stays in the message only. `shared` is what the trigger declares that the
- * document only names. A snippet is called by a step, which may hand on that there is nothing.
+ * The declared variables of a message, each of its type (contract §6.1): a wrong one is refused by name, and so is `null` where its schema does not allow it.
+ * One that is not there is not there: variables have no word for being required, and schemas that other systems wrote name them all. What is not declared
+ * stays in the message only. `shared` is what the trigger declares that the document only names. A snippet is called by a step, which may hand on that there is
+ * nothing.
  */
 function declaredVariables(document: WorkflowDocument, message: JsonObject, shared: JsonObject | null = null): JsonObject {
   const variables = variablesOf(document, shared)
   if (!variables) return message
   const fromOutside = document.type !== 'snippet'
   const outputs: [string, Json][] = []
-  for (const { name, types, required } of variables) {
+  for (const { name, types } of variables) {
     const value = memberOf(message, name)
-    if (value === undefined) {
-      if (required && fromOutside) throw fault('malformed_request', { why: `the variable "${name}" is required, and was not sent` })
-      continue
-    }
+    if (value === undefined) continue
     const known = types.map((type) => typeWords.get(type))
     const right = known.length === 0 || known.some((type) => type === undefined || type.holds(value)) || (value === null && !fromOutside)
     if (!right) {
@@ -46,11 +43,8 @@ function variablesOf(document: WorkflowDocument, shared: JsonObject | null): Var
   // What a plugin or the server itself sends is no message of a caller: it is passed on whole (contract §15.4).
   if (!source || sends(source)) return null
   const listed = memberOf(source, 'api_variables') ?? memberOf(source, 'variables')
-  const own = memberOf(source, 'api_schema') ?? memberOf(source, 'schema')
-  const schema = own ?? memberOf(source, 'outputJsonSchema')
+  const schema = memberOf(source, 'api_schema') ?? memberOf(source, 'schema') ?? memberOf(source, 'outputJsonSchema')
   const properties = isJsonObject(schema) ? objectMember(schema, 'properties') : {}
-  // What a trigger gives is required of it, and not of who sends an event.
-  const required = new Set(isJsonObject(own) ? textsMember(own, 'required') : [])
   const types = new Map<string, readonly string[]>()
   for (const variable of Array.isArray(listed) ? listed.filter(isJsonObject) : []) {
     const property = memberOf(properties, textMember(variable, 'name'))
@@ -63,7 +57,7 @@ function variablesOf(document: WorkflowDocument, shared: JsonObject | null): Var
     if (!types.has(name)) types.set(name, words.length > 0 && allowsNull(property) ? [...words, 'null'] : words)
   }
   if (types.size === 0) return null
-  return [...types].map(([name, words]) => ({ name, types: words, required: required.has(name) && !hasDefault(memberOf(properties, name)) }))
+  return [...types].map(([name, words]) => ({ name, types: words }))
 }
 
 function typesIn(from: JsonObject): string[] {
@@ -75,10 +69,6 @@ function allowsNull(property: Json | undefined): boolean {
   if (!isJsonObject(property)) return false
   const values = memberOf(property, 'enum')
   return typesIn(property).includes('null') || memberOf(property, 'nullable') === true || (Array.isArray(values) && values.includes(null))
-}
-
-function hasDefault(property: Json | undefined): boolean {
-  return isJsonObject(property) && memberOf(property, 'default') !== undefined
 }
 
 const declaring: ReadonlySet<string> = new Set(['api_trigger', 'webhook'])
