@@ -5,15 +5,17 @@ import { system } from '../identity/principal.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { MailFailed } from '../../ports/mailer.ts'
 import { isJsonObject, memberOf, objectMember, textMember } from './document/members.ts'
-import { nodesOf } from './job/nodes.ts'
+import { askedIn, isApproval, userAt } from './job/approval.ts'
+import { nodesOf, partOf } from './job/nodes.ts'
 import { documentOf, rowsOf } from './job/of-job.ts'
 import { jobUrl } from './job/scope.ts'
 import { shownOf } from './job/shown.ts'
 import type { Json } from '../kernel/json.ts'
 import type { Ctx } from '../operation/context.ts'
 import type { AnyOperation } from '../operation/operation.ts'
+import type { WorkflowDocument, WorkflowStep } from './document/model.ts'
 import type { Letter } from '../../ports/mailer.ts'
-import type { RunRow, UserRow } from '../../ports/store/rows.ts'
+import type { RunRow } from '../../ports/store/rows.ts'
 
 const mostUsers = 100
 /** Characters of artifacts in a letter. */
@@ -56,7 +58,7 @@ const notify = defineOperation({
     const stranger = wanted.find((user) => !named.has(user))
     if (stranger !== undefined)
       throw fault('invalid_input', { operation: 'workflow.notify', count: 1, first: `the step does not name the user "${stranger}"` })
-    const told = await artifactsFor(ctx, row, input.step)
+    const told = await toldBy(ctx, row, input.step)
     const outcomes = await Promise.all(wanted.map(async (user) => ({ user, why: await tell(ctx, { run: row, step: input.step, told }, user) })))
     const notSent = outcomes.flatMap(({ user, why }) => (why === null ? [] : [{ user, why }]))
     return { sent: outcomes.length - notSent.length, not_sent: notSent }
@@ -65,23 +67,48 @@ const notify = defineOperation({
 
 /** Whom a step of the job's workflow wants to be told. */
 async function namedBy(ctx: Ctx, run: RunRow, name: string): Promise<Set<string>> {
-  return new Set((await notified(ctx, run, name, 'userIdsForEmail')).map(String))
+  const { document, step } = await asking(ctx, run, name)
+  if (!isApproval(step)) return new Set(notified(step, 'userIdsForEmail').map(String))
+  return new Set((await inputsOf(ctx, run, document, step)).flatMap(askedIn))
 }
 
-/** What of a kind the step says of those who are told. */
-async function notified(ctx: Ctx, run: RunRow, name: string, member: 'userIdsForEmail' | 'artifactIds'): Promise<readonly Json[]> {
+type Asking = { readonly document: WorkflowDocument; readonly step: WorkflowStep }
+
+/** The step of that name that asks somebody. */
+async function asking(ctx: Ctx, run: RunRow, name: string): Promise<Asking> {
   const document = await documentOf(ctx, run)
-  const step = document?.steps.find((one) => one.type === 'human_decision' && one.name === name)
-  if (!step) throw fault('not_found', { kind: 'step', reference: name }, { private: { kind: 'step', absence: 'missing' } })
-  const list: Json = memberOf(objectMember(step.parameters, 'notifications'), member) ?? []
+  const step = document?.steps.find((one) => one.name === name && (one.type === 'human_decision' || isApproval(one)))
+  if (!document || !step) throw fault('not_found', { kind: 'step', reference: name }, { private: { kind: 'step', absence: 'missing' } })
+  return { document, step }
+}
+
+/** What of a kind a decision says of those who are told. */
+function notified({ parameters }: WorkflowStep, member: 'userIdsForEmail' | 'artifactIds'): readonly Json[] {
+  const list: Json = memberOf(objectMember(parameters, 'notifications'), member) ?? []
   return Array.isArray(list) ? list : []
 }
 
+/** The inputs of an approval as they were filled, of each round that it is in. */
+async function inputsOf(ctx: Ctx, run: RunRow, document: WorkflowDocument, step: WorkflowStep): Promise<Json[]> {
+  const node = partOf(nodesOf(document).nodeOf(step.id), 'input')
+  return (await rowsOf(ctx, run, document)).flatMap((row) =>
+    row.node === node && isJsonObject(row.output) ? (memberOf(row.output, 'input') ?? []) : [],
+  )
+}
+
+/** What whoever answers is to read: the question of an approval, or the artifacts that a decision names. */
+async function toldBy(ctx: Ctx, run: RunRow, name: string): Promise<string> {
+  const { document, step } = await asking(ctx, run, name)
+  if (!isApproval(step)) return artifactsFor(ctx, run, { document, step })
+  const input = (await inputsOf(ctx, run, document, step)).at(-1)
+  const question = isJsonObject(input) ? textMember(input, 'question') : ''
+  return question === '' ? '' : `\n${(await shownOf(ctx)).text(question).slice(0, mostOfArtifact)}\n`
+}
+
 /** The artifacts that whoever decides is to read, as they stand now: named by their steps, secrets masked, bounded. */
-async function artifactsFor(ctx: Ctx, run: RunRow, name: string): Promise<string> {
-  const ids = new Set((await notified(ctx, run, name, 'artifactIds')).map(String))
-  const document = ids.size === 0 ? null : await documentOf(ctx, run)
-  if (!document) return ''
+async function artifactsFor(ctx: Ctx, run: RunRow, { document, step: decision }: Asking): Promise<string> {
+  const ids = new Set(notified(decision, 'artifactIds').map(String))
+  if (ids.size === 0) return ''
   const nodes = nodesOf(document)
   const latest = new Map<string, string>()
   for (const { node, output } of await rowsOf(ctx, run, document)) {
@@ -100,7 +127,7 @@ type About = { readonly run: RunRow; readonly step: string; readonly told: strin
 
 /** Why somebody was not told; null: they were. */
 async function tell(ctx: Ctx, about: About, reference: string): Promise<string | null> {
-  const user = await userAt(ctx, reference)
+  const user = await userAt(ctx.db, reference)
   if (!user?.active) return 'there is no such active user'
   if (!user.email) return 'the user has no e-mail address'
   try {
@@ -110,11 +137,6 @@ async function tell(ctx: Ctx, about: About, reference: string): Promise<string |
     if (error instanceof MailFailed) return error.message
     throw error
   }
-}
-
-async function userAt({ db }: Ctx, reference: string): Promise<UserRow | null> {
-  if (/^\d{1,9}$/.test(reference)) return db.users.bySerial(Number(reference))
-  return (await db.users.byId(reference)) ?? (await db.users.byName(reference))
 }
 
 function letterFor({ services }: Ctx, { run, step, told }: About, to: string): Letter {

@@ -1,5 +1,6 @@
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
 import { choicesOf, isInnerPath, shapeOf, targetOf, goesOnAfterFailure } from '../document/shape.ts'
+import { approvalChoices, approvalWait, isApproval } from './approval.ts'
 import { isRepeatable } from './interruption.ts'
 import { nodesOf, partOf } from './nodes.ts'
 import { loopsWithFilters, reachedIn, wayPast } from './ways.ts'
@@ -99,6 +100,7 @@ function nodesOfStep(compiling: Compiling, step: WorkflowStep, depth: number): F
   if (step.is_disabled || step.type === 'trigger' || step.type === 'api_trigger' || step.type === 'snippet_map') return [{ ...common, kind: 'pass' }]
   if (step.type === 'loop') return loopNodes(compiling, step, common, { before, depth })
   if (step.type === 'human_decision') return questionNodes(compiling, step, common)
+  if (isApproval(step)) return approvalNodes(compiling, step, common)
   if (step.type === 'snippet') {
     const input = partOf(node, 'input')
     return [before('input'), { ...common, join: 'all', kind: 'run', draft: { step: step.id }, input: `{{${outputOf(input)}.input}}` }]
@@ -221,8 +223,21 @@ function questionNodes(compiling: Compiling, step: WorkflowStep, common: Common)
   return notify ? [letter, question] : [question]
 }
 
+/** An approval is filled first, then whoever it asks is told of it. */
+function approvalNodes(compiling: Compiling, step: WorkflowStep, common: Common): FlowNode[] {
+  const input: FlowNode = { ...call(compiling, step, 'input'), join: common.join, ...failing(step) }
+  const letter: FlowNode = { ...call(compiling, step, 'notify'), continue_on_failure: true }
+  const ask: JsonObject = { kind: 'approval', step: step.id, choices: [...approvalChoices] }
+  return [
+    input,
+    letter,
+    { ...common, join: 'all', kind: 'question', ask, input: `{{${outputOf(partOf(common.id, 'input'))}.input}}`, ...approvalWait(step) },
+  ]
+}
+
 /** What a person may choose, with the names of the paths. */
 function choicesFor(step: WorkflowStep, names: ReadonlyMap<string, string>): Json[] {
+  if (isApproval(step)) return [...approvalChoices]
   const controls = memberOf(step.parameters, 'stepControlParams')
   const onlyTimeout = new Set(
     (Array.isArray(controls) ? controls : [])
@@ -254,7 +269,7 @@ function firstNode({ nodes }: Compiling, step: WorkflowStep): string {
 function firstPart(step: WorkflowStep): Part {
   if (step.is_disabled) return 'main'
   if (step.type === 'loop') return 'items'
-  if (step.type === 'snippet') return 'input'
+  if (step.type === 'snippet' || isApproval(step)) return 'input'
   if (step.type === 'human_decision') return tellsSomebody(step) ? 'notify' : 'main'
   return isDelay(step) ? 'delay' : 'main'
 }

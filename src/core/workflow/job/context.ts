@@ -1,5 +1,6 @@
 import { isEnd } from '../../kernel/run-state.ts'
 import { isJsonObject, memberOf, objectMember } from '../document/members.ts'
+import { approvalEntry, isApproval } from './approval.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
 import type { Json, JsonObject } from '../../kernel/json.ts'
 import type { RunState } from '../../kernel/run-state.ts'
@@ -27,9 +28,10 @@ type StepExecution = { readonly step: WorkflowStep; readonly row: StepRow; reado
 function entryOf(run: RunRow, step: WorkflowStep, row: Pick<StepRow, 'state' | 'output'>): JsonObject | undefined {
   if (step.is_disabled || row.state === 'skipped' || !isEnd(row.state)) return undefined
   const output = isJsonObject(row.output) ? row.output : {}
-  if (step.type === 'human_decision') {
+  if (step.type === 'human_decision' || isApproval(step)) {
     // Nobody's answer in time leads along the path for that, which is no failure of the step.
     const answered = row.state === 'succeeded' || (row.state === 'timed_out' && memberOf(output, 'edge') !== undefined)
+    if (answered && step.type === 'action') return { ...approvalEntry(output), $success: true }
     return answered ? { path: memberOf(output, 'path') ?? '', user_name: memberOf(output, 'user_name') ?? '', $success: true } : { $success: false }
   }
   if (row.state !== 'succeeded') return { $success: false }

@@ -2,6 +2,7 @@ import { fault } from '../../kernel/fault.ts'
 import { Type, Closed } from '../../kernel/schema.ts'
 import { defineOperation, subject } from '../../operation/operation.ts'
 import { isJsonObject, memberOf, textMember } from '../document/members.ts'
+import { isApproval, isAsked } from './approval.ts'
 import { choicesFor, namesOf } from './compile.ts'
 import { executionNumber } from './execution-number.ts'
 import { nodesOf } from './nodes.ts'
@@ -55,6 +56,8 @@ const decide = defineOperation({
     // Numbers follow from the time, and those of two rounds may be the same one.
     if (second && input.execution !== undefined)
       throw fault('malformed_request', { why: 'this number is that of two executions; name one by its "key"' })
+    if (isApproval(step) && !(await isAsked(ctx.db, asking.input, ctx.principal.id)))
+      throw fault('forbidden', { operation: 'job.decide', need: 'to be among those who are asked', subject: `step:${step.name}` })
     const answer = { edge: input.path, path: textMember(choice, 'path'), user_name: ctx.principal.name }
     const key = asking.key.slice(prefixOf(document, (await ctx.db.runs.byId(asking.run_id)) ?? row).length)
     await ctx.services.engine.answer(ctx, asking.run_id, key, answer)

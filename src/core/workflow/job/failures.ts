@@ -1,5 +1,6 @@
 import { isJsonObject, memberOf, objectMember, textMember } from '../document/members.ts'
 import { goesOnAfterFailure } from '../document/shape.ts'
+import { isApproval } from './approval.ts'
 import { executionsOf, hasFailed, stepKey } from './context.ts'
 import { nodesOf } from './nodes.ts'
 import { withRounds } from './round.ts'
@@ -104,7 +105,7 @@ function inputOf({ step, row }: StepExecution, rows: ReadonlyMap<string, StepRow
     if (typeof content !== 'string') return null
     return content.length > mostShown ? { $too_large: 'The content is larger than what is shown here; it is among the artifacts' } : { content }
   }
-  const before = step.type === 'snippet' ? rows.get(`${row.key}~input`)?.output : undefined
+  const before = step.type === 'snippet' || isApproval(step) ? rows.get(`${row.key}~input`)?.output : undefined
   return isJsonObject(before) ? (memberOf(before, 'input') ?? null) : null
 }
 

@@ -120,3 +120,21 @@ test('a reminder comes at whole times after the question, twenty times at most, 
   expect(nextReminder(1000, 60_000, 1000 + 19.5 * 60_000)).toBe(1000 + 20 * 60_000)
   expect(nextReminder(1000, 60_000, 1000 + 20 * 60_000)).toBeNull()
 })
+
+test('who is asked for approval is written to with the question as it was filled, secrets masked', async () => {
+  const server = await openServer()
+  await server.call('user.create', { name: 'ann', email: 'ann@lab.test' })
+  await server.call('secret.set', { name: 'veiled', value: 'battery-staple' })
+  const input = { question: 'Release {{[start].what}} with battery-staple?', users: ['{{[start].who}}'] }
+  const parameters = { plugin_name: 'capstan', plugin_vendor: 'capstan', plugin_version: '1.0.0', step_id: 'ask_approval', input }
+  const ask = { id: 'ask', type: 'action', parameters }
+  const document = documentOf({ name: 'release', steps: [trigger, ask], paths: ['start>ask', 'ask>'] })
+  const { id } = await server.call('workflow.create', { document })
+  await server.call('workflow.activate', { workflow: id })
+  const job = (await server.call('workflow.run', { workflow: id, message: { what: 'version 7', who: 'ann' } })).id
+  await until('the letter has come', () => lettersOf(job) === 1)
+  const letter = letters.find((text) => text.includes(job)) ?? ''
+  expect(letter).toContain('To: ann@lab.test')
+  expect(letter).toContain('Release version 7 with ***?')
+  await server.close()
+})

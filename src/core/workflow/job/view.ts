@@ -6,6 +6,7 @@ import { goesOnAfterFailure } from '../document/shape.ts'
 import { jobSpecOf } from '../spec.ts'
 import { entriesOf, executionsOf, hasFailed, startMessage, stepKey } from './context.ts'
 import { loopsOf, nodesOf } from './nodes.ts'
+import { askedIn, isApproval } from './approval.ts'
 import { choicesFor, namesOf } from './compile.ts'
 import { failuresIn, runMessage } from './failures.ts'
 import { pathsOf } from './paths.ts'
@@ -185,7 +186,7 @@ async function viewOfRows(ctx: Ctx, run: RunRow, own: readonly StepRow[], shown:
         loop_index: loopIndexOf(row),
         choices: choicesFor(step, namesOf(document)),
         until: timestamp(row.due_at),
-        users: usersAsked(step),
+        users: usersAsked(step, row),
       })),
   }
 }
@@ -237,8 +238,9 @@ function viewPath({ id, from, to, name, description }: WorkflowPath): Static<typ
   return { id, from, to, name, description }
 }
 
-function usersAsked({ parameters }: WorkflowStep): Json[] {
-  const users = memberOf(objectMember(parameters, 'notifications'), 'userIdsForEmail')
+function usersAsked(step: WorkflowStep, { input }: StepRow): Json[] {
+  if (isApproval(step)) return askedIn(input)
+  const users = memberOf(objectMember(step.parameters, 'notifications'), 'userIdsForEmail')
   return Array.isArray(users) ? users : []
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { fault } from '../../../kernel/fault.ts'
 import { flagMember, memberOf, objectMember, textMember } from '../../document/members.ts'
-import { builtinPlugin } from '../builtin.ts'
+import { ActionFailed, builtinPlugin } from '../builtin.ts'
 import { onlyGiven } from '../input.ts'
 import { asStarter } from '../operation.ts'
 import { capstanSpec } from './spec.ts'
@@ -33,6 +33,11 @@ const capstanPlugin = builtinPlugin('capstan', capstanSpec, {
     repeatable: true,
     timeoutMs: waitMs,
     run: (context, input) => endedRun(context, textMember(input, 'run'), flagMember(input, 'allow_failure')),
+  },
+  ask_approval: {
+    repeatable: true,
+    // The graph asks (`job/approval.ts`). What comes here is one element of a repeated action.
+    run: () => Promise.reject(new ActionFailed('An approval is asked for once: put the step into a loop to ask several times')),
   },
   run_operation: {
     repeatable: false,

@@ -60,6 +60,17 @@ actions:
       allow_failure: {type: boolean, required: false, title: Allow failure, description: Whether a run that fails is no failure of the step}
     output:
       ${ended}
+  ask_approval:
+    title: Ask for approval
+    description: "Waits until somebody approves or refuses, as a human decision with these two choices does; a refusal is no failure of the step"
+    input:
+      question: {type: string, required: true, title: Question, example: "Release {{[start].[version]}}?"}
+      users: {type: "[]string", required: false, title: Users, description: "Who may answer, by number, id or name; they are written to. Whoever may run the workflow when empty"}
+      timeout: {type: number, required: false, title: Timeout, description: "Seconds, no template; nobody's answer in time is a refusal. 0 waits for ever"}
+    output:
+      approved: {type: boolean, title: Approved}
+      user_name: {type: string, title: User name, description: Who answered}
+      timed_out: {type: boolean, title: Timed out}
   run_operation:
     title: Run an operation
     description: Runs any operation of the native API that neither takes nor gives credentials

@@ -5,6 +5,8 @@ import { isJsonObject, memberOf, objectMember, textMember } from '../../document
 import { matchPattern, parsePatternMatch } from '../../language/pattern-match.ts'
 import { fillTemplates, renderTemplate, templateRoots } from '../../language/template.ts'
 import { textOf } from '../../language/path.ts'
+import { askedIn, isApproval } from '../approval.ts'
+import { stepKey } from '../context.ts'
 import { scopeOf } from '../scope.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 import type { Performed } from '../../../run/source.ts'
@@ -71,13 +73,14 @@ async function performInput(act: Act): Promise<Performed> {
 
 /** Tells those who may decide that a job waits for them. */
 async function performNotify(act: Act): Promise<Performed> {
-  const notifications = objectMember(act.step.parameters, 'notifications')
-  const sent = await asStarter(act, 'workflow.notify', {
-    run: act.run.id,
-    step: act.step.name,
-    users: memberOf(notifications, 'userIdsForEmail') ?? [],
-  })
+  const sent = await asStarter(act, 'workflow.notify', { run: act.run.id, step: act.step.name, users: await askedBy(act) })
   return { output: sent }
+}
+
+async function askedBy({ step, row, rows }: Act): Promise<Json> {
+  if (!isApproval(step)) return memberOf(objectMember(step.parameters, 'notifications'), 'userIdsForEmail') ?? []
+  const output = (await rows.one(`${stepKey(row)}~input`))?.output ?? null
+  return askedIn(isJsonObject(output) ? (memberOf(output, 'input') ?? null) : null)
 }
 
 async function asStarter(act: Act, operation: string, input: Json): Promise<Json> {
