@@ -23,7 +23,8 @@ After a restart of the server an action that was under way is done again where i
 line mode works on meanwhile, and neither is needed unless its process is gone. A step lasts at most five minutes unless it has a \`timeout\` in seconds; those that wait for runs last a day.
 
 A path (\`host.name\`, \`items.0\`, \`items[0]\`, \`[a.b].c\`) names members and positions that a value has itself. The timers are there as \`rapid7/timers\` and
-\`komand/timers\` as well. For approvals there is the step type \`human_decision\`.
+\`komand/timers\` as well. \`capstan/ask_approval\` asks a person for a yes or no; for other choices there is the step type
+\`human_decision\`.
 
 ${own.map(pluginSection).join('\n')}
 ${installedPlugins}`
