@@ -1,4 +1,5 @@
 import { fault, isFault } from '../kernel/fault.ts'
+import { Turns } from '../kernel/turns.ts'
 import { Closed, Nullable, Type } from '../kernel/schema.ts'
 import { defineOperation, subject } from '../operation/operation.ts'
 import { specAfter } from './after-push.ts'
@@ -61,9 +62,17 @@ const commitFilesToRepository = defineOperation({
 })
 
 const mostRaces = 20
+const turns = new Turns()
 
-/** On top of what is there, whoever is faster: a branch that moves meanwhile is looked at again. */
-async function commitOnTop(ctx: Ctx, row: ResourceRow, request: Omit<CommitRequest, 'parent'>): Promise<Committed> {
+/**
+ * On top of what is there: one after the other here, since of several at once all but one would be made in vain. A branch that others move meanwhile is looked
+ * at again.
+ */
+function commitOnTop(ctx: Ctx, row: ResourceRow, request: Omit<CommitRequest, 'parent'>): Promise<Committed> {
+  return turns.take(`${row.id} ${request.branch}`, () => commitRacing(ctx, row, request))
+}
+
+async function commitRacing(ctx: Ctx, row: ResourceRow, request: Omit<CommitRequest, 'parent'>): Promise<Committed> {
   for (let race = 1; ; race++) {
     const parent = await tipOf(ctx, row, request.branch)
     try {
