@@ -120,6 +120,7 @@ async function lists({ quick }: BenchOptions): Promise<Figure[]> {
     )
     const many = quick ? 20_000 : 100_000
     copy(folder, id, many)
+    failSome(folder)
     const page = await withServer(
       async (server) => {
         const times = async (query: string) => {
@@ -131,7 +132,12 @@ async function lists({ quick }: BenchOptions): Promise<Figure[]> {
           }
           return at(seen.sort(ascending), 0.95)
         }
-        return { full: await times(''), minimum: await times('&minimum=true'), deep: await times('&offset=5000') }
+        return {
+          full: await times(''),
+          minimum: await times('&minimum=true'),
+          deep: await times('&offset=5000'),
+          failed: await times('&status=failed'),
+        }
       },
       { folder },
     )
@@ -140,6 +146,7 @@ async function lists({ quick }: BenchOptions): Promise<Figure[]> {
       row(`50 of ${many} jobs with context, p95`, page.full),
       row('the same without context', page.minimum),
       row('the same after 5,000 others', page.deep),
+      row('the ten of them that failed', page.failed),
       {
         what: `all of 10,000 jobs streamed (${streamed.mebibytes.toFixed(0)} MiB in ${(streamed.ms / 1000).toFixed(1)} s), resident at most`,
         ours: `${streamed.peak.toFixed(0)} MiB`,
@@ -174,6 +181,13 @@ function copy(folder: string, id: string, count: number): void {
     own.run(next, id)
   }
   db.exec('commit')
+  db.close()
+}
+
+/** Lets ten jobs have failed. */
+function failSome(folder: string): void {
+  const db = new DatabaseSync(join(folder, 'data', 'capstan.db'))
+  db.exec("update run set state = 'failed' where id in (select id from run order by id limit 10)")
   db.close()
 }
 
